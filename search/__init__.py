@@ -1,6 +1,7 @@
 """The search: planning, scheduling on Ray, storing and monitoring. Each package imports only those below it:
 
 confirm                               train the front again with fresh seeds, through run
+new                                   write a first space for a data set
 doctor                                check whether this machine keeps the promises, with the commands below
 run, bench, verify, simulate, soak    further commands; `python -m search` lists all
 list                                  list what a space may hold: the reference

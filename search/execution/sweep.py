@@ -15,7 +15,9 @@ from search.execution.repair import discard_torn_results
 from search.execution.reuse import DuplicateTrials
 from search.execution.stopping_controller import StoppingController
 from search.execution.summary import STOPPED_ON_REQUEST, RunSummary, describe_first_failure
+from search.monitor.cost_model import Costs
 from search.monitor.live import LiveView
+from search.monitor.probe import probe_costs
 from search.monitor.trackers import TrackerCallback, build_loggers
 from search.planning.datasets import DatasetCache
 from search.planning.jobs import ENDED_IN_RUN, JobFactory, Report
@@ -112,7 +114,9 @@ class Sweep:
                 TrackerCallback(
                     self.store.folder, loggers, self._print_note, lambda: bool(interrupt.exit_code)
                 ) as trackers,
-                LiveView(self.console, self.store.folder, self.schedule, self.retention, capacity.slots) as self._watch,
+                LiveView(
+                    self.console, self.store.folder, self.schedule, self.retention, capacity.slots, self._probe_costs
+                ) as self._watch,
             ):
                 trouble = self.backend.run(workload, capacity, self.queue, [self._watch, trackers])
         self.interrupted = bool(interrupt.exit_code)
@@ -249,6 +253,17 @@ class Sweep:
 
     def _print_note(self, note: str) -> None:
         self.console.print(f"note: {note}", soft_wrap=True)
+
+    def _probe_costs(self, trainings: Iterable[int]) -> dict[int, Costs]:
+        """Estimate the costs of whole trainings, by their positions in the plan, from a few steps in this process.
+
+        Trainings on a GPU are left out: this process would take memory there that they were packed without.
+        """
+        trials = {i: self.plan.trials[i] for i in trainings if self.plan.trials[i].config.compute.device == "cpu"}
+        splits = {trial.data: self.sources.prepare(trial.config.data) for trial in trials.values()}
+        loaded = {name: data for name, data in splits.items() if data is not None}
+        costs = probe_costs(self.plan, trials.values(), loaded)
+        return {i: costs[trial.configuration] for i, trial in trials.items() if trial.configuration in costs}
 
     def _count_classes(self, trial: PlannedTrial) -> int:
         data = self.sources.prepare(trial.config.data)

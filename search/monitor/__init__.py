@@ -3,7 +3,7 @@
 reader, sweep_status              the whole sweep: its plan and records, and its status in numbers
 trial_progress, epoch_progress    one training, and its running epoch
 jsonl_tail                        records that grow
-cost_model, disk_usage            the time left, and the bytes stored
+cost_model, probe, disk_usage     the time left, by records or by timed steps, and the bytes stored
 live, screen, textplot            the status on a terminal; live is the driver's view
 heartbeat                         what the driver tells `search.status`
 trackers                          TensorBoard, MLflow and W&B

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from search.monitor.epoch_progress import EpochProgress
@@ -50,6 +50,11 @@ class Costs:
     def seconds(self) -> float:
         return self.train + self.evaluate + self.final
 
+    def scaled(self, factor: float) -> Costs:
+        """Return the costs with all seconds multiplied."""
+        seconds = {name: factor * getattr(self, name) for name in ("train", "evaluate", "final")}
+        return replace(self, **seconds)
+
     def __iadd__(self, other: Costs) -> Costs:
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
@@ -82,6 +87,7 @@ class TimeLeft(NamedTuple):
     seconds: float
     unknown: int  # trainings without a comparable one; they are left out
     unmeasured: int = 0  # trainings whose evaluation was never measured; the time of the evaluation is left out
+    probed: int = 0  # trainings without a comparable one whose time a probe of a few steps estimates
 
 
 @dataclass
@@ -108,9 +114,13 @@ class CostModel:
             sums[0] += progress.seconds
             sums[1] += progress.fraction * key.fraction
 
+    def is_known(self, key: CostKey) -> bool:
+        """Return whether a comparable training was measured."""
+        return key.training in self._trained
+
     def epoch_seconds(self, key: CostKey) -> float | None:
         """Return the seconds of one epoch and its mean evaluation, or None if no comparable training was measured."""
-        if key.training not in self._trained:
+        if not self.is_known(key):
             return None
         seconds, epochs = self._trained[key.training]
         evaluated = self._evaluated.get(key.evaluation)

@@ -25,6 +25,11 @@ class EpochProgress(NamedTuple):
     fraction: float = 0.0  # of the batches
     seconds: float = 0.0  # that these batches took
 
+    @property
+    def epoch_seconds(self) -> float:
+        """The seconds that all batches take, at this pace; 0 without progress."""
+        return self.seconds / self.fraction if self.fraction else 0.0
+
 
 class EpochProgressWriter:
     """Writes the progress of a training's running epoch."""

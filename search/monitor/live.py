@@ -7,6 +7,7 @@ says what runs and what waits.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.live import Live
 
 from search.exceptions import NoSweep
 from search.monitor.callback import Callback
+from search.monitor.cost_model import CostKey, Costs
 from search.monitor.disk_usage import PAUSE_FACTOR, DiskUsageMonitor
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
@@ -29,15 +31,19 @@ from trainers.terminal.console import Console
 
 LIVE_SECONDS = 0.5  # between two updates of the live display
 PLAIN_SECONDS = 15.0  # between two plain lines
+PROBE_SECONDS = 8.0  # from the start of the run; a training whose steps take seconds has made no progress then
 HEARTBEAT_SECONDS = 1.0  # between two writes of now.json
+Probe = Callable[[Iterable[int]], Mapping[int, Costs]]
 
 
 class LiveView(Callback):
     """Reads the records of running trainings, at most twice a second, and shows the status of the sweep."""
 
     def __init__(
-        self, console: Console, folder: Place, schedule: Schedule, retention: StateRetention, slots: int
-    ) -> None:
+        self, console: Console, folder: Place, schedule: Schedule, retention: StateRetention, slots: int,
+        probe: Probe = lambda trainings: {},
+    ) -> None:  # fmt: skip
+        """`probe` estimates the costs of trainings, by their positions, if none makes progress for long."""
         self.console, self.schedule, self.retention, self.slots = console, schedule, retention, slots
         self.reader = SweepReader(folder)
         self._began = time.time()
@@ -48,6 +54,9 @@ class LiveView(Callback):
         self._read_at = self._printed_at = self._written_at = time.monotonic()
         self._read_seconds = 0.0  # duration of the last update; behind a URL this is long
         self._ended: set[str] = set()  # trainings reported as ended: one that is resumed after a stop ends only once
+        self._probe: Probe | None = probe  # None: it was made
+        self._probed: dict[CostKey, Costs] = {}
+        self._shows_progress = False  # whether a plain line was printed since a training made its first progress
         self._live: Live | None = None
         self._disk_usage: DiskUsageMonitor | None = None
 
@@ -106,12 +115,32 @@ class LiveView(Callback):
             self._report_end(i)
         if self._read_at - self._written_at > HEARTBEAT_SECONDS:
             self._write_heartbeat()
+        is_first = self._makes_first_progress() or self._probe_if_late()
         if self._live:
             size = self._disk_usage.bytes if self._disk_usage else None
             redraw(self._live, build_screen(self._compute_status(), self.console, size, self.console.height - 1))
-        elif self._read_at - self._printed_at > PLAIN_SECONDS:
+        elif self._read_at - self._printed_at > PLAIN_SECONDS or is_first:
             self._printed_at = self._read_at
             self.console.print(format_headline(self._compute_status()), soft_wrap=True)
+
+    def _makes_first_progress(self) -> bool:
+        """Return True once: when a running training has a part of an epoch or more, and so an estimate of the time."""
+        if self._shows_progress:
+            return False
+        running = (self.reader.progress[i] for i in self.schedule.running)
+        self._shows_progress = any(progress.running_epoch.fraction or progress.billed.epochs for progress in running)
+        return self._shows_progress
+
+    def _probe_if_late(self) -> bool:
+        """Return True once: when no training has made progress for so long that a probe has estimated the time."""
+        if self._shows_progress or self._probe is None or time.time() - self._began < PROBE_SECONDS:
+            return False
+        probe, self._probe = self._probe, None
+        costs: Mapping[int, Costs] = {}
+        with suppress(Exception):  # a training that cannot be probed tells what is wrong itself
+            costs = probe(sorted(self.schedule.unfinished))
+        self._probed = {self.reader.planned[i].cost_key: found for i, found in costs.items()}
+        return bool(self._probed)
 
     def _report_end(self, i: int) -> None:
         """Report a training that does not run any more, unless it waits for its turn."""
@@ -126,7 +155,7 @@ class LiveView(Callback):
             self.console.print(line, soft_wrap=True)
 
     def _compute_status(self) -> SweepStatus:
-        return compute_status(self.reader, self._build_heartbeat(), is_running=True)
+        return compute_status(self.reader, self._build_heartbeat(), is_running=True, probed=self._probed)
 
     def _build_heartbeat(self) -> Heartbeat:
         planned, schedule = self.reader.planned, self.schedule

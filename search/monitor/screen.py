@@ -11,6 +11,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from search.monitor.epoch_progress import EpochProgress
 from search.monitor.sweep_status import SHOWN_FIRST, ConfigurationMean, SweepStatus, TrainingStatus
 from search.monitor.textplot import FOOT, Dot, count_outliers, draw_scatter
 from trainers.best import CLEAN, ROBUST
@@ -21,7 +22,8 @@ from trainers.terminal.text import ASCII
 HEADLINE_STATES = ("stopped", "diverged", "failed", "damaged", "lost", "left out")
 UNLISTED_STATES = ("completed", "planned", "running")  # the rest, or shown elsewhere
 BAR, NAME = 20, 60  # columns
-FEW_EPOCHS = 100  # a sweep with fewer trained epochs shows tenths
+FEW_EPOCHS = 100  # a sweep with fewer trained epochs shows parts of them
+LONG_SECONDS = 150.0  # an epoch that takes longer shows hundredths, ten times as long thousandths
 MIN_PLOT, MAX_PLOT = 6 + FOOT, 18 + FOOT  # lines
 COLUMNS = (("state", 9), ("epoch", 11), ("loss", 8), ("clean", 8), ("PGD", 8), ("best PGD", 10), ("last change", 15))
 
@@ -111,7 +113,10 @@ def _format_time(status: SweepStatus) -> str:
     unknown = status.time_left.unknown
     rest = f" and {format_count(unknown, 'training')} of unknown duration" if unknown else ""
     processes = f" on {status.slots} process{'es' * (status.slots > 1)}"
-    return f"{so_far}, about {format_duration(seconds)} left{of}{'' if status.is_running else processes}{rest}"
+    by = " by a probe" if status.time_left.probed and not status.billed.epochs else ""
+    beside = " beside evaluation" if status.time_left.unmeasured and not status.billed.evaluate else ""
+    where = "" if status.is_running else processes
+    return f"{so_far}, about {format_duration(seconds)} left{by}{beside}{of}{where}{rest}"
 
 
 def _format_generation(status: SweepStatus, separator: str) -> str:
@@ -140,10 +145,17 @@ def _build_progress(status: SweepStatus) -> Iterator[Text]:
 
 
 def _format_done(status: SweepStatus) -> str:
-    """Return the distinct epochs that are trained; while they are few, with the parts of those that run."""
-    running = status.running_epochs.fraction
-    epochs = status.done_epochs + running
-    return f"{epochs:.1f}" if running and epochs < FEW_EPOCHS else f"{status.done_epochs:,}"
+    """Return the distinct epochs that are trained; while they are few or long, with the parts of those that run."""
+    running = status.running_epochs
+    if running.fraction and (status.done_epochs < FEW_EPOCHS or running.epoch_seconds > LONG_SECONDS):
+        return format_epochs(status.done_epochs, running)
+    return f"{status.done_epochs:,}"
+
+
+def format_epochs(done: int, running: EpochProgress) -> str:
+    """Return epochs with the part of the running one, in as many decimals as change within 15 s: one to three."""
+    decimals = 1 + (running.epoch_seconds > LONG_SECONDS) + (running.epoch_seconds > 10 * LONG_SECONDS)
+    return f"{done + running.fraction:,.{decimals}f}" if running.fraction else f"{done:,}"
 
 
 def _build_bar(name: str, done: int, total: int, shown: str, rest: str) -> Text:
@@ -197,8 +209,8 @@ def _format_cells(training: TrainingStatus) -> tuple[str, ...]:
     loss = progress.latest.get("train_loss")
     clean, robust = (_format_percent(progress.measured.get(name)) for name in (CLEAN, ROBUST))
     changed = f"{format_duration(max(time.time() - progress.changed, 0))} ago" if progress.changed else ""
-    running = progress.running_epoch.fraction if training.state == "running" else 0.0
-    epoch = f"{f'{progress.epochs + running:.1f}' if running else progress.epochs}/{training.planned.epochs}"
+    running = progress.running_epoch if training.state == "running" else EpochProgress()
+    epoch = f"{format_epochs(progress.epochs, running)}/{training.planned.epochs}"
     best = _format_percent(progress.best.get(ROBUST))
     return training.state, epoch, "" if loss is None else f"{loss:.3f}", clean, robust, best, changed
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from search.monitor.cost_model import CostModel, Costs, TimeLeft
+from search.monitor.cost_model import CostKey, CostModel, Costs, TimeLeft
 from search.monitor.epoch_progress import EpochProgress
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import Branch, PlannedTraining, SweepReader
@@ -122,8 +122,13 @@ class SweepStatus:
         return Throughput(sum(one.epochs for one in running), sum(one.images for one in running))
 
 
-def compute_status(reader: SweepReader, heartbeat: Heartbeat | None, is_running: bool) -> SweepStatus:
-    """Return the status of a sweep from the records that were read."""
+def compute_status(
+    reader: SweepReader, heartbeat: Heartbeat | None, is_running: bool, probed: Mapping[CostKey, Costs] | None = None
+) -> SweepStatus:
+    """Return the status of a sweep from the records that were read.
+
+    `probed` holds estimates of whole trainings for cost keys that nothing is recorded of yet.
+    """
     reported = heartbeat.states if heartbeat and is_running else {}
     trainings = [
         TrainingStatus(planned, _resolve_state(progress, reported.get(progress.name), is_running), progress)
@@ -141,6 +146,9 @@ def compute_status(reader: SweepReader, heartbeat: Heartbeat | None, is_running:
     ]
     for key, epoch in running:
         cost_model.add_progress(key, epoch)
+    unrecorded = {key: costs for key, costs in (probed or {}).items() if not cost_model.is_known(key)}
+    for key, costs in unrecorded.items():
+        cost_model.add_costs(key, costs)
     running_epochs = EpochProgress(*(sum(values) for values in zip(*(epoch for _, epoch in running), strict=True)))
     branches = [planned.branch for planned in reader.planned]
     depths = [progress.epochs for progress in reader.progress]
@@ -151,7 +159,10 @@ def compute_status(reader: SweepReader, heartbeat: Heartbeat | None, is_running:
         study=reader.study, is_running=is_running, heartbeat=heartbeat, trainings=trainings,
         asked_epochs=reader.asked_epochs, distinct_epochs=reader.distinct_epochs,
         done_epochs=sum(count_distinct(reached, branches)), remaining_epochs=sum(remaining),
-        time_left=time_left._replace(seconds=max(time_left.seconds - running_epochs.seconds, 0.0)),
+        time_left=time_left._replace(
+            seconds=max(time_left.seconds - running_epochs.seconds, 0.0),
+            probed=sum(training.planned.cost_key in unrecorded for training in trainings),
+        ),
         longest_seconds=longest, billed=billed, shared=shared, points=average_seeds(trainings),
         running_epochs=running_epochs, generation=reader.generation,
         spent_budget=None if is_running else reader.read_spent_budget(),

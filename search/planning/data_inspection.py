@@ -35,9 +35,7 @@ def note_contents(loaded: LoadedSpace, plan: Plan, sources: DatasetCache) -> lis
         split = (identify_source(block), block.model_dump_json(include=SPLIT_FIELDS))
         if source is None or data is None or split in seen:
             continue
-        notes = (
-            [*_note_splits(source, data)] if split[0] in seen else [*note_source(source), *_note_splits(source, data)]
-        )
+        notes = [*note_splits(source, data)] if split[0] in seen else [*note_source(source), *note_splits(source, data)]
         seen |= {split, split[0]}
         found |= dict.fromkeys(loaded.format_trial_note(trial.kind, trial.axes, f"data: {note}") for note in notes)
     files = {ranking.by.sha256: ranking.by for ranking in plan.rankings.values() if isinstance(ranking.by, FileRanks)}
@@ -61,24 +59,33 @@ def _note_ties(file: FileRanks) -> Iterator[str]:
 def note_source(source: Source) -> Iterator[str]:
     """Note unusual contents of a data set's arrays, whatever split is cut from them."""
     yield from source.notes
+    yield from note_pixels(source)
+    yield from note_copies(source)
+    yield from note_shared(source)
+    for name, x in source.corrupted.items():
+        if np.array_equal(x, source.x_test):
+            yield f"corruptions: {name} is the clean test set, byte for byte"
+
+
+def note_pixels(source: Source) -> Iterator[str]:
+    """Note pixels that were perhaps scaled or stored in another way than intended."""
     parts = {"training": source.x_train, "test": source.x_test}
     if source.extra is not None:
         parts["pool"] = source.extra.x
     for part, x in parts.items():
         if len(x):
             yield from _note_pixels(part, x)
-    hashes = hash_images(source.x_train)
-    yield from _note_copies(hashes, source.y_train)
-    if shared := _find_shared(hash_images(source.x_test), hashes):
+
+
+def note_shared(source: Source) -> Iterator[str]:
+    """Note test images that are training images too."""
+    if shared := _find_shared(hash_images(source.x_test), hash_images(source.x_train)):
         count, (test, train) = shared
         yield (
             f"{count} of {format_count(len(source.x_test), 'test image')} are training images too "
             "(the first is test image "
             f"{test}, training image {train}): test accuracy counts what was trained on"
         )
-    for name, x in source.corrupted.items():
-        if np.array_equal(x, source.x_test):
-            yield f"corruptions: {name} is the clean test set, byte for byte"
 
 
 def _note_pixels(part: str, x: np.ndarray) -> Iterator[str]:
@@ -109,8 +116,9 @@ def _note_pixels(part: str, x: np.ndarray) -> Iterator[str]:
         yield f"the {part} images are {height} pixels high and {width} wide; is one of these axes another thing?"
 
 
-def _note_copies(hashes: np.ndarray, y: np.ndarray) -> Iterator[str]:
+def note_copies(source: Source) -> Iterator[str]:
     """Note training images that are copies of others."""
+    hashes, y = hash_images(source.x_train), source.y_train
     _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
     again = np.flatnonzero(first[group] != np.arange(len(hashes)))
     if not len(again):
@@ -125,7 +133,7 @@ def _note_copies(hashes: np.ndarray, y: np.ndarray) -> Iterator[str]:
     )
 
 
-def _note_splits(source: Source, data: Data) -> Iterator[str]:
+def note_splits(source: Source, data: Data) -> Iterator[str]:
     """Note the classes that a split lacks, and the images that a pool shares with it."""
     splits = {"training": data.train, "validation": data.val, "test": data.test}
     for part, split in splits.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 
 import torch
+from torch import Tensor
 
 from search.exceptions import SpaceError
 from search.planning.attack_budgets import (
@@ -29,7 +30,7 @@ from trainers.data import Data
 from trainers.examples import compute_batch_sizes, explain_single_example
 from trainers.formatting import format_count
 from trainers.knobs import Knobs, to_epochs
-from trainers.models import needs_two_examples
+from trainers.models import Network, needs_two_examples
 from trainers.sampling import check_images
 from trainers.subsets import DropUnlearned, Ranked
 
@@ -76,6 +77,8 @@ def _check_model(trial: PlannedTrial, plan: Plan, data: Data | None) -> None:
         raise ValueError(f"model: torch makes none of this size ({str(error).partition(chr(10))[0]})") from None
     if (n := sum(weights.numel() for weights in network.parameters())) > MAX_MODEL_WEIGHTS:
         raise ValueError(f"model: has {n:,} weights; take one of at most {MAX_MODEL_WEIGHTS:,}")
+    if x.shape[2] != x.shape[3]:
+        _check_rectangles(network, trial.config.model.name, x)
     if weights is not None:
         checkpoints.check_architecture(network, weights)
         normalized = checkpoints.is_normalized(weights)
@@ -85,6 +88,18 @@ def _check_model(trial: PlannedTrial, plan: Plan, data: Data | None) -> None:
                 f"model.normalize: {str(not normalized).lower()}, and the weights of start_from belong to a network "
                 f"that {does} its input; write `normalize: {str(normalized).lower()}`"
             )
+
+
+def _check_rectangles(network: Network, model: str, x: Tensor) -> None:
+    """Raise ValueError if a network on the meta device takes no images that are not squares, such as x has."""
+    height, width = x.shape[2:]
+    try:
+        network(torch.empty(2, *x.shape[1:], device="meta"))
+    except RuntimeError:
+        raise ValueError(
+            f"model: {model} takes squares, and the images have {height}x{width} pixels; pad or crop them, or take a "
+            "network that averages over its maps, such as resnet10"
+        ) from None
 
 
 def _check_target_classes(trial: PlannedTrial, plan: Plan, data: Data | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from rich.table import Table
@@ -11,6 +11,7 @@ from rich.table import Table
 from search.execution.budget_tracker import count_affordable
 from search.execution.reuse import RemainingWork
 from search.execution.simulated_backend import simulate_schedule
+from search.monitor.cost_model import TimeLeft
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
 from search.run.estimate import (
@@ -23,6 +24,7 @@ from search.run.estimate import (
 )
 from search.schema.blocks import Space
 from search.schema.replicates import AdaptiveReplicates
+from trainers.data import Data
 from trainers.formatting import format_bytes, format_count, format_duration
 from trainers.record_io import Place
 from trainers.terminal.console import Console
@@ -130,23 +132,23 @@ def _list_costs(plan: Plan, space: Space, results: Place, sources: DatasetCache,
     asked, distinct = plan.tree.asked, plan.tree.distinct
     saved = f" asked, {distinct:,} to train: {asked - distinct:,} ({1 - distinct / asked:.1%}) saved by sharing"
     yield "epochs", f"{asked:,}{saved if distinct < asked else ''}"
-    examples = count_examples(plan, {trial.data: sources.prepare(trial.config.data) for trial in plan.trials})
+    splits = list_splits(plan, sources)
+    examples = count_examples(plan, splits)
     if examples and examples.used < examples.whole:
         epochs = format_count(round(distinct * examples.used / examples.whole), "epoch")
         yield "examples", f"{examples.used:,} to train on, as many as in {epochs} without subsets"
     if any(left.ended) or sum(left.epochs) < distinct:
         stored = f"the results of {sum(left.ended):,} of {format_count(len(plan.trials), 'training')}"
         yield "already stored", f"{stored}; {sum(left.epochs):,} epochs are left to train"
-    slots = 0 if os.environ.get("RAY_ADDRESS") else count_local_slots(space.resources)
-    makespan = simulate_schedule(plan, slots).makespan if slots else 0
+    slots, makespan = simulate_here(plan, space)
     if slots:
         unshared = compute_unshared_makespan(plan, slots)
         instead = f" instead of {unshared:,}" if makespan < unshared else ""
         yield "on this machine", f"{_format_processes(slots)} at once: {makespan:,} epochs from start to end{instead}"
     elif not os.environ.get("RAY_ADDRESS"):
         yield "on this machine", "none: a trial asks for more than it has; lower `resources:` or join a cluster"
-    yield "time", _format_time(plan, results, left, slots, makespan)
-    storage = estimate_storage(plan, _measure_data(plan, sources), space.search.keep, max(slots, 1))
+    yield "time", describe_time(plan, results, splits, left, slots, makespan)
+    storage = estimate_storage(plan, _measure_data(splits), space.search.keep, max(slots, 1))
     if storage is None:
         yield "storage", "no estimate: the data is not here yet"
     else:
@@ -155,12 +157,32 @@ def _list_costs(plan: Plan, space: Space, results: Place, sources: DatasetCache,
         yield "storage", f"{in_the_end}, at most {format_bytes(storage.at_once)} at once"
 
 
-def _format_time(plan: Plan, results: Place, left: RemainingWork, slots: int, makespan: int) -> str:
-    time = estimate_remaining_time(plan, results, left)
+def list_splits(plan: Plan, sources: DatasetCache) -> dict[str, Data]:
+    """Return the splits of the data that is loaded, by the identity of its data block."""
+    found = {trial.data: sources.prepare(trial.config.data) for trial in plan.trials}
+    return {name: data for name, data in found.items() if data is not None}
+
+
+def simulate_here(plan: Plan, space: Space) -> tuple[int, int]:
+    """Return how many trials run at once on this machine, and the epochs from start to end; 0 and 0 on a cluster."""
+    slots = 0 if os.environ.get("RAY_ADDRESS") else count_local_slots(space.resources)
+    return slots, simulate_schedule(plan, slots).makespan if slots else 0
+
+
+def describe_time(
+    plan: Plan, results: Place, splits: Mapping[str, Data], left: RemainingWork, slots: int, makespan: int
+) -> str:
+    """Return the time that the rest of a plan takes in words, and what the estimate goes by.
+
+    It is by comparable trainings under `results`, or by a probe of a few steps if this machine can train.
+    """
+    can_train = bool(slots or os.environ.get("RAY_ADDRESS"))
+    time = estimate_remaining_time(plan, results, left, splits if can_train else {})
     if all(left.ended):
         return "none: all is stored"
     if not time.seconds:
-        return "no estimate: no comparable training is recorded in this results folder yet"
+        why = "the data is not here yet" if not splits else "this machine cannot train it"
+        return f"no estimate: no comparable training is recorded in this results folder yet, and {why}"
     without = f", without {format_count(time.unknown, 'training')} of unknown duration" if time.unknown else ""
     if time.unmeasured:
         trainings = format_count(time.unmeasured, "training")
@@ -168,17 +190,22 @@ def _format_time(plan: Plan, results: Place, left: RemainingWork, slots: int, ma
     # the last training runs on one process, however many there are
     share = max(makespan / plan.tree.distinct, 1 / left.ended.count(False))
     parallel = f", about {format_duration(time.seconds * share)} on {_format_processes(slots)}" if slots > 1 else ""
-    return f"{format_duration(time.seconds)} on one process{parallel}, as measured in {results}{without}"
+    return f"{format_duration(time.seconds)} on one process{parallel}, {_describe_basis(time, results, left)}{without}"
+
+
+def _describe_basis(time: TimeLeft, results: Place, left: RemainingWork) -> str:
+    probe = "estimated from a few training steps on this machine, final attacks at most"
+    if not time.probed:
+        return f"as measured in {results}"
+    if time.probed == sum(epochs > 0 for epochs in left.epochs):
+        return probe
+    return f"as measured in {results}, {format_count(time.probed, 'training')} {probe}"
 
 
 def _format_processes(count: int) -> str:
     return f"{count} process{'es' * (count > 1)}"
 
 
-def _measure_data(plan: Plan, sources: DatasetCache) -> DataSizes:
-    sizes: DataSizes = {}
-    for trial in plan.trials:
-        if trial.data not in sizes and (data := sources.prepare(trial.config.data)):
-            x = data.train.x
-            sizes[trial.data] = (len(x), x.shape[1], x.shape[2], data.classes)
-    return sizes
+def _measure_data(splits: Mapping[str, Data]) -> DataSizes:
+    shapes = {name: data.train.x.shape for name, data in splits.items()}
+    return {name: (*shape[:3], splits[name].classes) for name, shape in shapes.items()}

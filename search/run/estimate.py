@@ -1,4 +1,4 @@
-"""The cost of a plan: the time by comparable trainings that were measured, the storage by the sizes of its states."""
+"""The cost of a plan: the time by comparable trainings that were measured or by a probe, the storage by its states."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from search.cluster.capacity import count_fitting
 from search.exceptions import NoSweep
 from search.execution.reuse import RemainingWork
 from search.monitor.cost_model import CostKey, CostModel, TimeLeft, cost_key
+from search.monitor.probe import probe_costs
 from search.monitor.reader import SweepReader
 from search.planning.datasets import count_training_examples
 from search.planning.plan import Plan, PlannedTrial
@@ -48,18 +49,26 @@ def measure_costs(results: Place) -> CostModel:
     return cost_model
 
 
-def estimate_remaining_time(plan: Plan, results: Place, remaining: RemainingWork) -> TimeLeft:
+def estimate_remaining_time(
+    plan: Plan, results: Place, remaining: RemainingWork, datas: Mapping[str, Data] | None = None
+) -> TimeLeft:
     """Return the seconds that the rest of a plan takes on one process.
 
-    Trainings without a comparable one under `results` are counted and left out.
+    A training without a comparable one under `results` is probed on this machine if its data is loaded; `datas` maps
+    the identity of each data block to its splits. Otherwise it is counted and left out.
     """
     cost_model, evaluation = measure_costs(results), plan.evaluation.model_dump(mode="json")
     keys: dict[str, CostKey] = {}
     for trial in plan.trials:
         if trial.configuration not in keys:
             keys[trial.configuration] = cost_key(trial.to_row(), evaluation)
-    rest = zip(plan.trials, remaining.epochs, remaining.ended, strict=True)
-    return cost_model.estimate((keys[trial.configuration], epochs, not ended) for trial, epochs, ended in rest)
+    rest = list(zip(plan.trials, remaining.epochs, remaining.ended, strict=True))
+    unknown = [trial for trial, epochs, _ in rest if epochs and not cost_model.is_known(keys[trial.configuration])]
+    probed = probe_costs(plan, unknown, datas) if datas else {}
+    for configuration, costs in probed.items():
+        cost_model.add_costs(keys[configuration], costs)
+    time_left = cost_model.estimate((keys[trial.configuration], epochs, not ended) for trial, epochs, ended in rest)
+    return time_left._replace(probed=sum(trial.configuration in probed for trial in unknown))
 
 
 def count_local_slots(resources: Resources) -> int:

@@ -36,6 +36,9 @@ class Use:
 RUN = "search.run"
 SHORT = ("--set", "trial.epochs=2")
 USES = {  # by the row of that page's table, or by the module where it has none
+    "python -m search.new SPACE --data DATA": Use(
+        "search.new", ["first.yaml", "--data", "digits"], "Next: python -m search.run first.yaml --dry-run"
+    ),
     "python -m search.list methods [WORD]": Use("search.list", ["methods", "trades"], "Zhang et al. 2019"),
     "python -m search.run SPACE": Use(RUN, ["tiny.yaml"], "tiny is finished"),
     "… --dry-run": Use(RUN, ["tiny.yaml", "--dry-run"], "already stored"),

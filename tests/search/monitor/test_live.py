@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +12,12 @@ import pytest
 
 import search.monitor.live
 import search.status
+from search.monitor.cost_model import Costs
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.live import LiveView
 from search.planning.schedule import Schedule
 from search.store.lock import acquire_lock
+from trainers.record_io import write_json
 from trainers.terminal.console import Console
 
 from ..made_up import MadeUp
@@ -85,6 +87,63 @@ def test_a_log_has_a_line_for_each_end_and_a_headline_now_and_then(run: Callable
     assert whole.startswith("0 of 3 trainings ended, 4 of 9 epochs trained, 0 s so far, about ")
     assert ended == f"[1/3] completed: {it.records.ids[i]} (validation at epoch 3: clean 75.0%, PGD 50.0%)"
     assert again.startswith("1 of 3 trainings ended, 4 of 9 epochs trained")
+
+
+def test_the_first_progress_is_a_line_at_once(run: Callable[..., Run]) -> None:
+    it = run("aaaa")
+    i = it.start()
+    (it.records.place(i) / "epochs.jsonl").touch()
+
+    def look() -> None:
+        it.watch._read_at = float("-inf")  # an update is due, a plain line is not
+        it.watch.on_step()
+
+    look()
+    assert it.said == ""
+    write_json(it.records.place(i) / "epoch.json", {"epoch": 0, "share": 0.001, "seconds": 3.6})
+    look()
+    look()
+    (line,) = it.said.splitlines()
+    assert line.startswith("0 of 1 training ended, 0.001 of 4 epochs trained, 0 s so far, about 4 h 00 min left")
+    assert line.endswith(" left beside evaluation"), "no evaluation is measured yet"
+
+
+def test_a_training_without_progress_for_long_is_probed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    it, asked = Run(tmp_path / "study", ["aaaa", "bbbb"]), list[list[int]]()
+
+    def probe(trainings: Iterable[int]) -> dict[int, Costs]:
+        asked.append(list(trainings))
+        return {0: Costs(epochs=4, train=360.0, evaluate=36.0, final=20.0, final_evaluations=1)}
+
+    it.watch._probe = probe
+    with it.watch:
+        it.start()
+        monkeypatch.setattr(search.monitor.live, "PROBE_SECONDS", 60.0)
+        it.beat()
+        assert asked == [], "the run has just begun"
+        monkeypatch.setattr(search.monitor.live, "PROBE_SECONDS", 0.0)
+        it.watch._read_at = float("-inf")
+        it.watch.on_step()
+        it.beat()
+        assert asked == [[0, 1]]
+        assert "about 6 min 56 s left by a probe" in it.said.splitlines()[-1]  # (8 epochs of 99 s + 2 x 20 s) / 2
+        it.records.train(0, 1, seconds=2.0)
+        it.beat()
+        assert it.said.splitlines()[-1].endswith(" left"), "what is recorded takes precedence"
+
+
+def test_a_probe_that_fails_ends_no_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search.monitor.live, "PROBE_SECONDS", 0.0)
+    it = Run(tmp_path / "study", ["aaaa"])
+
+    def probe(trainings: Iterable[int]) -> dict[int, Costs]:
+        raise ValueError("model: the images are too small")
+
+    it.watch._probe = probe
+    with it.watch:
+        it.start()
+        it.beat()
+        assert "time left not known yet" in it.said
 
 
 def test_trainings_that_start_and_end_between_two_updates_are_reported_with_their_duplicates(

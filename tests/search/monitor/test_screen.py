@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
+from search.monitor.epoch_progress import EpochProgress
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
-from search.monitor.screen import build_screen, format_headline, shorten_name
+from search.monitor.screen import build_screen, format_epochs, format_headline, shorten_name
 from search.monitor.sweep_status import SweepStatus, compute_status
 from search.monitor.textplot import MARK, OTHER, Dot, count_outliers, draw_scatter
 from trainers.record_io import write_json
@@ -112,6 +113,18 @@ def test_the_screen_shows_everything_on_a_common_terminal(big: SweepStatus, widt
 
 def test_a_terminal_without_unicode_gets_ascii_signs(big: SweepStatus) -> None:
     assert shown(big, 100, 40, encoding="ascii")[1].startswith("trainings =====")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.1, "4.1"), (14.0, "4.1"), (16.0, "4.10"), (140.0, "4.10"), (360.0, "4.100")]
+)
+def test_a_long_epoch_is_shown_in_parts_that_change_between_two_lines(seconds: float, text: str) -> None:
+    """A tenth of the epoch took this long."""
+    assert format_epochs(4, EpochProgress(0.1, seconds)) == text
+
+
+def test_an_epoch_that_has_not_begun_has_no_parts() -> None:
+    assert format_epochs(1234, EpochProgress()) == "1,234"
 
 
 def test_the_headline_of_a_running_sweep(big: SweepStatus) -> None:

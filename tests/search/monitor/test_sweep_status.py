@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from search.exceptions import NoSweep
+from search.monitor.cost_model import TimeLeft
 from search.monitor.epoch_progress import EpochProgress
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
@@ -131,7 +132,7 @@ def test_stopped_and_failed_trainings_add_no_time(trunk: MadeUp) -> None:
     trunk.train(2, 7, taken=6)
     trunk.fail(2, time.time())
     it = look(trunk)
-    assert (it.time_left, it.longest_seconds, it.seconds_left) == ((0.0, 0, 0), 0.0, 0.0)
+    assert (it.time_left, it.longest_seconds, it.seconds_left) == (TimeLeft(0.0, 0), 0.0, 0.0)
     assert (it.done_epochs, it.remaining_epochs, it.skipped_epochs) == (10 + 2 + 1, 0, 5)
     assert not it.all_ended
 

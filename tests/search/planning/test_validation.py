@@ -276,3 +276,16 @@ def test_losses_under_an_attack_and_a_corruption_have_names_of_their_own(here: P
     )
     (problem,) = refused(text)
     assert "evaluate.loss_attacks.fog: is the name of a corruption, too; take another" in problem
+
+
+@pytest.mark.parametrize("model", ["mlp", "digits_cnn", "small_cnn"])
+def test_a_network_that_takes_squares_alone_is_refused_for_other_images(
+    model: str, here: Path, refused: Refused
+) -> None:
+    rng = np.random.default_rng(0)
+    np.savez("wide.npz", x_train=rng.integers(0, 256, (90, 8, 16), np.uint8), y_train=np.arange(90) % 10)
+    text = "trial:\n  data: {{name: npz, path: wide.npz, test: 20%}}\n  model: {}\n"
+    (problem,) = refused(text.format(model))
+    assert f"model: {model} takes squares, and the images have 8x16 pixels" in problem
+    Path("space.yaml").write_text(text.format("resnet10"))
+    assert main(["space.yaml", "--dry-run"]) == 0

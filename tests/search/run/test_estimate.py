@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from search.execution.reuse import RemainingWork, count_remaining
 from search.execution.simulated_backend import simulate_schedule
-from search.monitor.cost_model import TimeLeft
+from search.monitor.cost_model import Costs, TimeLeft
 from search.monitor.disk_usage import measure_size
 from search.planning.datasets import DatasetCache
-from search.planning.plan import Plan
+from search.planning.plan import Plan, PlannedTrial
+from search.planning.planner import Planner
 from search.run.__main__ import main
 from search.run.dry_run import print_plan
 from search.run.estimate import compute_unshared_makespan, estimate_remaining_time, estimate_storage
@@ -50,16 +51,16 @@ def test_the_time_counts_shared_epochs_once_by_comparable_trainings(sharing: Tin
     assert (plan.tree.asked, plan.tree.distinct) == (32, 18)
     results = tmp_path / "results"
     nothing = count_remaining(None, plan)
-    assert estimate_remaining_time(plan, results, nothing) == (0.0, 4, 0)
+    assert estimate_remaining_time(plan, results, nothing) == TimeLeft(0.0, 4)
     before = MadeUp(results / "before", ["aa"], **plan.trials[0].config.model_dump(mode="json"))
     before.plan["evaluate"] = plan.evaluation.model_dump(mode="json")
     before.plan["trials"][0] |= {key: plan.trials[0].to_row()[key] for key in ("passes", "fraction")}
     write_json(before.folder / "plan.json", before.plan)
     before.train(0, 2, seconds=2.0)
     before.end(0)
-    assert estimate_remaining_time(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0, 0)
+    assert estimate_remaining_time(plan, results, nothing) == TimeLeft(18 * 3.0 + 4 * 4.0, 0)
     MadeUp(results / "strange", ["aa"], model={"name": "another"}).train(0, 2)
-    assert estimate_remaining_time(plan, results, nothing) == (18 * 3.0 + 4 * 4.0, 0, 0)
+    assert estimate_remaining_time(plan, results, nothing) == TimeLeft(18 * 3.0 + 4 * 4.0, 0)
 
 
 def test_the_storage_estimate_is_near_the_measured_size(sharing: Tiny) -> None:
@@ -158,7 +159,7 @@ def test_a_dry_run_shows_what_sharing_saves_and_what_is_unknown(here: Path, caps
     sources.fingerprint(planned_space(text).trials[0].config.data)
     first = said()
     assert "epochs 2,800 asked, 1,480 to train: 1,320 (47.1%) saved by sharing" in first
-    assert "time no estimate: no comparable training is recorded in this results folder yet" in first
+    assert re.search(r"time [\d hmins]+ on one process, .*estimated from a few training steps on this machine", first)
     assert "in the end (keep: best), at most " in first
     row = planned_space(text).trials[0].to_row()
     before = MadeUp(here / "results" / "before", ["aa"], **row["config"])
@@ -211,7 +212,37 @@ def test_duplicates_alone_give_no_time(here: Path, capsys: pytest.CaptureFixture
         count_remaining(None, plan),
     )
     said = " ".join(capsys.readouterr().out.split())
-    assert "time no estimate: no comparable training is recorded in this results folder yet" in said
+    assert (
+        "time no estimate: no comparable training is recorded in this results folder yet, and the data is not" in said
+    )
+
+
+def test_a_part_without_a_record_is_probed_and_named(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two trainings of 8 epochs: one network is recorded at 2 s an epoch, the other is probed at 0.5 s."""
+    models = "{small: {name: mlp, hidden: [8]}, large: mlp}"
+    text = f"trial: {{data: digits, epochs: 8}}\nsearch: {{axes: {{model: {{grid: {models}}}}}}}\n"
+    (here / "space.yaml").write_text(text)
+    loaded, sources = load_space(here / "space.yaml", []), DatasetCache()
+    plan = Planner(loaded, sources.fingerprint).plan()
+    row = plan.trials[0].to_row()
+    before = MadeUp(here / "results" / "before", ["aa"], **row["config"])
+    before.plan["evaluate"] = plan.evaluation.model_dump(mode="json")
+    before.plan["trials"][0] |= {key: row[key] for key in ("passes", "fraction")}
+    write_json(before.folder / "plan.json", before.plan)
+    before.train(0, 2, seconds=2.0)
+    probed: list[str] = []
+
+    def probe(plan: Plan, trials: Iterable[PlannedTrial], datas: object) -> dict[str, Costs]:
+        probed.extend(trial.id for trial in trials)
+        return {trial.configuration: Costs(8, 4.0, final_evaluations=1) for trial in plan.trials if trial.id in probed}
+
+    monkeypatch.setattr("search.run.estimate.probe_costs", probe)
+    print_plan(Console(width=400), plan, loaded.space, here / "results", sources, count_remaining(None, plan))
+    said = " ".join(capsys.readouterr().out.split())
+    assert probed == [plan.trials[1].id]
+    assert re.search(r"time 28 s on one process, .*, as measured in \S+, 1 training estimated from a few", said), said
 
 
 def test_files_that_vanish_have_no_size(tmp_path: Path) -> None:
