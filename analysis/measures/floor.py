@@ -139,21 +139,23 @@ def average_curves(curves: Sequence[AccuracyCurve]) -> np.ndarray:
 def fit_fall(plateau: np.ndarray) -> Fall:
     """Fit a line to each seed's plateau, (seeds, T), and return the mean fall along them with its t-interval.
 
-    The interval is of these trainings: it holds what evaluations scatter about the lines, not how trends differ
-    between seeds. A plateau wanders: neighbouring evaluations agree. With the lag-1 correlation r of the residuals T
-    evaluations count as T (1 - r) / (1 + r) (Santer et al. 2000, Eq. 6). r is corrected for its bias after fitting a
-    line, -(2 + 4 r) / T (van Giersbergen 2005).
+    The interval is of these trainings: it holds what evaluations scatter about parabolas, not how trends differ between
+    seeds. Parabolas, because a curve that stays flat and then falls bends, and about a line its bend would count as
+    scatter. A plateau wanders: neighbouring evaluations agree. With the lag-1 correlation r of the residuals T
+    evaluations count as T (1 - r) / (1 + r) (Santer et al. 2000, Eq. 6). r is corrected for its bias, -(3 + 5 r) / T
+    after fitting a parabola (-(2 + 4 r) / T after a line: van Giersbergen 2005).
     """
     seeds, length = plateau.shape
     if length < SHORTEST:
         return Fall()
     centred = np.arange(length) - (length - 1) / 2
-    squares, freedom = float(centred @ centred), seeds * (length - 2)
-    slopes = plateau @ centred / squares
-    residuals = plateau - plateau.mean(axis=1, keepdims=True) - slopes[:, None] * centred
+    bend = centred**2 - (centred @ centred) / length
+    squares, freedom = float(centred @ centred), seeds * (length - 3)
+    slopes, bends = plateau @ centred / squares, plateau @ bend / (bend @ bend)
+    residuals = plateau - plateau.mean(axis=1, keepdims=True) - slopes[:, None] * centred - bends[:, None] * bend
     variance = float((residuals**2).sum()) / freedom
     known = float((residuals[:, 1:] * residuals[:, :-1]).sum()) / (freedom * variance) if variance else 0.0
-    r = min(max((length * known + 2) / (length - 4), 0.0), WANDER)
+    r = min(max((length * known + 3) / (length - 5), 0.0), WANDER)
     error = (length - 1) * math.sqrt(variance / squares / seeds * (1 + r) / (1 - r))
     fall = -(length - 1) * float(slopes.mean())
     half = error * t_quantile(freedom + 1)

@@ -93,7 +93,15 @@ def test_a_fall_of_a_point_is_found_at_three_seeds(climb: Callable[[np.ndarray],
     assert np.mean([found.fall.lo > 0 for found in simulate(decay(climb(t), t), s)]) >= 0.8
 
 
-@pytest.mark.parametrize(("evaluations", "s"), [(8, 0.0045), (16, 0.0065), (40, 0.0065)])
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+def test_a_fall_of_ten_points_that_begins_halfway_is_told_although_it_bends(seeds: int) -> None:
+    done = np.arange(1, 13) / 12  # 12 evaluations, without scatter
+    accuracy = 0.5 * (1 - np.exp(-12 * done)) - 0.1 * np.maximum(0, 2 * done - 1)
+    fall = estimate_floor([curve(accuracy)] * seeds).fall
+    assert fall.lo > 0 and fall.mean == pytest.approx(0.09, abs=0.02)
+
+
+@pytest.mark.parametrize(("evaluations", "s"), [(8, 0.004), (16, 0.0065), (40, 0.0065)])
 def test_so_many_evaluations_of_a_plateau_tell_a_fall_of_a_point(evaluations: int, s: float) -> None:
     falling = np.linspace(0.5, 0.49, evaluations)
     assert np.mean([found.fall.lo > 0 for found in simulate(falling, s, 500)]) >= 0.8
