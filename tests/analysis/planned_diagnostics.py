@@ -22,7 +22,7 @@ def write_recordings(folder: Path) -> None:
         if asked:
             arrays = _diagnose(asked, trial, np.random.default_rng(number))
             np.savez(folder / "trials" / trial["id"] / "diagnostics.npz", **arrays)
-            np.savez(folder / "trials" / trial["id"] / "instances.npz", **_list_examples(trial["epochs"]))
+            np.savez(folder / "trials" / trial["id"] / "instances.npz", **_list_examples(trial))
         if trial["kind"] == "profile":
             _rank(folder / "profile", trial["ranks"], trial["id"])
 
@@ -52,11 +52,13 @@ def _diagnose(asked: dict[str, Any], trial: dict[str, Any], rng: np.random.Gener
     return found
 
 
-def _list_examples(epochs: int) -> dict[str, np.ndarray]:
-    index = np.arange(EXAMPLES)
+def _list_examples(trial: dict[str, Any]) -> dict[str, np.ndarray]:
+    epochs, index = trial["epochs"], np.arange(EXAMPLES)
     kappa = np.broadcast_to(index % 11, (epochs, EXAMPLES)).astype(np.uint8)
     loss = np.broadcast_to(2 + index / EXAMPLES, (epochs, EXAMPLES)).astype(np.float16)
-    return {"index": index, "y": index % CLASSES, "y_clean": index % CLASSES, "kappa": kappa, "loss": loss}
+    found = {"index": index, "y": index % CLASSES, "y_clean": index % CLASSES, "kappa": kappa, "loss": loss}
+    weight = (trial["config"]["method"].get("weight") or {}).get("name") or "uniform"
+    return found if weight == "uniform" else found | {"weight": (1.5 - 0.1 * kappa).astype(np.float16)}
 
 
 def _rank(place: Path, ranks: str, trial: str) -> None:

@@ -17,6 +17,8 @@ from analysis.papers.row import PaperFigure, find_usable
 from analysis.results.sweep import Sweep
 
 from ..planned import SPACES, write_planned
+from ..planned_diagnostics import write_recordings
+from .test_recorded_figures import RECORDED
 
 PARTS_OF = {"friendly_sizes": "friendly_k"}  # study -> the study that it is a part of in the paper's setting
 PAPERS = ("hard", "gairat", "profiling")
@@ -42,12 +44,16 @@ def test_every_figure_has_a_study_in_the_setting_of_its_paper(paper: str) -> Non
 @pytest.mark.parametrize("paper", PAPERS)
 def test_the_study_in_the_setting_of_a_paper_lacks_nothing_for_its_figures(paper: str, tmp_path: Path) -> None:
     @cache
-    def read(study: str, sets: tuple[str, ...]) -> Sweep:
-        return load(write_planned(tmp_path / f"{read.cache_info().misses}", study, sets, examples=True))
+    def read(study: str, sets: tuple[str, ...], recorded: bool) -> Sweep:
+        folder = write_planned(tmp_path / f"{read.cache_info().misses}", study, sets, examples=not recorded)
+        if recorded:
+            write_recordings(folder)
+        return load(folder)
 
     for row in list_rows(paper):
         sets = tuple(value for key, value in pairwise(shlex.split(row.sets)) if key == "--set")
-        runs = [read(study, sets) for study in list_settings(row)]
+        recorded = any(isinstance(part, RECORDED) for part in row.parts)
+        runs = [read(study, sets, recorded) for study in list_settings(row)]
         assert find_usable(row, runs)[0], f"{row.name}: {find_usable(row, runs)[1]}"
         points = draw_paper_figure(row, runs, width=3.25).points
         assert len(points) and points["mean"].notna().all(), row.name
