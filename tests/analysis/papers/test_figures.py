@@ -230,7 +230,7 @@ def test_the_caption_of_a_table_tells_the_papers_spread_from_that_of_the_runs(
     name: str, network: str, tmp_path: Path
 ) -> None:
     caption = draw(name, tmp_path).spec.caption
-    assert "Mean ± one standard error over seeds (2 seeds)" in caption
+    assert "Mean ± one standard error over 2 seeds" in caption
     assert f"The paper: CIFAR-10, {network}" in caption and "medians ± standard deviations of five runs" in caption
 
 
