@@ -75,4 +75,5 @@ def measure_curves(
         title,
         attacks=tuple(filter(None, [parse_attack(metric)])),
         notes=tuple(notes),
+        of_test="test" in columns,
     )

@@ -66,8 +66,8 @@ def _tabulate_groups(
     points = pd.DataFrame(columns=POINTS)
     if len(rows):
         rows = rows[rows["group"].isin(groups) & rows["mean"].notna()]
-        named = {"panel": title_line_panels(rows), "line": [name_group(group, ends) for group in rows["group"]]}
-        points = rows.assign(**named, variant="", x=rows["epoch"])[POINTS]
+        names = [name_group(group, ends) for group in rows["group"]]
+        points = rows.assign(panel=title_line_panels(rows), line=names, variant="", x=rows["epoch"])[POINTS]
     return TidyTable(
         points,
         "epoch",

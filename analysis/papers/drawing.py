@@ -133,7 +133,7 @@ def describe_training(selection: Selection) -> str:
     words = [
         f"{name} {found[name]}" if name == "epochs" else found[name]
         for name in SETTING
-        if found.get(name) not in (None, VARIED)
+        if not found.get(name, VARIED).startswith(VARIED)
     ]
     return f"Trained here: {'; '.join(words)}." if words else ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from analysis.charts.lines import draw_lines, make_handles
 from analysis.charts.points import Points, draw_points
@@ -58,7 +59,7 @@ def test_the_rows_of_a_panel_stand_below_its_title_which_they_do_not_repeat() ->
     table = TidyTable(tabulate(rows), "", "accuracy")
     figure = Figure(figsize=(3.25, 3.0))
     draw_table(figure, [table])
-    texts = [text.get_text() for text in figure.axes[0].texts if text.get_ha() == "left"]
+    texts = [text.get_text() for text in figure.axes[0].texts if text.get_horizontalalignment() == "left"]
     assert texts == ["label_noise 0", "a", "b", "label_noise 0.1", "a", "b"]
     assert [row[0] for row in lay_out_cells(table)[1]] == [
         f"label_noise {v} · {line}" for v in ("0", "0.1") for line in "ab"
@@ -84,7 +85,8 @@ def test_the_legend_has_the_dashes_that_the_panels_have_where_their_variants_dif
     figure = Figure(figsize=(3.25, 2.0), layout="constrained")
     draw_lines(figure, [errors, kappa], STYLES)
     (legend,) = figure.legends
-    entries = {text.get_text(): line for text, line in zip(legend.texts, legend.legend_handles, strict=True)}
+    lines = [line for line in legend.legend_handles if isinstance(line, Line2D)]
+    entries = {text.get_text(): line for text, line in zip(legend.texts, lines, strict=True)}
     assert set(entries) == {"a", "test, mean", "training, median"}
     for plot in figure.axes:
         drawn = {line.is_dashed() for line in plot.lines if len(line.get_xdata()) == 2}
