@@ -118,7 +118,7 @@ def _describe_interval(tables: Sequence[TidyTable], seeds: str) -> str:
     """Say what the interval is and over how many seeds, once."""
     how = tables[0].how
     if how == STANDARD_ERROR and not any(table.points["lo"].notna().any() for table in tables):
-        return f"{seeds}, no interval"
+        return f"{seeds} without an interval"
     return how.replace(OVER_SEEDS, f"over {seeds}") if OVER_SEEDS in how else f"{how} ({seeds})"
 
 
