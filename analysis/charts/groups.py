@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import DASHES, MARKERS, Style, order_colours
 from analysis.charts.text import count_title_letters, draw_legend, wrap_axis_label, wrap_title, write_percent
-from analysis.measures.group_means import FRACTIONS, GROUPS, QUANTITIES, name_group
+from analysis.measures.group_means import BY_DIFFICULTY, FRACTIONS, GROUPS, QUANTITIES, name_group
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -72,10 +72,10 @@ def _make_handles(shown: Sequence[int]) -> list[object]:
     ]
 
 
-def style_groups(shown: Sequence[int]) -> dict[str, Style]:
+def style_groups(shown: Sequence[int], ends: tuple[str, str] = BY_DIFFICULTY) -> dict[str, Style]:
     """Return the style of each group by its name: from dark for the hardest to light, with dashes in turn."""
     colours = order_colours(GROUPS)
     return {
-        name_group(group): Style(colours[group], MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)])
+        name_group(group, ends): Style(colours[group], MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)])
         for place, group in enumerate(shown)
     }

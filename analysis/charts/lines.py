@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.charts.panels import list_panels, place_panels
 from analysis.charts.saving import WIDTH
-from analysis.charts.styles import DASHES, Style
+from analysis.charts.styles import Style
 from analysis.charts.text import (
     count_title_letters,
     draw_legend,
@@ -29,10 +29,11 @@ ROW_HEIGHT = 1.75  # inches
 CROWDED = 4  # lines, from which on bands are fainter
 CLIMB = 0.1  # share of the epochs that do not count for the range of the vertical axis
 MARGIN = 0.05
+UNIT = "\u00a0(%)"  # never alone on a line
 LOG_MARGIN = 1.1  # a factor
 MOST_TICKS, TICKS_PER_INCH = 4, 2  # along x: numbers of four digits do not touch
 FEW = 25  # points, up to which a line along a knob has markers and bars
-VARIANT_DASHES = {"training": (0, (4, 1.5)), "last epoch": (0, (4, 1.5))}  # what is beside the main variant
+VARIANT_DASHES = ("-", (0, (4, 1.5)), "-.", ":")  # of the main variant of a table, then of those beside it
 
 
 def size_lines(tables: Sequence[TidyTable], width: float = WIDTH) -> tuple[float, float]:
@@ -65,7 +66,7 @@ def draw_lines(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str,
         plot.locator_params(axis="x", nbins=ticks, integer=bool((table.points["x"] % 1 == 0).all()))
         plot.set_title(wrap_title(panel, letters))
         if column == 0 or tables[number].y_title != tables[panels[places.index((row, column - 1))][0]].y_title:
-            plot.set_ylabel(wrap_axis_label(f"{table.y_title}{' (%)' * table.percent}", ROW_HEIGHT - 0.2))
+            plot.set_ylabel(wrap_axis_label(f"{table.y_title}{UNIT * table.percent}", ROW_HEIGHT - 0.05))
         if (row + 1, column) not in used or len({table.x_title for table in tables}) > 1:
             plot.set_xlabel(wrap_axis_label(table.x_title, (width - 0.5) / columns - 0.3))
     for number, table in enumerate(tables):
@@ -80,7 +81,7 @@ def draw_lines(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str,
 def _draw_panel(plot: Plot, table: TidyTable, points: pd.DataFrame, styles: Mapping[str, Style]) -> None:
     variants = list_variants([table])
     crowded = points["line"].nunique() >= CROWDED
-    for (line, variant), group in points.groupby(["line", "variant"], sort=False):
+    for (line, variant), group in points.sort_values("x", kind="stable").groupby(["line", "variant"], sort=False):
         x, y, lo, hi = (group[name].to_numpy(float) for name in ("x", "mean", "lo", "hi"))
         style, main = styles[str(line)], variant in variants[:1] or not variants
         dash = style.dash if len(variants) < 2 else dash_of(str(variant), variants)
@@ -102,22 +103,21 @@ def list_variants(tables: Sequence[TidyTable]) -> list[str]:
     return sorted(found, key=lambda variant: variant != "test")
 
 
-def dash_of(variant: str, variants: Sequence[str]) -> object:
-    """Return the dashes of a variant among all variants of a figure."""
-    return VARIANT_DASHES.get(variant, DASHES[variants.index(variant) % len(DASHES)])
+def dash_of(variant: str, variants: Sequence[str]) -> Any:
+    """Return the dashes of a variant among those of its table."""
+    return VARIANT_DASHES[variants.index(variant) % len(VARIANT_DASHES)]
 
 
 def make_handles(tables: Sequence[TidyTable], styles: Mapping[str, Style]) -> list[object]:
     """Return the entries of the legend: the lines, then the variants in grey."""
     from matplotlib.lines import Line2D
 
-    variants = list_variants(tables)
     along = any(table.x_title != "epoch" for table in tables)
     single: dict[str, bool] = {}  # line -> whether it has no variants, in whose place it has dashes
     every = {str(line) for table in tables for line in table.points["line"]}
     for table in tables:
         names, alone = dict.fromkeys(map(str, table.points["line"])), len(list_variants([table])) < 2
-        if alone or len(names) > 1 or len(names) == len(every):  # one line beside others is named by its variants
+        if len(names) > 1 or len(names) == len(every):  # one line beside others is named by its axis and variants
             single |= dict.fromkeys(names, alone)
     named: list[object] = [
         Line2D(
@@ -126,9 +126,18 @@ def make_handles(tables: Sequence[TidyTable], styles: Mapping[str, Style]) -> li
         )
         for line, alone in single.items()
     ]  # fmt: skip
-    if len(variants) > 1:
-        named += [Line2D([], [], color="0.4", ls=dash_of(v, variants), label=v) for v in variants]
-    return named
+    return [*named, *(Line2D([], [], color="0.4", ls=dash, label=label) for dash, label in _name_dashes(tables))]
+
+
+def _name_dashes(tables: Sequence[TidyTable]) -> list[tuple[Any, str]]:
+    """Return each kind of dashes and the variants that have it; it may be one in each table, such as test and mean."""
+    found: dict[Any, list[str]] = {}
+    for table in tables:
+        variants = list_variants([table])
+        for variant in variants if len(variants) > 1 else ():
+            names = found.setdefault(dash_of(variant, variants), [])
+            names += [variant] * (variant not in names)
+    return [(dash, ", ".join(names)) for dash, names in found.items()]
 
 
 def find_range(table: TidyTable) -> tuple[float, float]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANEL_HEIGHT = 2.4  # inches
+MARGIN = 0.06  # of the largest cost, right of it
 
 
 class Points(NamedTuple):
@@ -87,12 +88,15 @@ def draw_points(figure: Figure, info: Points, register: Register, note: str = ""
         x_title = f"{info.x_titles[str(title)]} (%)" if info.equal else info.x_titles[str(title)]
         plot.set_xlabel(wrap_axis_label(x_title, (figure.get_figwidth() - 0.8) / columns))
         _scale_axes(plot, info, points)
-    figure.supylabel(wrap_axis_label(f"{info.y_title} (%)", figure.get_figheight() - 0.4), fontsize=9)
+    for plot in plots[: len(panels) : columns]:
+        plot.set_ylabel(wrap_axis_label(f"{info.y_title} (%)", PANEL_HEIGHT - 0.5))
     draw_legend(figure, _make_handles(info, paint), note)
 
 
 def _scale_axes(plot: Plot, info: Points, points: pd.DataFrame) -> None:
     """Scale the axes of a panel: a line of equal accuracies, or a logarithmic cost; a cost begins at zero else."""
+    from matplotlib.ticker import EngFormatter
+
     if info.equal:
         low, high = (getattr(points[["x", "y"]].to_numpy(), end)() for end in ("min", "max"))
         plot.plot([low, high], [low, high], color="0.6", lw=0.8, zorder=1)
@@ -100,8 +104,9 @@ def _scale_axes(plot: Plot, info: Points, points: pd.DataFrame) -> None:
     elif points["x"].min() > 0 and points["x"].max() > LOG_RATIO * points["x"].min():
         plot.set_xscale("log")
     else:
-        plot.set_xlim(left=0)
+        plot.set_xlim(0, (1 + MARGIN) * max(points["x"].max(), points["x_hi"].max()))
         plot.locator_params(axis="x", nbins=4)
+        plot.xaxis.set_major_formatter(EngFormatter(sep=""))  # 1M, not 1 with a lost 1e6 below the axis
     write_percent(plot)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from trainers.record_io import write_atomic
 
@@ -43,17 +46,33 @@ def parse_width(text: str) -> float:
     return width
 
 
-def save_figure(draw: Draw, size: tuple[float, float], paths: Sequence[Path]) -> None:
-    """Draw a figure once in the house style and write a PNG, SVG or PDF per path, each atomically.
-
-    This function calls the backends directly, because `savefig` draws everything a second time to compute the layout.
-    """
+@contextmanager
+def _draw_in_house_style(draw: Draw, size: tuple[float, float]) -> Iterator[Figure]:
     import matplotlib
     from matplotlib.figure import Figure
 
     with as_file(files("analysis.charts") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
         figure = Figure(figsize=size, dpi=matplotlib.rcParams["savefig.dpi"], layout="constrained")
         draw(figure)
+        yield figure
+
+
+def render_pixels(draw: Draw, size: tuple[float, float]) -> np.ndarray:
+    """Draw a figure in the house style and return its pixels, (height, width, 4) uint8."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    with _draw_in_house_style(draw, size) as figure:
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        return np.array(canvas.buffer_rgba())
+
+
+def save_figure(draw: Draw, size: tuple[float, float], paths: Sequence[Path]) -> None:
+    """Draw a figure once in the house style and write a PNG, SVG or PDF per path, each atomically.
+
+    This function calls the backends directly, because `savefig` draws everything a second time to compute the layout.
+    """
+    with _draw_in_house_style(draw, size) as figure:
         for path in paths:
             write_atomic(path, _render(figure, path.suffix))
             figure.set_layout_engine("none")  # keep the layout for the next format

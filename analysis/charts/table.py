@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from analysis.charts.saving import WIDTH
 from analysis.charts.text import NOTE_LETTERS_PER_INCH, NOTE_SIZE, wrap_parts
@@ -23,8 +23,27 @@ BOLD_LETTER = 0.075  # of a title, and some space
 CELL = 11  # letters of "73.4 ± 10.2"
 
 
+class TableRow(NamedTuple):
+    """A row of a table: its panel and line, and a cell for each column."""
+
+    panel: str
+    line: str
+    cells: list[str]
+
+    @property
+    def name(self) -> str:
+        """The panel and the line."""
+        return SEPARATOR.join(filter(None, (self.panel, self.line)))
+
+
 def lay_out_cells(table: TidyTable) -> tuple[list[str], list[list[str]]]:
     """Return the titles of the columns, and the rows: panel and line, then "73.4 ± 0.2" for each column."""
+    columns, rows = _list_rows(table)
+    return ["", *columns], [[row.name, *row.cells] for row in rows]
+
+
+def _list_rows(table: TidyTable) -> tuple[list[str], list[TableRow]]:
+    """Return the titles of the columns, and the rows of a table, those of a panel together."""
     points = table.points
     columns = list(dict.fromkeys(points["variant"]))
     cells = {
@@ -34,10 +53,11 @@ def lay_out_cells(table: TidyTable) -> tuple[list[str], list[list[str]]]:
         for p in points.to_dict("records")
     }
     keys = dict.fromkeys(zip(points["panel"], points["line"], strict=True))
-    rows = [
-        [SEPARATOR.join(filter(None, key)), *(cells.get((*key, column), "–") for column in columns)] for key in keys
+    order = list(dict.fromkeys(points["panel"]))
+    return columns, [
+        TableRow(*key, [cells.get((*key, column), "–") for column in columns])
+        for key in sorted(keys, key=lambda key: order.index(key[0]))
     ]
-    return ["", *columns], rows
 
 
 def _write(mean: float, se: float, n: int, plain: bool) -> str:
@@ -84,14 +104,19 @@ def _blocks(tables: Sequence[TidyTable], width: float) -> list[list[Line]]:
 
 
 def _split(table: TidyTable, width: float) -> list[list[Line]]:
-    """Lay a table out in blocks of as many columns as fit beside the names of the rows."""
-    titles, rows = lay_out_cells(table)
-    name = min(max(len(row[0]) for row in rows) * LETTER + 0.1, 0.45 * width)
+    """Lay a table out in blocks of as many columns as fit beside the names of the rows.
+
+    The title of a panel stands above its rows; where each panel has one row, it is part of the name of that row.
+    """
+    titles, rows = _list_rows(table)
+    headed = all(row.panel and row.line for row in rows) and len({row.panel for row in rows}) < len(rows)
+    names = [row.line if headed else row.name for row in rows]
+    name = min(max(map(len, names)) * LETTER + 0.1, 0.45 * width)
     longest = max((len(word) for title in titles for word in title.split()), default=0)
     fitting = max(1, int((width - name - 0.1) / max(CELL * LETTER + 0.08, longest * BOLD_LETTER)))
     step = (width - name - 0.1) / fitting
     blocks = []
-    for start in range(1, len(titles), fitting):
+    for start in range(0, len(titles), fitting):
         here = slice(start, start + fitting)
         heads = [_wrap(title, int(step / BOLD_LETTER)) for title in titles[here]]
         places = [name + step * (n + 1) for n in range(len(heads))]
@@ -99,11 +124,16 @@ def _split(table: TidyTable, width: float) -> list[list[Line]]:
             [(x, head[n], "right", "bold") for x, head in zip(places, heads, strict=True) if n < len(head)]
             for n in range(max(map(len, heads)))
         ]
-        for row in rows:
-            names = wrap_parts(row[0].split(SEPARATOR), max(8, int(name / LETTER)))
-            numbers = [(x, text, "right", "normal") for x, text in zip(places, row[here], strict=True)]
-            block.append([(0.05, names[0] if names else "", "left", "normal"), *numbers])
-            block += [[(0.15, more, "left", "normal")] for more in names[1:]]
+        panel = ""
+        for row, words in zip(rows, names, strict=True):
+            if headed and row.panel != panel:
+                panel = row.panel
+                title = wrap_parts(panel.split(SEPARATOR), int((width - 0.1) / BOLD_LETTER))
+                block += [[(0.05, text, "left", "bold")] for text in title]
+            parts = wrap_parts(words.split(SEPARATOR), max(8, int(name / LETTER)))
+            numbers = [(x, text, "right", "normal") for x, text in zip(places, row.cells[here], strict=True)]
+            block.append([(0.05, parts[0] if parts else "", "left", "normal"), *numbers])
+            block += [[(0.15, more, "left", "normal")] for more in parts[1:]]
         blocks.append([*block, []])
     return blocks
 

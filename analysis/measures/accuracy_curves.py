@@ -11,8 +11,8 @@ from analysis.results.selection import Selection
 UPDATES = "train_robust_acc"  # on the adversaries of the updates
 SPLITS = {"test": "test", "train": "training"}
 OWN = (
-    "Training {what} is that of the updates: augmented images, the training's own attack, before each update; "
-    "`evaluate: {{train: true}}` would measure it as on test."
+    "Training {what} is that of the updates, on augmented images before each; `evaluate: {{train: true}}` measures it "
+    "as on test."
 )
 CLEAN_OWN = "Clean training {what} is on augmented images."
 
@@ -62,7 +62,8 @@ def measure_curves(
     points = average_seeds(stack_variants(epochs, columns, epochs["epoch"]))
     what = "error" if error else "accuracy"
     metric = f"test_{kind}_acc"
-    title = describe_metric(metric, selection.attacks).replace("test accuracy", what)
+    split = f"{next(iter(columns))} " if len(columns) == 1 else ""  # else dashes tell the splits apart
+    title = describe_metric(metric, selection.attacks).replace("test accuracy", f"{split}{what}")
     notes = []
     if UPDATES in columns.values():
         notes.append(OWN.format(what=what))
@@ -74,4 +75,5 @@ def measure_curves(
         title,
         attacks=tuple(filter(None, [parse_attack(metric)])),
         notes=tuple(notes),
+        of_test="test" in columns,
     )

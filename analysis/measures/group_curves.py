@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.measures.difficulty_reference import Reference, References, describe_source, find_shared_references
 from analysis.measures.figure_table import POINTS, TidyTable, place_rows, title_line_panels
-from analysis.measures.group_means import FRACTIONS, GROUPS, QUANTITIES, name_group
+from analysis.measures.group_means import BY_DIFFICULTY, BY_RANK, FRACTIONS, GROUPS, QUANTITIES, name_group
 from analysis.measures.groups import measure_groups
 from analysis.measures.median_features import MEDIAN, measure_median_features
 from analysis.results.selection import Selection
@@ -41,7 +41,7 @@ def measure_rank_groups(selection: Selection, quantity: str) -> TidyTable:
     The rank is that by instability of the sweep's profiling; a training whose examples it does not rank is left out.
     """
     references = [References(RANKED, list_ranks(sweep)) for sweep in selection.sweeps]
-    return _tabulate_groups(selection, quantity, range(GROUPS), references, (RANKED,))
+    return _tabulate_groups(selection, quantity, range(GROUPS), references, (RANKED,), BY_RANK)
 
 
 def list_ranks(sweep: Sweep) -> list[Reference]:
@@ -59,6 +59,7 @@ def _tabulate_groups(
     groups: Sequence[int],
     references: Sequence[References | None],
     notes: tuple[str, ...],
+    ends: tuple[str, str] = BY_DIFFICULTY,
 ) -> TidyTable:
     measure = measure_median_features if quantity == MEDIAN else partial(measure_groups, quantities=(quantity,))
     tables = [measure(sweep, found) for sweep, found in zip(selection.narrow(), references, strict=True)]
@@ -66,8 +67,8 @@ def _tabulate_groups(
     points = pd.DataFrame(columns=POINTS)
     if len(rows):
         rows = rows[rows["group"].isin(groups) & rows["mean"].notna()]
-        named = {"panel": title_line_panels(rows), "line": rows["group"].map(name_group)}
-        points = rows.assign(**named, variant="", x=rows["epoch"])[POINTS]
+        names = [name_group(group, ends) for group in rows["group"]]
+        points = rows.assign(panel=title_line_panels(rows), line=names, variant="", x=rows["epoch"])[POINTS]
     return TidyTable(
         points,
         "epoch",
@@ -86,5 +87,6 @@ def choose_references(selection: Selection, own: bool = False) -> list[Reference
 
 def describe_grouping(references: Sequence[References | None]) -> tuple[str, ...]:
     """Say by whose losses groups are formed, a sentence for each source."""
-    sources = dict.fromkeys(None if found is None else describe_source(found) for found in references)
-    return tuple(OWN if source is None else OTHER.format(source=source) for source in sources)
+    sources = dict.fromkeys(describe_source(found) for found in references if found is not None)
+    own = (OWN,) if None in references else ()
+    return (OTHER.format(source=" or ".join(sources)), *own) if sources else own

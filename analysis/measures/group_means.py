@@ -14,6 +14,7 @@ from analysis.measures.tidy import tabulate_means
 from analysis.results.instances import Instances
 
 GROUPS = 10
+BY_DIFFICULTY, BY_RANK = ("hardest", "easiest"), ("most problematic", "friendliest")  # the first and the last group
 NO_GROUP = -1  # of an example that the ranking does not rank
 # The quantities whose group means are recorded along training, in the order of figures.
 QUANTITIES: Mapping[str, str] = {
@@ -33,9 +34,10 @@ QUANTITIES: Mapping[str, str] = {
 FRACTIONS = ("correct", "clean_correct", "t_correct", "t_class")  # quantities that are accuracies, in percent
 
 
-def name_group(group: int) -> str:
-    """Name a group for a legend: G0 (hardest), G1, ..., G9 (easiest)."""
-    return f"G{group}" + {0: " (hardest)", GROUPS - 1: " (easiest)"}.get(group, "")
+def name_group(group: int, ends: tuple[str, str] = BY_DIFFICULTY) -> str:
+    """Name a group for a legend: G0 (hardest), G1, ..., G9 (easiest), or by the ends of another order."""
+    words = {0: f" ({ends[0]})", GROUPS - 1: f" ({ends[1]})"}
+    return f"G{group}{words.get(group, '')}"
 
 
 def assign_groups(d: np.ndarray) -> np.ndarray:

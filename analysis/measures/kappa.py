@@ -21,9 +21,8 @@ STATISTICS = {"kappa_mean": "mean κ", "kappa_median": "median κ"}
 WEIGHT_BINS = 20  # of the joint table, of equal width from 0 to the largest weight of the sweep
 KEYS = ["configuration", "kappa", "relative"]
 SCALED = (
-    "Weights are means over the epochs after the burn-in, as the loss takes them; the papers draw them before they are "
-    "scaled to mean 1 in a batch. Each weighs less in a batch with many hard examples, which bends curves down at "
-    "small κ. A training without weights counts every example as 1."
+    "Weights are those of the loss after the burn-in, scaled to mean 1 in a batch, which bends curves down at small κ; "
+    "the papers draw them unscaled. Without weights every example counts 1."
 )
 
 

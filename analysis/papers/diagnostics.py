@@ -138,7 +138,7 @@ FIGURES = (
         "diagnostics:kappa",
         "κ along training",
         "gairat_kappa",
-        parts=(EpochStatistics((("mean", "kappa_mean"), ("median", "kappa_median")), "κ, attack steps withstood"),),
+        parts=(EpochStatistics((("mean", "kappa_mean"), ("median", "kappa_median")), "attack steps withstood (κ)"),),
         choice=EVERYTHING,
     ),
     *(

@@ -19,9 +19,11 @@ from analysis.papers.row import PaperFigure, find_usable
 from analysis.results.selection import Selection, select
 from analysis.results.sweep import Sweep, name_sweeps
 from trainers.formatting import format_list
-from trainers.wording import describe_config, find_common
+from trainers.wording import VARIED, describe_config, find_common
 
 SETTING = ("data set", "model", "epochs")  # of describe_config, that a caption has
+OVER_SEEDS = "over seeds"  # in the words for an interval
+ELSEWHERE = ("val", "test")  # parts of the data that no caption needs, or that it has as test images
 
 
 class DrawnFigure(NamedTuple):
@@ -96,15 +98,14 @@ def _measure(
 def describe_selection(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> str:
     """Say what a figure shows: interval, seeds, attack, images, training, and what was left out."""
     seeds = format_seed_counts((n for table in tables for n in table.points["n"]), tables[0].unit)
-    has_interval = any(table.points["lo"].notna().any() for table in tables)
-    how = tables[0].how if has_interval or tables[0].how != STANDARD_ERROR else "one seed, no interval"
+    how = _describe_interval(tables, seeds)
     names = dict.fromkeys(name for table in tables for name in table.attacks)
     attacks = [selection.attacks[name] for name in names if name in selection.attacks]
     examples = max(sweep.test_examples for sweep in selection.sweeps)
     is_known = examples < float("inf") and any(table.of_test for table in tables)
     images = f" on {examples:,.0f} test images" if is_known else ""
     sentences = [
-        f"{how[:1].upper()}{how[1:]} ({seeds}){images}.",
+        f"{how[:1].upper()}{how[1:]}{images}.",
         f"Under {'; '.join(attacks)}." if attacks else "",
         describe_training(selection),
         *dict.fromkeys(note for table in tables for note in table.notes),
@@ -113,11 +114,27 @@ def describe_selection(row: PaperFigure, selection: Selection, tables: Sequence[
     return " ".join(filter(None, sentences))
 
 
+def _describe_interval(tables: Sequence[TidyTable], seeds: str) -> str:
+    """Say what the interval is and over how many seeds, once."""
+    how = tables[0].how
+    if how == STANDARD_ERROR and not any(table.points["lo"].notna().any() for table in tables):
+        return f"{seeds} without an interval"
+    return how.replace(OVER_SEEDS, f"over {seeds}") if OVER_SEEDS in how else f"{how} ({seeds})"
+
+
 def describe_training(selection: Selection) -> str:
     """Say on what data, with which model and for how long the selected trials were trained."""
     keys = zip(selection.trials["sweep"], selection.trials["id"], strict=True)
-    found = describe_config(find_common([selection.configs[key] for key in keys]))
-    words = [f"{name} {found[name]}" if name == "epochs" else found[name] for name in SETTING if found.get(name)]
+    common = find_common([selection.configs[key] for key in keys])
+    if isinstance(data := common.get("data"), Mapping):
+        kept = {key: value for key, value in data.items() if key not in ELSEWHERE and value != VARIED}
+        common = common | {"data": kept}
+    found = describe_config(common)
+    words = [
+        f"{name} {found[name]}" if name == "epochs" else found[name]
+        for name in SETTING
+        if not found.get(name, VARIED).startswith(VARIED)
+    ]
     return f"Trained here: {'; '.join(words)}." if words else ""
 
 

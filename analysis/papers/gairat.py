@@ -122,6 +122,7 @@ FIGURES = (
             {"method.weight.name": ("uniform", "gair"), "optimizer.lr.name": ("linear", "cyclic")},
             ("method.weight",),
         ),
+        without="the panel of the schedules themselves",
     ),
     PaperFigure(
         "gairat:F12",

@@ -158,7 +158,13 @@ FIGURES = (
         "iat, self_adaptive",
         CIFAR,
         ERRORS,
-        Choice(PIECES, {"method.attack.name": ("iat",), "method.weight.name": ("confidence",)}, ("method",), join=True),
+        Choice(
+            PIECES,
+            {"method.attack.name": ("iat",), "method.weight.name": ("confidence",)},
+            ("method",),
+            join=True,
+            without={"method.loss.name": ("trades",), "method.weight.name": ("uniform",)},
+        ),
     ),
     PaperFigure(
         "hard:F13",

@@ -23,7 +23,7 @@ from analysis.charts.trade_off import draw_trade_off, size_trade_off
 from analysis.measures.class_accuracy import arrange_classes, name_classes
 from analysis.measures.classes import Classes
 from analysis.measures.figure_table import TidyTable
-from analysis.measures.group_means import GROUPS, name_group
+from analysis.measures.group_means import BY_DIFFICULTY, BY_RANK, GROUPS, name_group
 from analysis.measures.recorded_figures import find_pairs
 from analysis.papers.part import (
     ADVERSARIES,
@@ -169,7 +169,8 @@ def _lay_out_matrix(picture: Picture) -> tuple[tuple[float, float], Draw]:
 def _lay_out_groups(picture: Picture) -> tuple[tuple[float, float], Draw]:
     """Lay out groups as lines, with the curves of other parts below them in grey."""
     names = {str(line) for table in picture.tables for line in table.points["line"]}
-    groups = style_groups([group for group in range(GROUPS) if name_group(group) in names])
+    ends = BY_RANK if name_group(0, BY_RANK) in names else BY_DIFFICULTY
+    groups = style_groups([group for group in range(GROUPS) if name_group(group, ends) in names], ends)
     styles = {name: Style(NEUTRAL) for name in sorted(names)} | groups
     draw = partial(draw_lines, tables=picture.tables, styles=styles, note=picture.note)
     return size_lines(picture.tables, picture.width), draw

@@ -22,7 +22,7 @@ def test_a_figure_is_written_and_its_caption_printed(
     assert main([str(run), "--figure", "gairat:F13", "-o", str(file), "--width", "3.25"]) == 0
     assert file.stat().st_size > 1000
     printed = capsys.readouterr().out
-    assert "gairat:F13: Weights by λ. Mean ± one standard error over seeds (2 seeds)" in printed
+    assert "gairat:F13: Weights by λ. Mean ± one standard error over 2 seeds" in printed
     assert "Under PGD-10, linf, epsilon 0.1" in printed and "The paper: CIFAR-10" in printed
 
 

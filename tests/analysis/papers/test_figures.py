@@ -168,6 +168,15 @@ def test_an_inset_is_a_panel_of_the_last_epochs(tmp_path: Path) -> None:
     assert all("from epoch " in panel for panel in zoomed["panel"])
 
 
+def test_a_figure_of_training_curves_says_so_and_names_no_test_images(tmp_path: Path) -> None:
+    drawn = draw("gairat:F2b", tmp_path)
+    assert [table.y_title for table in drawn.tables] == ["clean training error", "robust training error, PGD-10"]
+    assert "test images" not in drawn.spec.caption and "Mean ± one standard error over 2 seeds." in drawn.spec.caption
+    test = draw("gairat:F13", tmp_path / "test")
+    assert [table.y_title for table in test.tables[1:]] == ["clean test accuracy", "robust test accuracy, PGD-10"]
+    assert test.spec.caption.count("2 seeds") == 1 and "over 2 seeds on 200 test images" in test.spec.caption
+
+
 def test_mart_is_beside_its_variant_that_weighs_the_kl_term_alone(tmp_path: Path) -> None:
     lines = draw("gairat:F20", tmp_path).selection.lines
     assert lines == ["MART", *(f"GAIR-MART on KL · lam {lam}" for lam in (-3, 0, 3))]
@@ -242,7 +251,7 @@ def test_the_caption_of_a_table_tells_the_papers_spread_from_that_of_the_runs(
     name: str, network: str, tmp_path: Path
 ) -> None:
     caption = draw(name, tmp_path).spec.caption
-    assert "Mean ± one standard error over seeds (2 seeds)" in caption
+    assert "Mean ± one standard error over 2 seeds" in caption
     assert f"The paper: CIFAR-10, {network}" in caption and "medians ± standard deviations of five runs" in caption
 
 

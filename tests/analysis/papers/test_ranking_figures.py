@@ -87,17 +87,17 @@ def test_scores_go_with_the_problematic_rank_as_the_paper_says(name: str, sign: 
 def test_tenths_of_the_problematic_rank_are_learned_in_their_order_beside_the_test_curve(tmp_path: Path) -> None:
     drawn = draw("profiling:F15a", tmp_path, **{"data.label_noise": ["0"]})
     groups, curve = (table.points for table in drawn.tables)
-    names = ["G0 (hardest)", *(f"G{number}" for number in range(1, 9)), "G9 (easiest)"]
+    names = ["G0 (most problematic)", *(f"G{number}" for number in range(1, 9)), "G9 (friendliest)"]
     assert list(dict.fromkeys(groups["line"])) == names and set(curve["line"]) == set(drawn.selection.lines)
     last = groups[groups["x"] == groups["x"].max()].set_index("line")["mean"]
-    assert last["G0 (hardest)"] < last["G5"] < last["G9 (easiest)"]
+    assert last["G0 (most problematic)"] < last["G5"] < last["G9 (friendliest)"]
     (sweep,), found = drawn.selection.sweeps, []
     for trial in drawn.selection.trials["id"]:
         with np.load(next((sweep.folder / "profile").glob("*.npz"))) as ranking:
             hardest = ranking["index"][ranking["rank_instability"] > 0.9]
         here = np.isin(read(sweep.folder, trial, "index"), hardest)
         found.append(read(sweep.folder, trial, "correct")[-1][here].mean())
-    assert last["G0 (hardest)"] == pytest.approx(np.mean(found))
+    assert last["G0 (most problematic)"] == pytest.approx(np.mean(found))
     assert "tenths of the problematic rank by the sweep's profiling" in drawn.spec.caption
 
 
