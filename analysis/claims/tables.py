@@ -158,10 +158,13 @@ def list_lacks(unjudged: Sequence[Unjudged]) -> list[str]:
     """List what the runs lack for claims, and the command that trains it: a line for all claims that lack the same."""
     found: dict[str, list[str]] = {}
     for one in unjudged:
-        lack = f"not measurable yet: {one.lack}" if one.claim.unmeasured else f"lacks {one.lack}"
+        lack = f"not measurable yet: {one.lack}" if one.claim.unmeasured else f"lack {one.lack}"
         recipe = f": {one.claim.recipe}" if one.claim.recipe and not one.claim.unmeasured else ""
         found.setdefault(lack + recipe, []).append(one.claim.id)
-    return [f"{', '.join(ids)} {words}" for words, ids in found.items()]
+    return [
+        f"{', '.join(ids)} {words.replace('lack ', 'lacks ', 1) if len(ids) == 1 else words}"
+        for words, ids in found.items()
+    ]
 
 
 def _cell(text: str) -> str:
