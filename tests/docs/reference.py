@@ -25,7 +25,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from search.schema.blocks import STRATEGIES
+from search.schema.blocks import STRATEGIES, Space
 from search.schema.ranking_file import RankingFile
 from search.schema.space import BLOCK_MODELS
 from trainers import columns
@@ -55,6 +55,7 @@ BLOCKS: dict[str, type[Knobs]] = {
     "evaluate": BLOCK_MODELS["evaluate"],
     "resources": BLOCK_MODELS["resources"],
 }
+TOP = "the top level"
 SCHEDULE = "a number or a [schedule](#schedules)"
 TAKES = {  # aliases whose validators say more than their types
     "Real": "a number",
@@ -314,7 +315,8 @@ def described_model(model: type[Knobs], known: list[str]) -> Iterator[str]:
 
 def page() -> str:
     """Return the whole page."""
-    parts = [HEAD, "\n".join(f"- [{path}](#{anchor(path)})" for path in sections())]
+    links = [f"- [{path}](#{anchor(path)})" for path in (TOP, *sections())]
+    parts = [HEAD, "\n".join(links), f"## {TOP}", *described_model(Space, [])]
     for path, models in sections().items():
         known = shared(models)
         parts.append(f"## {path}")

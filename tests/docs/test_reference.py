@@ -19,7 +19,7 @@ def test_the_page_is_fresh(file: Path) -> None:
 
 
 def test_every_block_of_a_space_and_every_key_of_a_trial_has_a_row() -> None:
-    assert {path.partition(",")[0] for path in BLOCKS} == set(Space.model_fields)
+    assert {path.partition(",")[0] for path in BLOCKS} | {"question"} == set(Space.model_fields) == set(rows(Space))
     assert set(rows(TrialConfig)) == set(TrialConfig.model_fields)
     text = page()
     for path, models in sections().items():
