@@ -187,7 +187,7 @@ def _report_families(digest: ReportData) -> Iterator[tuple[str, str]]:
         if family is digest.answering:
             continue
         if family.rows["told"].any():
-            yield f"{family.title}, robust accuracy", f"{describe_told(family)} {describe_interval(family)}"
+            yield family.title, f"{describe_told(family)} {describe_interval(family)}"
         else:
             nothing.append(f"{family.title} ({len(family.rows) + family.single})")
     if nothing:

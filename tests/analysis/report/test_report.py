@@ -122,9 +122,21 @@ def test_the_page_and_the_terminal_answer_the_question_first(tmp_path: Path, unr
 
 def test_the_terms_of_the_answers_are_attack_images_checkpoint_and_what_was_drawn_once(whole: Path) -> None:
     text = describe_terms(collect_report_data(load_sweep(whole)))
-    for part in ("AutoAttack custom", "300 test images", "validation-selected epoch", "one draw of flipped labels"):
+    for part in (
+        "AutoAttack custom",
+        "on 300 images drawn by class",
+        "validation-selected epoch",
+        "one draw of flipped labels",
+    ):
         assert part in text
     assert "So far" not in text
+
+
+def test_the_answers_of_an_unfinished_sweep_say_how_many_trials_they_rest_on(sweep: Path) -> None:
+    results = load_sweep(sweep)
+    done = len(results.completed)
+    text = describe_terms(collect_report_data(results))
+    assert f"So far {done} of {len(results.study_trials)} trials completed." in text
 
 
 def test_findings_say_which_other_families_tell_of_what(whole: Path) -> None:
@@ -132,6 +144,10 @@ def test_findings_say_which_other_families_tell_of_what(whole: Path) -> None:
     found = dict(list_findings(data))
     assert data.answering is not None and data.answering.title == "friendly against random"
     assert not any("friendly against random" in lead for lead in found)
+    assert "higher in 2 (" in found["friendly against all"] and "and lower in 2 (" in found["friendly against all"]
+    assert "of 4 comparisons" in found["friendly against all"] and "All 4 intervals" in found["friendly against all"]
+    assert "higher in 6 (" in found["method against AT 0.10"]
+    assert found["No difference found"] == "in any of these families of comparisons: random against all (4)."
     flipped = found["Flipped labels, label_noise 0.1"]
     assert "of the 12 flipped labels" in flipped and "friendly 108 12, random 108 1" in flipped
     assert "AT 0.10 · all" in found["Robust overfitting, label_noise 0.1"]
