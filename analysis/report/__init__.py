@@ -3,7 +3,7 @@
 page                                 the whole page; html renders its elements, report.css styles them
 data                                 all that the page shows, computed once
 figures, tables                      figures with captions, and a package of tables
-findings, comparisons                what the numbers say, in words
+answers, findings                    what the numbers say, in words
 setting, provenance                  what was trained, and where the numbers come from
 configurations                       every configuration as a row of numbers, for tables in other formats
 summary, matrices                    tables on a terminal

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from analysis.charts.saving import WIDTH, parse_width
 from analysis.exceptions import SweepError
+from analysis.report.data import collect_report_data
 from analysis.report.page import STEPS, write_report
 from analysis.report.summary import plain_text, print_summary
 from analysis.results.remote_copy import open_records, send_folder
@@ -30,18 +31,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with open_records(where) as folder:
             with show_progress("drawing the report, steps", 1 + STEPS) as progress:
-                results = load_sweep(folder, where)
+                data = collect_report_data(load_sweep(folder, where))
                 progress.advance()
-                written = str(write_report(results, options.width, progress.advance))
+                written = str(write_report(data, options.width, progress.advance))
             if "://" in where:
                 written = f"{send_folder(folder / 'report', where)}/index.html"
     except (SweepError, OSError) as error:
         error_console().print(f"error: {error}")
         return 2
     console = Console()
-    print_summary(results, console)
+    print_summary(data, console)
     console.print(plain_text(f"Report: {written}"), soft_wrap=True)
-    print_damage([results])
+    print_damage([data.results])
     return 0
 
 

@@ -8,9 +8,11 @@ import pandas as pd
 
 from analysis.charts.styles import Register, build_register
 from analysis.exceptions import SweepError
+from analysis.measures.answers import choose_family
 from analysis.measures.classes import tabulate_classes
 from analysis.measures.differences import compare_axis, compare_subsets, find_uncompared
 from analysis.measures.difficulty import Detection, measure_detection
+from analysis.measures.families import Family, collect_families, tabulate_families
 from analysis.measures.front import FrontData, compute_fronts
 from analysis.measures.importance import Importance, measure_importance
 from analysis.measures.masking import measure_masking
@@ -35,6 +37,8 @@ class ReportData:
     gaps: pd.DataFrame
     subset_effects: pd.DataFrame
     axis_effects: dict[str, pd.DataFrame]
+    families: list[Family]  # the differences of `robust`, a family for each question that they may answer
+    answering: Family | None  # the family that answers the study's question
     uncompared: dict[str, list[str]]  # axis -> its values without a partner that is equal in all else
     importance: Importance | None  # of the knobs for the objectives
     masking: pd.DataFrame  # PGD against the strongest attack, a row a configuration
@@ -65,8 +69,12 @@ def collect_report_data(results: Sweep) -> ReportData:
     except SweepError as error:
         why = str(error)
     ranked = results.profile_rankings
+    columns = list_compared_columns(robust, clean)
+    subset_effects = compare_subsets(results, columns)
     paths = [path for path in results.axes.method if len(results.axes.order[path]) <= MOST_LABELS]
-    effects = {path: compare_axis(results, path, list_compared_columns(robust, clean)) for path in paths}
+    effects = {path: compare_axis(results, path, columns) for path in paths}
+    metric = f"{results.checkpoint}_{robust or EPOCH_METRIC}"
+    families = collect_families(results, subset_effects, effects, metric)
     return ReportData(
         register=build_register([results.study_trials]),
         results=results,
@@ -75,8 +83,10 @@ def collect_report_data(results: Sweep) -> ReportData:
         front=found,
         no_front=why,
         gaps=measure_overfitting(results),
-        subset_effects=compare_subsets(results, list_compared_columns(robust, clean)),
+        subset_effects=subset_effects,
         axis_effects=effects,
+        families=families,
+        answering=choose_family(families, results.question),
         uncompared={path: find_uncompared(results, path, table) for path, table in effects.items()},
         importance=measure_importance(results),
         masking=measure_masking(results, robust),
@@ -108,6 +118,7 @@ def collect_frames(found: ReportData) -> dict[str, pd.DataFrame]:
         "masking": found.masking,
         "classes": found.classes,
         "class_counts": found.counts,
+        "families": tabulate_families(found.families),
         **effects,
         **points,
         **({} if found.importance is None else {"importance": found.importance.table}),

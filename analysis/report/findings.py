@@ -10,11 +10,11 @@ import pandas as pd
 from analysis.measures.front import FrontPanel
 from analysis.measures.masking import LARGE, Reversals, find_plain_training, find_reversals, select_masked
 from analysis.measures.overfitting import find_overfitting
-from analysis.measures.stats import CONFIDENCE, POINTS, Estimate, format_count, format_seeds, t_quantile
-from analysis.report.comparisons import describe_comparisons, describe_multiplicity, title_finding
+from analysis.measures.stats import CONFIDENCE, POINTS, Estimate, format_count, format_seeds
+from analysis.report.answers import describe_interval, describe_told
 from analysis.report.data import ReportData
+from analysis.report.provenance import list_fixed_draws
 from analysis.results.metrics import EPOCH_METRIC, count_images, parse_attack, shorten_attack
-from analysis.results.sweep import Sweep
 
 MAX_NAMES = 4  # in a list; of more the number is given
 NO_HOLD_OUT = (
@@ -32,7 +32,7 @@ def list_findings(digest: ReportData) -> list[tuple[str, str]]:
         for panel in digest.front.panels
     ]
     parts = (
-        _report_one_seed, _report_masking, describe_comparisons, _report_overfitting, _report_rankings, _report_endings,
+        _report_one_seed, _report_masking, _report_families, _report_overfitting, _report_rankings, _report_endings,
     )  # fmt: skip
     first, *others = [list(part(digest)) for part in parts]
     return [*first, *fronts, *(finding for part in others for finding in part)]
@@ -43,9 +43,9 @@ def list_limits(digest: ReportData) -> list[str]:
     marked = "Configurations that validation selects are marked." if digest.results.selects else NO_HOLD_OUT
     found = [
         "± is one standard error over seeds: initialisation, order of batches, random subsets. There is "
-        f"{_list_fixed_draws(digest.results)} per setting, so ± understates the variation between draws of the data. "
-        f"A t-interval of three seeds extends {t_quantile(3):.1f} standard errors to each side and assumes that seeds "
-        "are normal and independent.",
+        f"{list_fixed_draws(digest.results)} per setting, so ± understates the variation between draws of the data. "
+        "Intervals assume that differences between seeds are normal, and seeds independent. Those of one family hold "
+        "at once with 95 % confidence; of twenty families without any effect about one would tell of some.",
         "The front shows test accuracies of all configurations tried; choosing among them by these accuracies "
         f"would be selection on the test set. {marked}",
         "The best epoch on test is a maximum over noisy evaluations and serves only to measure overfitting. "
@@ -53,8 +53,6 @@ def list_limits(digest: ReportData) -> list[str]:
         "Whether a curve falls is decided by the trend over its whole plateau, as the last evaluation is a noisy one; "
         "the interval is of these trainings, and other seeds may fall by more or less.",
     ]
-    if compared := describe_multiplicity(digest):
-        found.append(compared)
     if sampling := _describe_sampling(digest):
         found.insert(1, sampling)
     if digest.robust and not digest.results.attacks.get(parse_attack(digest.robust) or "", "").startswith("AutoAttack"):
@@ -74,14 +72,6 @@ def _describe_sampling(digest: ReportData) -> str:
         f"The test set has {test:.0f} examples{attacked}. In addition to ±, a single robust accuracy has a binomial "
         f"standard error of {POINTS * math.sqrt(p * (1 - p) / n):.1f} points (less for paired differences)."
     )
-
-
-def _list_fixed_draws(results: Sweep) -> str:
-    """List the random draws of the study that are the same for all seeds."""
-    flipped = any(outcome.get("data", {}).get("flipped") for outcome in results.outcomes.values())
-    ranked = any(trial.get("ranks") for trial in results.plan["trials"])
-    once = ["one data split", *["one draw of flipped labels"] * flipped, *["one ranking"] * ranked]
-    return " and ".join(filter(None, [", ".join(once[:-1]), once[-1]]))
 
 
 def _report_one_seed(digest: ReportData) -> Iterator[tuple[str, str]]:
@@ -188,6 +178,25 @@ def _join_first(names: list[str]) -> str:
 
 def _format_point(row: pd.Series, axis: str) -> str:
     return Estimate(row[axis], row[f"{axis}_se"], row["n"]).text()
+
+
+def _report_families(digest: ReportData) -> Iterator[tuple[str, str]]:
+    """Report the other families of differences, each at its own 5 %; those that tell of nothing by name alone."""
+    nothing = []
+    for family in digest.families:
+        if family is digest.answering:
+            continue
+        if family.rows["told"].any():
+            yield family.title, f"{describe_told(family)} {describe_interval(family)}"
+        else:
+            nothing.append(f"{family.title} ({len(family.rows) + family.single})")
+    if nothing:
+        yield "No difference found", f"in any of these families of comparisons: {'; '.join(nothing)}."
+
+
+def title_finding(topic: str, setting: str) -> str:
+    """Title a finding by its topic, and by its problem if there are several."""
+    return f"{topic}, {setting}" if setting else topic
 
 
 def _report_overfitting(digest: ReportData) -> Iterator[tuple[str, str]]:

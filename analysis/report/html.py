@@ -52,6 +52,12 @@ def render_bullets(items: Sequence[str | tuple[str, str]]) -> str:
     return "<ul>\n" + "\n".join(lines) + "\n</ul>"
 
 
+def render_answers(answers: Sequence[tuple[str, str]]) -> str:
+    """Render the answers to a question side by side: of each its number, large, and its sentence."""
+    cells = [f"<li><strong>{escape(lead)}</strong> {escape(text)}</li>" for lead, text in answers]
+    return '<ol class="answers">\n' + "\n".join(cells) + "\n</ol>"
+
+
 def render_facts(pairs: Mapping[str, str]) -> str:
     """Render a description list of names and texts; a name without a text is omitted."""
     rows = [f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in pairs.items() if text]

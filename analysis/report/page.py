@@ -8,6 +8,7 @@ from pathlib import Path
 from analysis.charts.saving import WIDTH, FigureSpec, save_figure
 from analysis.exceptions import SweepError
 from analysis.report import html, provenance
+from analysis.report.answers import describe_terms, list_answers
 from analysis.report.data import ReportData, collect_frames, collect_report_data
 from analysis.report.figures import (
     specify_classes,
@@ -29,7 +30,7 @@ from analysis.report.tables.front import render_members, render_summary
 from analysis.report.tables.importance import render_importance
 from analysis.report.tables.overfitting import render_gaps
 from analysis.report.tables.trainings import render_unfinished, render_upstream
-from analysis.results.sweep import Sweep, load_sweep
+from analysis.results.sweep import load_sweep
 from analysis.results.table_files import write_table
 from trainers.record_io import write_atomic
 
@@ -41,16 +42,17 @@ def redraw_report(folder: Path, width: float = WIDTH) -> Path:
 
     Raises SweepError if the folder is no sweep, or a link would redirect the report.
     """
-    return write_report(load_sweep(folder), width)
+    return write_report(collect_report_data(load_sweep(folder)), width)
 
 
-def write_report(results: Sweep, width: float = WIDTH, advance: Callable[[], None] = lambda: None) -> Path:
+def write_report(found: ReportData, width: float = WIDTH, advance: Callable[[], None] = lambda: None) -> Path:
     """Write figures as PNG and SVG, tables as CSV and Parquet, and one page that embeds all it shows.
 
     `width` is the width of the figures in inches; `advance` is called after each of STEPS steps. Raises SweepError if a
     link would redirect the report.
     """
-    found, place = collect_report_data(results), results.folder / "report"
+    results = found.results
+    place = results.folder / "report"
     for path in (place, *place.rglob("*")):
         if path.is_symlink():  # in a sweep from elsewhere a link may lead anywhere
             raise SweepError(f"{path}: is a link, and the report would be written to its target; remove the link")
@@ -70,10 +72,12 @@ def write_report(results: Sweep, width: float = WIDTH, advance: Callable[[], Non
 
 def _render_head(found: ReportData) -> list[str]:
     results = found.results
+    answers = list_answers(found)
     lead = f"{provenance.describe_extent(found)} {describe_endings(results)}"
     return [
-        html.render_heading(results.study, 1),
-        html.render_paragraph(lead, "lead"),
+        html.render_heading(results.question or results.study, 1),
+        *([html.render_answers(answers), html.render_paragraph(describe_terms(found), "terms")] if answers else []),
+        html.render_paragraph(f"{results.study * bool(results.question)}: {lead}".removeprefix(": "), "lead"),
         html.render_facts(provenance.describe_run(found)),
         html.render_heading("What was trained", 3),
         html.render_facts(describe_setting(results.plan)),

@@ -78,6 +78,14 @@ def describe_time(results: Sweep) -> str:
     )
 
 
+def list_fixed_draws(results: Sweep) -> str:
+    """List the random draws of the study that are the same for all seeds."""
+    flipped = any(outcome.get("data", {}).get("flipped") for outcome in results.outcomes.values())
+    ranked = any(trial.get("ranks") for trial in results.plan["trials"])
+    once = ["one data split", *["one draw of flipped labels"] * flipped, *["one ranking"] * ranked]
+    return " and ".join(filter(None, [", ".join(once[:-1]), once[-1]]))
+
+
 def describe_provenance(found: ReportData) -> dict[str, str]:
     """Describe where the numbers come from."""
     run = found.results.runs[-1] if found.results.runs else {}

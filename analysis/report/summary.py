@@ -1,4 +1,4 @@
-"""The summary of a sweep on a terminal: its best configurations, its front, and the trials that did not finish."""
+"""The summary of a sweep on a terminal: its answers, best configurations and front, and the trials that are missing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from analysis.exceptions import SweepError
-from analysis.measures.front import FrontData, FrontPanel, compute_fronts
+from analysis.measures.front import FrontData, FrontPanel
 from analysis.measures.front_difference import FrontDifference
 from analysis.measures.front_members import list_members
 from analysis.measures.front_seeds import BOOTSTRAP
 from analysis.measures.stats import POINTS, Estimate, format_count
+from analysis.report.answers import describe_terms, list_answers
+from analysis.report.data import ReportData
 from analysis.report.provenance import describe_time
 from analysis.results.metrics import describe_images, shorten_metric
 from analysis.results.sweep import Sweep
@@ -36,12 +37,17 @@ LEGENDS = {
 }
 
 
-def print_summary(results: Sweep, console: Console) -> None:
-    """Print the results of a sweep, in about forty lines at most."""
-    try:
-        found = compute_fronts([results])
-    except SweepError as error:
-        console.print(plain_text(str(error)))
+def print_summary(data: ReportData, console: Console) -> None:
+    """Print the question of a sweep, the answers and the results, in about forty lines at most."""
+    results = data.results
+    if answers := list_answers(data):
+        console.print(plain_text(results.question or results.study), style="bold")
+        for lead, text in answers:
+            console.print(plain_text(f"• {lead}: {text}"))
+        console.print(plain_text(f"{describe_terms(data)}\n"))
+    found = data.front
+    if found is None:
+        console.print(plain_text(data.no_front))
     else:
         print_table(console, build_summary_table(results, found, console.width))
         several = any((panel.points["n"] > 1).any() for panel in found.panels)

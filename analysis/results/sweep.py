@@ -66,6 +66,11 @@ class Sweep:
         return escape_controls(str(self.plan.get("study") or self.folder.name))
 
     @property
+    def question(self) -> str:
+        """What the study asks, as its space wrote it; empty if it wrote no question."""
+        return escape_controls(str(self.plan.get("question") or ""))
+
+    @property
     def study_trials(self) -> pd.DataFrame:
         """`labelled` without the trials that only profile the data or pretrain the weights that others start from."""
         return self.labelled[self.labelled["kind"] == "trial"]

@@ -87,6 +87,7 @@ class Plan:
     threads: int  # of each training; their number changes bits of results
     code: str  # the training code that stages are named after
     stopping: StoppingRule
+    question: str = ""  # what the study asks, for its report
     trials: list[PlannedTrial] = field(default_factory=list)
     rankings: dict[str, PlannedRanking] = field(default_factory=dict)  # by name
 
@@ -123,6 +124,7 @@ class Plan:
         return {
             "format": FORMAT,
             "study": study,
+            "question": self.question,
             "objectives": self.objectives,
             "evaluate": self.evaluation.model_dump(mode="json"),
             "attacks": self.describe_attacks(),

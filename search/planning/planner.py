@@ -70,6 +70,7 @@ class Planner:
             threads=self.space.resources.cpus,
             code=self.code,
             stopping=search.stopping,
+            question=self.space.question or "",
         )
         self.extend(plan, self._list_requests() if requests is None else requests)
         trials = [trial for trial in plan.trials if trial.kind == "trial"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from search.reference.entry import Entry
 from search.reference.keys import Key, find_shared_keys, list_keys
 from search.reference.methods import list_methods
-from search.reference.sections import get_tag, list_sections
+from search.reference.sections import TOP, get_tag, list_sections
 from search.reference.wording import format_default
 from trainers.knobs import Knobs
 from trainers.methods import METHODS
@@ -71,7 +71,8 @@ def _list_knobs() -> Iterator[Entry]:
 def _make_knob(path: str, piece: str, key: Key) -> Entry:
     place = path.partition(",")[0]
     of = f" ({piece})" if piece and len(list_sections()[path]) > 1 else ""
-    name, text = f"{place}.{key.name}{of}", _format_key(key).partition(": ")[2]
+    path_of_key = key.name if place == TOP else f"{place}.{key.name}"
+    name, text = f"{path_of_key}{of}", _format_key(key).partition(": ")[2]
     return Entry(name, text, (text,))
 
 

@@ -9,11 +9,13 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from search.schema.blocks import Space
 from search.schema.ranking_file import RankingFile
 from search.schema.space import BLOCK_MODELS
 from trainers.knobs import Knobs
 from trainers.schedules import Bend, Ramp, Schedule
 
+TOP = "the top level"
 BLOCKS: dict[str, type[Knobs]] = {
     "trial": BLOCK_MODELS["trial"],
     "profile": BLOCK_MODELS["profile"],
@@ -58,7 +60,7 @@ def list_sections() -> dict[str, list[type[Knobs]]]:
                     seen.update(new)
                     found.setdefault(place, []).extend(new)
                     waiting.append((place, new))
-    return found | {"schedules": forms}
+    return {TOP: [Space]} | found | {"schedules": forms}
 
 
 def get_annotation(field: FieldInfo) -> Any:

@@ -81,6 +81,8 @@ class Search(Knobs):
 class Space(Knobs):
     """The top level of a space's YAML."""
 
+    # what the study asks, in one sentence, for its report; without it, the first sentence of the file's first comment
+    question: str | None = None
     trial: Tree = Field(default_factory=dict)
     profile: RankingSource | None = None
     pretrain: Pretrain | None = None

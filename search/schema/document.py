@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from search.schema.limits import MAX_DEPTH, MAX_FILE_BYTES
 from search.schema.merging import SPACE_NODE, drop_nulls, expand_short_forms, find_covered_nulls, overlay_space
 from search.schema.space_files import describe_folder, describe_missing_file, find_space
 from search.schema.yaml_tree import Places, parse_yaml
+from trainers.record_io import MARK
 
 
 class Document:
@@ -64,6 +67,7 @@ def read_document(path: Path, seen: tuple[Path, ...] = ()) -> Document:
 
     It extends a path relative to its own folder, or a space that ships with the package, named by a bare word.
 
+    A file without `question` that begins with a comment asks the comment's first sentence.
     Raises SpaceError if a file is missing or unreadable, a key occurs twice, or files extend each other in a cycle.
     """
     text = read_text(path)
@@ -73,6 +77,8 @@ def read_document(path: Path, seen: tuple[Path, ...] = ()) -> Document:
     if not isinstance(tree, dict):
         found = "nothing" if tree is None else type(tree).__name__
         raise SpaceError([f"{path}: a space is a mapping with trial, search, ...; got {found}"])
+    if question := read_first_sentence(text):
+        tree.setdefault("question", question)
     parent = tree.pop("extends", None)
     document = Document.from_tree(tree, places)
     if parent is None:
@@ -87,6 +93,13 @@ def read_document(path: Path, seen: tuple[Path, ...] = ()) -> Document:
         raise SpaceError([f"{at}: extends: {describe_missing_file(base_file)}"])
     base = read_document(base_file, (*seen, path.resolve()))
     return base.with_overlay(document, base.places | places)
+
+
+def read_first_sentence(text: str) -> str:
+    """Return the first sentence of the comment that a file begins with; empty if it begins with none."""
+    lines = [line for line in text.lstrip().splitlines() if not line.startswith(MARK)]  # the checksum of a stored space
+    head = takewhile(lambda line: line.startswith("#") and line.strip("# \t"), lines)
+    return re.split(r"(?<=[.!?])\s", " ".join(line.strip("# \t") for line in head), maxsplit=1)[0]
 
 
 def _list_leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

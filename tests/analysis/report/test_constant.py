@@ -88,7 +88,7 @@ def test_report_of_constant_networks_alone_is_written_and_says_so(tmp_path: Path
     folder = write_sweep(tmp_path / "sweep", MADE)
     for checkpoint in ("best", "last"):
         name_one_class(folder, "*", checkpoint)
-    page = write_report(load_sweep(folder)).read_text()
+    page = write_report(collect_report_data(load_sweep(folder))).read_text()
     assert "Constant networks" in page and "AT (constant)" in page and "0 of 2 configurations are on the front" in page
 
 

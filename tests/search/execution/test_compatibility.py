@@ -320,6 +320,15 @@ def test_execution_settings_may_change(sweep: Path, planned: Planned) -> None:
     assert compared(sweep, planned, search__replicates=2, **changes) == 0
 
 
+def test_another_question_is_asked_of_the_same_trainings(sweep: Path, planned: Planned) -> None:
+    text = f"question: Why?\n{smoke(search__replicates=2)}"
+    assert check_compatible(sweep, planned(text), yaml.safe_load(text)) == 0
+    before, after = planned(smoke(search__replicates=2)), planned(text)
+    assert [(row.id, row.final) for row in before.trials] == [(row.id, row.final) for row in after.trials]
+    assert after.to_json("sweep")["question"] == "Why?"
+    assert "question" not in "".join(list_differences(sweep, yaml.safe_load(text)))
+
+
 def test_an_unreadable_stored_space_is_reported(tmp_path: Path) -> None:
     assert list_differences(tmp_path, {"trial": {}}) == ["  (the stored space.yaml is damaged or missing)"]
 

@@ -8,6 +8,7 @@ import pytest
 
 from search.exceptions import SpaceError
 from search.schema.document import read_document
+from trainers.record_io import signed
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -154,3 +155,32 @@ def test_extends_refuses_anything_but_one_existing_file() -> None:
         "a.yaml:1: extends: b.yaml: no such file (there are a.yaml); python -m search.list spaces lists the spaces "
         "that a bare word names"
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        (
+            "# How many examples\n# are enough? (Somebody 2021)\n#\n# On digits.\ntrial: {}\n",
+            "How many examples are enough?",
+        ),
+        ("# One comment\n#\n# and another\ntrial: {}\n", "One comment"),
+        ("\n# Why?\n\n# On digits.\ntrial: {}\n", "Why?"),
+        ("# Why?\nquestion: How many?\ntrial: {}\n", "How many?"),
+        ("# Why?\nquestion: null\n", None),
+        ("trial: {}  # Why?\n# How?\n", None),
+    ],
+    ids=["sentence", "no sentence", "blank lines", "key", "null", "later comments"],
+)
+def test_the_first_comment_asks_the_question_unless_a_key_does(text: str, question: str | None) -> None:
+    assert read_document(write("a.yaml", text)).tree.get("question") == question
+
+
+def test_the_question_of_an_extended_file_is_asked_again_unless_another_is() -> None:
+    write("base.yaml", "# Why?\ntrial: {epochs: 3}\n")
+    assert read_document(write("a.yaml", "extends: base.yaml\n")).tree["question"] == "Why?"
+    assert read_document(write("a.yaml", "# And how?\nextends: base.yaml\n")).tree["question"] == "And how?"
+
+
+def test_the_checksum_of_a_stored_space_asks_nothing() -> None:
+    assert "question" not in read_document(write("space.yaml", signed("trial: {epochs: 3}\n"))).tree

@@ -38,7 +38,7 @@ MISTAKES = {
     "misspelt top level": (
         "serch: {}\n",
         "space.yaml:1: serch: Space has no such knob; did you mean search?"
-        " (allowed: evaluate, pretrain, profile, resources, search, trial)",
+        " (allowed: evaluate, pretrain, profile, question, resources, search, trial)",
     ),
     "misspelt knob": (
         "trial:\n  epohs: 3\n",

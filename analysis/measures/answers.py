@@ -1,0 +1,178 @@
+"""The answers of a study to its question: three sentences at most, the last of which says what was not found.
+
+A sentence is data: its texts, and its numbers in fractions of 1, which a page or a terminal writes as it likes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+
+from analysis.measures.families import FEWEST_FREEDOM, Family, has_control
+from analysis.measures.power import MOST_SEEDS
+from analysis.measures.stats import POINTS, format_count, format_seed_counts
+from analysis.results.axes import SEPARATOR
+
+FRIENDLY = "friendly"
+Kind = Literal["all", "higher", "lower", "open"]
+
+
+class Points(NamedTuple):
+    """A difference in fractions of 1, with the ends of its simultaneous interval or of a range; NaN without one."""
+
+    mean: float
+    lo: float = math.nan
+    hi: float = math.nan
+
+    def text(self) -> str:
+        """Return it in points: "+6.0 [+3.5, +8.4]"."""
+        ends = "" if math.isnan(self.lo) else f" [{_format_points(self.lo)}, {_format_points(self.hi)}]"
+        return f"{_format_points(self.mean)}{ends}"
+
+
+class Answer(NamedTuple):
+    """One sentence: its `lead`, which has the number, and what the number says."""
+
+    kind: Kind
+    lead: tuple[str | Points, ...]
+    text: tuple[str | Points, ...]
+
+
+def write_parts(parts: Sequence[str | Points]) -> str:
+    """Join the texts and numbers of a sentence."""
+    return "".join(part if isinstance(part, str) else part.text() for part in parts)
+
+
+def choose_family(families: Sequence[Family], question: str) -> Family | None:
+    """Choose the family that answers a question; None without any.
+
+    Where a subset is an axis, it is a family of subsets against random ones of equal size, or against all if there is
+    no random control; else it is one of another axis. Of several it is the one that the question names, else that of
+    friendly subsets, else the one with the most differences.
+    """
+    controlled = [family for family in families if has_control(family)]
+    subsets = [family for family in families if family.axis == "subset"]
+    words = {word.lower() for word in re.findall(r"\w+", question)}
+
+    def fits(family: Family) -> tuple[bool, bool, int]:
+        named = family.minuends if family.axis == "subset" else family.axis
+        own = {word.lower() for word in re.findall(r"\w+", named)} - {"method", "name", "subset"}
+        return bool(own & words), family.minuends.startswith(FRIENDLY), len(family.rows) + family.single
+
+    return max(controlled or subsets or families, key=fits, default=None)
+
+
+def answer_question(family: Family | None) -> list[Answer]:
+    """Return the answers that a family gives, most certain first.
+
+    (a) One sentence if all differences are told and have one sign, with their mean and range; else (b) the one above 0
+    with the highest lower end of its interval, and (c) the one below 0 with the lowest upper end. The last, (d), says
+    how many are open and within what, which is nearest to being told, and how many seeds that would take.
+    """
+    if family is None:
+        text = (
+            "No two configurations with results differ in one axis alone, so no difference is claimed; the front shows "
+            "what was reached."
+        )
+        return [Answer("open", ("Nothing compared",), (text,))]
+    return [*_tell(family), _say_open(family)]
+
+
+def _tell(family: Family) -> Iterator[Answer]:
+    rows = family.rows
+    above, below = (rows[rows["told"].astype(bool) & (sign * rows["mean"] > 0)] for sign in (1, -1))
+    if len(rows) > 1 and len(rows) in (len(above), len(below)):
+        more = "higher" if len(above) else "lower"
+        means = Points(rows["mean"].mean(), rows["mean"].min(), rows["mean"].max())
+        span = Points(rows["lo"].min()), Points(rows["hi"].max())
+        yield Answer(
+            "all",
+            (Points(means.mean), " points on average"),
+            (
+                f"Robust accuracy is {more} in all {len(rows)} comparisons of {family.title}: by ", Points(means.lo),
+                " to ", Points(means.hi), " points, with intervals from ", span[0], " to ", span[1],
+                f"; {format_seed_counts(rows['n'])}.",
+            ),
+        )  # fmt: skip
+        return
+    if len(above):
+        yield _tell_one(_first(above, "lo", ascending=False), "higher", len(above) - 1)
+    if len(below):
+        yield _tell_one(_first(below, "hi"), "lower", len(below) - 1)
+
+
+def _first(rows: pd.DataFrame, by: str, ascending: bool = True) -> Mapping[Any, Any]:
+    """Return the row with the least value of a column, or the largest."""
+    return rows.sort_values(by, ascending=ascending, kind="stable").iloc[0].to_dict()
+
+
+def _tell_one(row: Mapping[Any, Any], kind: Literal["higher", "lower"], others: int) -> Answer:
+    """Tell of one difference, and how many others of its sign are told."""
+    more = f" {format_count(others, 'other comparison')} {'is' if others == 1 else 'are'} {kind} too." * bool(others)
+    where = _name_place(row)
+    return Answer(
+        kind,
+        (Points(row["mean"], row["lo"], row["hi"]), " points"),
+        (
+            f"Robust accuracy is {kind} with {row['minuend']} than with {row['subtrahend']}",
+            f"{where and f' at {where}'}; {format_count(int(row['n']), 'seed')}.{more}",
+        ),
+    )
+
+
+def _say_open(family: Family) -> Answer:
+    m = len(family.rows)
+    if not family.claims:
+        return _claim_nothing(family)
+    single = f" {format_count(family.single, 'more comparison')} of one seed have no interval." * bool(family.single)
+    rows = family.rows[~family.rows["told"].astype(bool)]
+    point = f"a difference of 1 point would take {_format_seeds(family.one_point)}"
+    if rows.empty:
+        text = f"None of the {m} comparisons of {family.title} is left open" if m > 1 else "It was the only comparison"
+        return Answer("open", ("Nothing left open",), (f"{text}; {point}.{single}",))
+    half = (rows["hi"] - rows["lo"]) / 2
+    ends = [f"{POINTS * value:.1f}" for value in (half.min(), half.max())]
+    within = "±" + " to ±".join(dict.fromkeys(ends))
+    nearest = _first(rows, "p")
+    where = _name_place(nearest)
+    return Answer(
+        "open",
+        (f"{len(rows)} of {m} open",),
+        (
+            f"No difference was found in {'any' if len(rows) == m else len(rows)} of the {m} comparisons of "
+            f"{family.title}, whose intervals are "
+            f"{within} points. The nearest, {nearest['minuend']} − {nearest['subtrahend']}{where and f' at {where}'} (",
+            Points(nearest["mean"]),
+            f" points), would take {_format_seeds(nearest['more'])}; {point}.{single}",
+        ),
+    )
+
+
+def _claim_nothing(family: Family) -> Answer:
+    """Say why nothing is claimed, and how many seeds a claim takes at least."""
+    m = len(family.rows) + family.single
+    fewest = 1 + math.ceil(FEWEST_FREEDOM / m)
+    seeds = "has one seed" if not len(family.rows) else f"has {format_seed_counts(family.rows['n'])}"
+    compared = f"None of the {m} comparisons of {family.title} is" if m > 1 else "The only comparison is not"
+    return Answer(
+        "open",
+        ("Too few seeds",),
+        (f"{compared} told from chance: each {seeds}, and a claim needs {fewest} at least.",),
+    )
+
+
+def _name_place(row: Mapping[Any, Any]) -> str:
+    """Name what is equal in both trainings of a difference."""
+    return SEPARATOR.join(filter(None, (str(row["setting"]), str(row["family"]))))
+
+
+def _format_seeds(count: float) -> str:
+    return f"more than {MOST_SEEDS:,} more seeds" if math.isinf(count) else format_count(int(count), "more seed")
+
+
+def _format_points(value: float) -> str:
+    return f"{round(POINTS * value, 9):+.1f}".replace("-", "−")

@@ -1,0 +1,127 @@
+"""A study answers with what is told, best first, and at last with what is not, and what that would take."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from analysis.measures.answers import Answer, Points, answer_question, choose_family, write_parts
+from analysis.measures.families import Family, judge_family
+
+
+def family(
+    means: list[float],
+    sd: float = 0.0135,
+    n: int = 3,
+    axis: str = "subset",
+    names: tuple[str, str] = ("friendly", "random"),
+) -> Family:
+    """Differences of these means whose standard errors are all equal."""
+    table = pd.DataFrame({"mean": means, "se": sd / math.sqrt(n) if n > 1 else math.nan, "n": n})
+    table["minuend"], table["subtrahend"] = [f"{names[0]}-{place}" for place in range(len(means))], names[1]
+    return judge_family(axis, *names, table.assign(setting="label_noise 0.1", family="pgd-0.1"))
+
+
+def kinds(answers: list[Answer]) -> list[str]:
+    return [answer.kind for answer in answers]
+
+
+def test_the_highest_and_the_lowest_are_told_and_the_rest_is_open() -> None:
+    answers = answer_question(family([0.06, 0.03, -0.038, -0.02, *[0.001] * 8]))
+    assert kinds(answers) == ["higher", "lower", "open"]
+    assert [write_parts(answer.lead) for answer in answers] == [
+        "+6.0 [+3.5, +8.5] points", "−3.8 [−6.3, −1.3] points", "9 of 12 open",
+    ]  # fmt: skip
+    assert write_parts(answers[0].text) == (
+        "Robust accuracy is higher with friendly-0 than with random at label_noise 0.1 · pgd-0.1; 3 seeds. "
+        "1 other comparison is higher too."
+    )
+    assert write_parts(answers[2].text) == (
+        "No difference was found in 9 of the 12 comparisons of friendly against random, whose intervals are ±2.5 "
+        "points. The nearest, friendly-3 − random at label_noise 0.1 · pgd-0.1 (−2.0 points), would take 4 more seeds; "
+        "a difference of 1 point would take 23 more seeds."
+    )
+
+
+def test_differences_told_with_one_sign_are_one_sentence() -> None:
+    answers = answer_question(family([0.06, 0.05, 0.07]))
+    assert kinds(answers) == ["all", "open"]
+    assert write_parts(answers[0].lead) == "+6.0 points on average"
+    text = write_parts(answers[0].text)
+    assert text.startswith(
+        "Robust accuracy is higher in all 3 comparisons of friendly against random: by +5.0 to +7.0 points"
+    )
+    assert write_parts(answers[1].lead) == "Nothing left open"
+
+
+def test_differences_told_with_both_signs_are_two_sentences() -> None:
+    assert kinds(answer_question(family([0.06, -0.05]))) == ["higher", "lower", "open"]
+
+
+def test_one_difference_is_told_with_its_interval() -> None:
+    higher, last = answer_question(family([0.06], n=6))
+    assert isinstance(higher.lead[0], Points) and higher.lead[0].lo > 0
+    assert write_parts(last.text).startswith("It was the only comparison; ")
+
+
+@pytest.mark.parametrize(
+    ("means", "n", "words"),
+    [
+        ([0.5] * 12, 1, "None of the 12 comparisons of … is told from chance: each has one seed, and a claim needs 2"),
+        ([0.5] * 3, 2, "None of the 3 comparisons of … is told from chance: each has 2 seeds, and a claim needs 3"),
+        ([0.5], 4, "The only comparison is not told from chance: each has 4 seeds, and a claim needs 5"),
+    ],
+)
+def test_too_few_seeds_claim_nothing(means: list[float], n: int, words: str) -> None:
+    (only,) = answer_question(family(means, n=n))
+    assert only.kind == "open" and write_parts(only.text) == f"{words} at least.".replace(
+        "…", "friendly against random"
+    )
+
+
+def test_an_effect_of_nothing_would_take_more_than_a_thousand_seeds() -> None:
+    (only,) = answer_question(family([0.0] * 4))
+    assert "would take more than 1,000 more seeds" in write_parts(only.text)
+
+
+def test_half_widths_that_differ_are_a_range() -> None:
+    table = pd.DataFrame({"mean": [0.0, 0.001, 0.0], "se": [0.004, 0.01, 0.004], "n": 3})
+    table["minuend"], table["subtrahend"] = "a", "b"
+    (only,) = answer_question(judge_family("method", "method", "b", table.assign(setting="", family="")))
+    quantile = stats.t.ppf(1 - (1 - 0.95 ** (1 / 3)) / 2, 6)
+    pooled = math.sqrt((0.004**2 + 0.01**2 + 0.004**2) / 3)
+    assert f"±{100 * quantile * pooled:.1f} to ±{quantile:.1f} points" in write_parts(only.text)
+
+
+def test_without_a_comparison_the_front_is_the_answer() -> None:
+    (only,) = answer_question(None)
+    assert only.lead == ("Nothing compared",)
+
+
+def test_friendly_subsets_against_random_ones_answer_unless_the_question_names_others() -> None:
+    hard, friendly = (family([0.01] * 4, names=(kind, "random")) for kind in ("hard", "friendly"))
+    everything, method = family([0.01] * 9, names=("friendly", "all")), family([0.01] * 20, axis="method")
+    families = [hard, everything, friendly, method]
+    assert choose_family(families, "How many examples are enough?") is friendly
+    assert choose_family(families, "Do hard examples overfit?") is hard
+    assert choose_family([hard, everything, method], "Which?") is hard
+    assert choose_family([everything, method], "Which method?") is everything
+    assert choose_family([], "Which?") is None
+
+
+def test_without_subsets_the_axis_that_the_question_names_answers_else_the_largest() -> None:
+    lam, epsilon = (
+        family([0.01] * count, axis=path, names=(path.rpartition(".")[2], "b"))
+        for count, path in ((7, "method.weight.lam"), (3, "method.attack.epsilon"))
+    )
+    assert choose_family([epsilon, lam], "What does Epsilon change?") is epsilon
+    assert choose_family([epsilon, lam], "Which method is best?") is lam
+
+
+def test_numbers_are_points_with_a_true_minus() -> None:
+    assert Points(-0.038, -0.063, -0.014).text() == "−3.8 [−6.3, −1.4]"
+    assert Points(float(np.float64(0.0))).text() == "+0.0"
