@@ -81,8 +81,9 @@ def _cost_columns(costs: list[Row], trial: str) -> Row:
 
     `seconds_training` is the part of `alone` that is no measurement.
     """
-    kinds = ("seconds", "evaluate_seconds", "final_seconds")
-    seconds = [sum(cost.get(kind, 0.0) for kind in kinds) for cost in costs]
+    seconds = [  # written out, as a sweep has hundreds of thousands
+        cost.get("seconds", 0.0) + cost.get("evaluate_seconds", 0.0) + cost.get("final_seconds", 0.0) for cost in costs
+    ]
     billed = [cost.get("by", trial) == trial for cost in costs]
     return {
         "epochs_billed": sum(paid for paid, cost in zip(billed, costs, strict=True) if "seconds" in cost),
@@ -159,12 +160,16 @@ def _with_warnings(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _epoch_table(recorded: Iterable[tuple[tuple[Any, ...], list[Row]]]) -> pd.DataFrame:
     """Build one row an epoch, by columns, which for many thousand rows is far quicker than row by row."""
-    pairs = [(key, row) for key, rows in recorded for row in rows]
-    names = dict.fromkeys(name for _, row in pairs for name in row)
+    parts = list(recorded)
+    rows = [row for _, rows in parts for row in rows]
+    kinds = dict.fromkeys(map(tuple, rows))  # the names that rows have, as most have the same
+    names = dict.fromkeys(name for kind in kinds for name in kind)
     columns: dict[str, Any] = {
-        identity: [key[place] for key, _ in pairs]
+        identity: [key[place] for key, rows in parts for _ in rows]
         for place, identity in enumerate(("id", "configuration", "replicate"))
     }
-    columns |= {name: [row.get(name, np.nan) for _, row in pairs] for name in names}
+    for name in names:
+        everywhere = all(name in kind for kind in kinds)
+        columns[name] = [row[name] for row in rows] if everywhere else [row.get(name, np.nan) for row in rows]
     columns.setdefault("epoch", [])
     return pd.DataFrame(columns)
