@@ -8,8 +8,9 @@ import numpy as np
 
 from analysis.charts.rows import ROW_HEIGHT, lay_out_rows, split_pages, write_rows
 from analysis.charts.saving import WIDTH
+from analysis.charts.text import draw_legend
 from analysis.measures.classes import Classes, ClassPanel
-from analysis.measures.cuts import PAGE_ROWS
+from analysis.results.page_cut import PAGE_ROWS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -25,14 +26,7 @@ TOP, BOTTOM = -0.25, 0.25  # of the cells of a row, relative to its marks
 def split_class_pages(info: Classes, width: float) -> list[Classes]:
     """Split the rows into pages."""
     most = PAGE_ROWS // (len(info.panels) if is_stacked(info, width) else 1)
-    return [
-        info._replace(
-            names=info.names[part],
-            settings=info.settings[part],
-            panels=[panel._replace(values=panel.values[part]) for panel in info.panels],
-        )
-        for part in split_pages(info.settings, most)
-    ]
+    return [info.take(rows) for rows in split_pages(info.settings, most)]
 
 
 def is_stacked(info: Classes, width: float) -> bool:
@@ -49,8 +43,8 @@ def size_classes(info: Classes, width: float = WIDTH) -> tuple[float, float]:
     return width, 0.3 + height * (len(info.panels) if is_stacked(info, width) else 1)
 
 
-def draw_classes(figure: Figure, info: Classes) -> None:
-    """Draw a panel per quantity; darker cells are higher values."""
+def draw_classes(figure: Figure, info: Classes, note: str = "") -> None:
+    """Draw a panel per quantity; darker cells are higher values. The note stands below them."""
     width = figure.get_figwidth()
     above = is_stacked(info, width)
     shape = (len(info.panels), 1) if above else (1, len(info.panels))
@@ -61,6 +55,7 @@ def draw_classes(figure: Figure, info: Classes) -> None:
         plot.set(ylim=(layout.height, 0.0), yticks=[])
         if above or place == 0:
             write_rows(plot, layout)
+    draw_legend(figure, [], note)
 
 
 def _list_ticks(panel: ClassPanel) -> list[str]:

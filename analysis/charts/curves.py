@@ -52,8 +52,11 @@ def find_curve_limits(info: Curves, split: str = "test") -> list[tuple[float, fl
     return [_find_range(lines, shown) for lines in info.panels.values()]
 
 
-def draw_curves(figure: Figure, info: Curves, register: Register, split: str = "test") -> None:
-    """Draw a line per subset, or per method if methods are few and no subset varies; `split` is the main split."""
+def draw_curves(figure: Figure, info: Curves, register: Register, split: str = "test", note: str = "") -> None:
+    """Draw a line per subset, or per method if methods are few and no subset varies, and a note below.
+
+    `split` is the main split.
+    """
     paint = register.assign_styles(line.label for lines in info.panels.values() for line in lines)
     settings, splits = list_settings(info.panels), list_splits(info, split)
     plots = create_panels(figure, title_panels(info.panels), settings, "epoch", f"{name_accuracy(info, split)} (%)")
@@ -70,7 +73,7 @@ def draw_curves(figure: Figure, info: Curves, register: Register, split: str = "
     if len(set(equalize_ranges(limits))) == 1:
         for plot, (_, column) in zip(plots, places, strict=True):
             plot.tick_params(labelleft=column == 0)
-    draw_legend(figure, _make_handles(paint, splits, info.has("val")))
+    draw_legend(figure, _make_handles(paint, splits, info.has("val")), note)
 
 
 def draw_lines(

@@ -17,16 +17,11 @@ if TYPE_CHECKING:
 
 def split_effect_pages(info: Effects) -> list[Effects]:
     """Split the rows into pages."""
-    return [
-        info._replace(
-            names=info.names[part], settings=info.settings[part], last=info.last[part], selected=info.selected[part]
-        )
-        for part in split_pages(info.settings)
-    ]
+    return [info.take(rows) for rows in split_pages(info.settings)]
 
 
-def draw_effects(figure: Figure, info: Effects) -> None:
-    """Draw a row per comparison; to the right of zero the first named is better."""
+def draw_effects(figure: Figure, info: Effects, note: str = "") -> None:
+    """Draw a row per comparison, with a note below; to the right of zero the first named is better."""
     plot = figure.subplots()
     layout = lay_out_rows(info.names, info.settings, figure.get_figwidth())
     draw_upright(plot, layout, 0.0)
@@ -41,4 +36,4 @@ def draw_effects(figure: Figure, info: Effects) -> None:
     plot.set_xlabel(wrap_axis_label(f"difference in {info.y_title} (points)", figure.get_figwidth()))
     write_percent(plot, "x")
     write_rows(plot, layout)
-    draw_legend(figure, plot.get_legend_handles_labels()[0])
+    draw_legend(figure, plot.get_legend_handles_labels()[0], note)

@@ -26,7 +26,7 @@ def split_importance_pages(info: Importance) -> list[Importance]:
     rows = _list_rows(info)
     pages = []
     for part in split_pages([setting for setting, _ in rows]):
-        kept = {*rows[part]}
+        kept = {rows[place] for place in part}
         member = [pair in kept for pair in zip(info.table["setting"], info.table["axis"], strict=True)]
         pages.append(info._replace(table=info.table[member]))
     return pages

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 def split_gap_pages(info: Gaps) -> list[Gaps]:
     """Split the rows into pages."""
-    parts = [{name: getattr(info, name)[part] for name in info._fields[:10]} for part in split_pages(info.settings)]
-    return [info._replace(**part) for part in parts]
+    return [info.take(rows) for rows in split_pages(info.settings)]
 
 
-def draw_gaps(figure: Figure, info: Gaps) -> None:
-    """Draw accuracies on the left, and the gap and its floor on the right; the name of a row is above its marks."""
+def draw_gaps(figure: Figure, info: Gaps, note: str = "") -> None:
+    """Draw accuracies on the left, the gap and its floor on the right, and a note below.
+
+    The name of a row is above its marks.
+    """
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     layout = lay_out_rows(info.names, info.settings, figure.get_figwidth())
     y = layout.marks
@@ -45,4 +47,4 @@ def draw_gaps(figure: Figure, info: Gaps) -> None:
     right.set_xlabel(wrap_axis_label(f"best − last, {info.attack} (points)", 0.3 * figure.get_figwidth()))
     for plot in (left, right):
         write_percent(plot, "x")
-    draw_legend(figure, [*left.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]])
+    draw_legend(figure, [*left.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]], note)

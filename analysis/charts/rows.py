@@ -9,8 +9,8 @@ import numpy as np
 
 from analysis.charts.saving import WIDTH
 from analysis.charts.text import ROW_LETTERS_PER_INCH, wrap_parts
-from analysis.measures.cuts import PAGE_ROWS
 from analysis.results.axes import SEPARATOR
+from analysis.results.page_cut import PAGE_ROWS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -51,16 +51,16 @@ def size_rows(names: Sequence[str], settings: Sequence[str], width: float = WIDT
     return width, AXIS_HEIGHT + ROW_HEIGHT * lay_out_rows(names, settings, width).height
 
 
-def split_pages(settings: Sequence[str], most: int = PAGE_ROWS) -> list[slice]:
+def split_pages(settings: Sequence[str], most: int = PAGE_ROWS) -> list[range]:
     """Return the rows of each page. A page has whole settings; a setting longer than a page is split evenly."""
     starts = [place for place in range(len(settings)) if place == 0 or settings[place] != settings[place - 1]]
-    found: list[slice] = []
+    found: list[range] = []
     for start, stop in zip(starts, [*starts[1:], len(settings)], strict=True):
         if found and stop - found[-1].start <= most:
-            found[-1] = slice(found[-1].start, stop)
+            found[-1] = range(found[-1].start, stop)
             continue
         parts = np.array_split(np.arange(start, stop), -(-(stop - start) // most))
-        found += [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
+        found += [range(int(part[0]), int(part[-1]) + 1) for part in parts]
     return found
 
 

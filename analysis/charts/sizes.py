@@ -30,8 +30,11 @@ def find_size_limits(info: Sizes) -> list[tuple[float, float]]:
     return found
 
 
-def draw_sizes(figure: Figure, info: Sizes, register: Register) -> None:
-    """Draw filled marks for the selected epoch, open marks for the last, and a horizontal line for training on all."""
+def draw_sizes(figure: Figure, info: Sizes, register: Register, note: str = "") -> None:
+    """Draw filled marks for the selected epoch, open marks for the last, and a horizontal line for training on all.
+
+    The note stands below them.
+    """
     paint = register.assign_styles(line.kind for lines in info.panels.values() for line in lines)
     plots = create_panels(
         figure, title_panels(info.panels), list_settings(info.panels), "examples trained on", f"{info.y_title} (%)"
@@ -44,7 +47,7 @@ def draw_sizes(figure: Figure, info: Sizes, register: Register) -> None:
         write_percent(plot)
     align_ranges(plots, find_size_limits(info))
     selects = any(np.isfinite(line.selected[:, 0]).any() for lines in info.panels.values() for line in lines)
-    draw_legend(figure, _make_size_handles(paint, selects))
+    draw_legend(figure, _make_size_handles(paint, selects), note)
 
 
 def _draw_size_line(plot: Plot, line: SizeLine, style: Style) -> None:

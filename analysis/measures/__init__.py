@@ -14,5 +14,5 @@ Examples          difficulty (flipped labels), group_means, groups (also when th
                   median_features
 Of figures        accuracy_curves, final_accuracy, attack_steps, class_accuracy, epoch_statistics, example_quantities,
                   group_curves, rank_pairs, diagnostic_tables, recorded_figures (figure_table)
-Shared            stats (means over seeds), tidy (tables with intervals), cuts (the rows that are shown)
+Shared            stats (means over seeds), tidy (tables with intervals)
 """

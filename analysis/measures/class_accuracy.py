@@ -94,5 +94,5 @@ def arrange_classes(selection: Selection, table: TidyTable) -> Classes:
         span = float(np.nanmin(values)), float(np.nanmax(values))
         kind = GAP if " − " in str(variant) else "accuracy"
         panels.append(ClassPanel(str(variant), values, kind, labels, span))
-    error = float(POINTS * np.nanmax(points["hi"] - points["mean"])) if points["hi"].notna().any() else np.nan
-    return Classes([line for _, line in rows], [panel for panel, _ in rows], panels, error, 0, "")
+    half = (points["hi"] - points["mean"]).groupby([points["panel"], points["line"]]).max().reindex(rows)
+    return Classes([line for _, line in rows], [panel for panel, _ in rows], panels, POINTS * half.to_numpy())

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.measures.cuts import PAGE_ROWS, take_in_turn
+from analysis.measures.tidy import group_by_setting
 from analysis.results.metrics import CHECKPOINTS, find_strongest, parse_attack, shorten_attack
 from analysis.results.sweep import Sweep
 
@@ -79,16 +79,27 @@ class Classes(NamedTuple):
     names: list[str]
     settings: list[str]
     panels: list[ClassPanel]
-    error: float  # the largest standard error shown, in points; NaN of single seeds
-    left_out: int
-    robust: str  # the attack whose accuracies are shown
+    errors: np.ndarray  # (configurations,) the largest standard error of each, in points; NaN of single seeds
+    robust: str = ""  # the attack whose accuracies are shown
+    families: Sequence[str] = ()
+    best: Sequence[int] = ()  # the places of the rows, that with the highest robust accuracy first
+
+    @property
+    def error(self) -> float:
+        """The largest standard error of all rows, in points; NaN of single seeds."""
+        return float(np.nanmax(self.errors)) if np.isfinite(self.errors).any() else np.nan
+
+    def take(self, rows: Sequence[int]) -> Classes:
+        """Return some of the rows; colours keep their range over all."""
+        names, settings = ([values[row] for row in rows] for values in (self.names, self.settings))
+        panels = [panel._replace(values=panel.values[list(rows)]) for panel in self.panels]
+        return self._replace(
+            names=names, settings=settings, panels=panels, errors=self.errors[list(rows)], families=(), best=()
+        )
 
 
 def collect_classes(results: Sweep, table: pd.DataFrame, checkpoint: str) -> Classes | None:
-    """Collect the accuracies of one checkpoint from the table of `tabulate_classes`; None without any.
-
-    If there are many rows, some of each problem are chosen: its methods take turns, each with its best first.
-    """
+    """Collect the accuracies of one checkpoint from the table of `tabulate_classes`; None without any."""
     shown = table[table["checkpoint"] == checkpoint] if len(table) else table
     if shown.empty:
         return None
@@ -97,7 +108,7 @@ def collect_classes(results: Sweep, table: pd.DataFrame, checkpoint: str) -> Cla
     best = "best_val_pgd_acc" if results.selects else "last_test_pgd_acc"
     first = by[["choice", "setting", "family"]].first().assign(value=by[best].mean())
     first = first.loc[first.index.isin(shown["configuration"])]
-    kept = first.iloc[_choose_rows(first)]
+    first = first.iloc[group_by_setting(first["setting"].tolist())]
     measured = {kind for kind in shown if shown[kind].notna().any()}
     run = [f"test_{attack}_acc" for attack in results.attacks if attack in measured]
     robust = parse_attack(find_strongest(run, results.attacks) or "") or "pgd"
@@ -111,19 +122,10 @@ def collect_classes(results: Sweep, table: pd.DataFrame, checkpoint: str) -> Cla
     classes = [abbreviate_class(label, same) for label in range(shown["class"].max() + 1)]
     panels = []
     for name, (title, kind) in known.items():
-        values = 100 * shown.pivot(index="configuration", columns="class", values=name).loc[kept.index].to_numpy()
+        values = 100 * shown.pivot(index="configuration", columns="class", values=name).loc[first.index].to_numpy()
         panels.append(ClassPanel(title, values, kind, classes, (float(np.nanmin(values)), float(np.nanmax(values)))))
-    errors = shown.loc[shown["configuration"].isin(kept.index), [f"{name}_se" for name in known]].to_numpy(float)
-    largest = float(100 * np.nanmax(errors)) if np.isfinite(errors).any() else np.nan
-    return Classes(kept["choice"].tolist(), kept["setting"].tolist(), panels, largest, len(first) - len(kept), robust)
-
-
-def _choose_rows(first: pd.DataFrame) -> list[int]:
-    """Choose the rows to draw: PAGE_ROWS of each problem, its methods in turn; rows of a problem are consecutive."""
-    chosen = []
-    for setting in dict.fromkeys(first["setting"]):
-        here = np.flatnonzero(first["setting"] == setting)
-        best = np.argsort(-first["value"].to_numpy()[here], kind="stable")
-        kept = take_in_turn(first["family"].iloc[here].tolist(), PAGE_ROWS, best.tolist())
-        chosen += here[kept].tolist()
-    return chosen
+    each = shown[[f"{name}_se" for name in known]].astype(float).max(axis=1)
+    errors = 100 * each.groupby(shown["configuration"]).max().loc[first.index].to_numpy()
+    order = np.argsort(-first["value"].to_numpy(), kind="stable").tolist()
+    settings, families = first["setting"].tolist(), first["family"].tolist()
+    return Classes(first["choice"].tolist(), settings, panels, errors, robust, families, order)

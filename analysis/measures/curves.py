@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from analysis.measures.tidy import group_by_setting
 from analysis.results.axes import MOST_LABELS
 from analysis.results.gaps import TRAINED
 from analysis.results.metrics import describe_metric
 from analysis.results.sweep import Sweep
 
-MAX_PANELS = 12  # of a problem; those with the best configurations on validation are shown
 NAMES = {"test": "test", "val": "validation", "train": "training"}
 
 
@@ -45,7 +46,17 @@ class Curves(NamedTuple):
 
     y_title: str
     panels: dict[tuple[str, str], list[CurveLine]]  # (setting, method)
-    left_out: int  # panels that did not fit
+
+    @property
+    def best(self) -> list[int]:
+        """The places of the panels, that with the best configuration on validation first."""
+        best = [max(map(_best_accuracy, lines)) for lines in self.panels.values()]
+        return sorted(range(len(best)), key=lambda place: -best[place])
+
+    def take(self, rows: Sequence[int]) -> Curves:
+        """Return some of the panels."""
+        panels = list(self.panels.items())
+        return self._replace(panels=dict(panels[row] for row in rows))
 
     def has(self, split: str) -> bool:
         """Return whether a split was measured."""
@@ -85,10 +96,9 @@ def collect_curves(results: Sweep, kind: str) -> Curves | None:
             panels.setdefault((row["setting"], panel), []).append(line)
     if not panels:
         return None
-    kept = _select_panels(panels)
-    return Curves(
-        describe_metric(measured, results.attacks), {key: panels[key] for key in kept}, len(panels) - len(kept)
-    )
+    keys = list(panels)
+    grouped = [keys[place] for place in group_by_setting([setting for setting, _ in keys])]
+    return Curves(describe_metric(measured, results.attacks), {key: panels[key] for key in grouped})
 
 
 def _average_seeds(epochs: pd.DataFrame, names: list[str]) -> dict[str, list[np.ndarray]]:
@@ -100,16 +110,6 @@ def _average_seeds(epochs: pd.DataFrame, names: list[str]) -> dict[str, list[np.
     starts = np.flatnonzero(~table["configuration"].duplicated())
     columns = [np.split(table[column].to_numpy(), starts[1:]) for column in table.columns[1:]]
     return dict(zip(table["configuration"].iloc[starts], map(list, zip(*columns, strict=True)), strict=True))
-
-
-def _select_panels(panels: dict[tuple[str, str], list[CurveLine]]) -> list[tuple[str, str]]:
-    """Select the MAX_PANELS panels of each problem that are best on validation; panels of a problem are consecutive."""
-    found = []
-    for setting in dict.fromkeys(setting for setting, _ in panels):
-        here = [key for key in panels if key[0] == setting]
-        best = sorted(here, key=lambda key: -max(map(_best_accuracy, panels[key])))[:MAX_PANELS]
-        found += [key for key in here if key in best]
-    return found
 
 
 def _best_accuracy(line: CurveLine) -> float:

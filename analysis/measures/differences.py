@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.measures.cuts import MAX_ROWS, group_by_setting, take_in_turn
 from analysis.measures.stats import Estimate, estimate_last_axis
+from analysis.measures.tidy import group_by_setting
 from analysis.results.axes import ALL, SEPARATOR
 from analysis.results.sweep import Sweep
 
@@ -149,19 +149,23 @@ class Effects(NamedTuple):
     last: np.ndarray  # (n, 2) mean and s.e.
     selected: np.ndarray  # (n, 2) NaN without validation
     y_title: str
-    left_out: int
+
+    def take(self, rows: Sequence[int]) -> Effects:
+        """Return some of the rows."""
+        names, settings = ([values[row] for row in rows] for values in (self.names, self.settings))
+        return self._replace(
+            names=names, settings=settings, last=self.last[list(rows)], selected=self.selected[list(rows)]
+        )
 
 
 def collect_effects(differences: pd.DataFrame, metric: str, y_title: str) -> Effects | None:
-    """Collect paired differences of a metric at both checkpoints; of too many rows the first of each problem."""
+    """Collect paired differences of a metric at both checkpoints, with the rows of a problem together."""
     keys = ["setting", "family", "minuend", "subtrahend"]
     wide = {c: differences[differences["metric"] == f"{c}_{metric}"].set_index(keys) for c in ("last", "best")}
     index = wide["last"].index[wide["last"]["n"].to_numpy() > 0]
     if not len(index):
         return None
-    settings = [str(setting) for setting, *_ in index]
-    kept = take_in_turn(settings, MAX_ROWS)
-    shown = index[group_by_setting([settings[place] for place in kept], kept)]
+    shown = index[group_by_setting([str(setting) for setting, *_ in index])]
     names = [SEPARATOR.join(filter(None, (family, f"{a} − {b}"))) for _, family, a, b in shown]
     last, best = (wide[c].reindex(shown)[["mean", "se"]].to_numpy(float) for c in ("last", "best"))
-    return Effects(names, [str(setting) for setting, *_ in shown], last, best, y_title, len(index) - len(shown))
+    return Effects(names, [str(setting) for setting, *_ in shown], last, best, y_title)

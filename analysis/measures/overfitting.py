@@ -9,16 +9,15 @@ has no floor.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from analysis.measures.cuts import MAX_ROWS, group_by_setting, take_in_turn
 from analysis.measures.floor import AccuracyCurve, estimate_floor, plateau_differences, sum_differences
 from analysis.measures.stats import estimate_groups
-from analysis.measures.tidy import CONTEXT
+from analysis.measures.tidy import CONTEXT, group_by_setting
 from analysis.results.gaps import keep_selectable
 from analysis.results.metrics import EPOCH_METRIC
 from analysis.results.sweep import Sweep
@@ -107,17 +106,21 @@ class Gaps(NamedTuple):
     floor: np.ndarray  # (n,) the gap to expect of a curve that never falls
     falls: np.ndarray  # (n,) bool, whether the trend along the plateau falls
     attack: str
-    left_out: int
+
+    def take(self, rows: Sequence[int]) -> Gaps:
+        """Return some of the rows."""
+        arrays = {name: getattr(self, name)[list(rows)] for name in self._fields[2:-1]}
+        return self._replace(
+            names=[self.names[row] for row in rows], settings=[self.settings[row] for row in rows], **arrays
+        )
 
 
 def collect_gaps(table: pd.DataFrame, attack: str) -> Gaps | None:
-    """Collect overfitting from the table of `measure_overfitting`; of too many rows those with the largest gap."""
+    """Collect overfitting from the table of `measure_overfitting`, with the rows of a problem together."""
     known = table[table["robust_overfitting"].notna()]
     if known.empty:
         return None
-    widest = np.argsort(-known["robust_overfitting"].to_numpy(), kind="stable")
-    kept = take_in_turn(known["setting"].tolist(), MAX_ROWS, widest.tolist())
-    shown = known.iloc[group_by_setting(known["setting"].iloc[kept].tolist(), kept)]
+    shown = known.iloc[group_by_setting(known["setting"].tolist())]
     columns = {name: shown[name].to_numpy(float) for name in ("peak", "selected", "last", "last_se", "floor")}
     gap, gap_se = (shown[f"robust_overfitting{end}"].to_numpy(float) for end in ("", "_se"))
     return Gaps(
@@ -128,5 +131,4 @@ def collect_gaps(table: pd.DataFrame, attack: str) -> Gaps | None:
         gap_se=gap_se,
         falls=find_overfitting(shown),
         attack=attack,
-        left_out=len(known) - len(shown),
     )

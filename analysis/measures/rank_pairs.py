@@ -72,8 +72,10 @@ def measure_rank_pairs(selection: Selection, by: str, kinds: Sequence[str]) -> T
     for kind in kinds:
         found = list(_pair_seeds(lines) if kind == SEEDS else _pair_lines(lines, kind))
         pairs += found
-        if kind == SEEDS and found and len(selection.lines) > 1:
-            notes.append(f"Seeds are those of {lines[0].name}.")
+        if kind == SEEDS and found:
+            seeds = len(lines[0].trainings)
+            notes += [f"Seeds are those of {lines[0].name}."] * (len(selection.lines) > 1)
+            notes += [f"Left out: pairs with the other {seeds - MOST_SEEDS} of {seeds} seeds."] * (seeds > MOST_SEEDS)
     table = tabulate_scatter(pairs, "rank in one training", "rank in the other", WHOLE, WHOLE, tuple(notes))
     return table._replace(how=COUNTED, unit="pair")
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from analysis.measures.classes import name_class
+from analysis.measures.tidy import group_by_setting
 from analysis.results.rankings import describe_rankings
 from analysis.results.sweep import Sweep
-
-MAX_PANELS = 12  # of a problem
 
 
 def count_classes(results: Sweep) -> pd.DataFrame:
@@ -62,7 +62,11 @@ class Sizes(NamedTuple):
 
     y_title: str
     panels: dict[tuple[str, str], list[SizeLine]]  # (setting, method)
-    left_out: int  # panels that did not fit
+
+    def take(self, rows: Sequence[int]) -> Sizes:
+        """Return some of the panels."""
+        panels = list(self.panels.items())
+        return self._replace(panels=dict(panels[row] for row in rows))
 
 
 def collect_sizes(table: pd.DataFrame, metric: str, y_title: str) -> Sizes | None:
@@ -76,7 +80,6 @@ def collect_sizes(table: pd.DataFrame, metric: str, y_title: str) -> Sizes | Non
         columns = {c: found[[f"{c}_{metric}_mean", f"{c}_{metric}_sem"]].to_numpy() for c in ("best", "last")}
         line = SizeLine(str(kind), found["subset_size"].to_numpy(), columns["best"], columns["last"])
         panels.setdefault((str(setting), str(family)), []).append(line)
-    problems = dict.fromkeys(setting for setting, _ in panels)
-    kept = [key for problem in problems for key in [key for key in panels if key[0] == problem][:MAX_PANELS]]
-    shown = {key: panels[key] for key in kept}
-    return Sizes(y_title, shown, len(panels) - len(shown)) if shown else None
+    keys = list(panels)
+    grouped = [keys[place] for place in group_by_setting([setting for setting, _ in keys])]
+    return Sizes(y_title, {key: panels[key] for key in grouped}) if panels else None

@@ -35,6 +35,12 @@ def tabulate_means(
     return found[[*keys, "mean", "lo", "hi", "n", "interval"]]
 
 
+def group_by_setting(settings: Sequence[str]) -> list[int]:
+    """Return the places of rows so that those of a setting are consecutive, with settings in order of appearance."""
+    order = {setting: place for place, setting in enumerate(dict.fromkeys(settings))}
+    return sorted(range(len(settings)), key=lambda place: order[settings[place]])
+
+
 def add_context(table: pd.DataFrame, results: Sweep) -> pd.DataFrame:
     """Return a table with the names of its configurations, its rows in the order of the sweep's configurations."""
     names = results.study_trials.drop_duplicates("configuration")[list(CONTEXT)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from typing import NamedTuple
 
 import pandas as pd
@@ -88,11 +89,15 @@ def _measure(
     most = MAX_ROWS
     while True:
         selection = select(sweeps, row.choice, most, chosen, given)
-        tables = [part.measure(selection) for part in row.parts]
-        fitting = CHARTS[row.parts[0].chart].count_fitting(row, selection, tables)
+        measure = cache(partial(_measure_parts, row, selection))  # arrays of many lines take long to read
+        fitting = CHARTS[row.parts[0].chart].count_fitting(row, selection, measure)
         if len(selection.lines) <= fitting:
-            return selection, tables
+            return selection, measure()
         most = fitting
+
+
+def _measure_parts(row: PaperFigure, selection: Selection) -> list[TidyTable]:
+    return [part.measure(selection) for part in row.parts]
 
 
 def describe_selection(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> str:

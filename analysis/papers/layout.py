@@ -18,10 +18,8 @@ from analysis.charts.points import draw_points, show_points, size_points
 from analysis.charts.saving import Draw
 from analysis.charts.styles import NEUTRAL, PALETTE, Style, build_register, order_styles
 from analysis.charts.table import draw_table, size_table
-from analysis.charts.text import draw_legend
 from analysis.charts.trade_off import draw_trade_off, size_trade_off
 from analysis.measures.class_accuracy import arrange_classes, name_classes
-from analysis.measures.classes import Classes
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.group_means import BY_DIFFICULTY, BY_RANK, GROUPS, name_group
 from analysis.measures.recorded_figures import find_pairs
@@ -43,8 +41,9 @@ from analysis.papers.row import PaperFigure
 from analysis.results.selection import Selection
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
+Measure = Callable[[], Sequence[TidyTable]]  # measures the parts of a figure, once
 MAX_ORDERED = 10  # lines in an order, which a scale tells apart
 MAX_ROWS = 40  # of a table
 MAX_OWN_PANELS = 12  # of a chart whose lines have a panel each
@@ -64,18 +63,18 @@ class Chart(NamedTuple):
     """A kind of chart: its layout, and the most lines that it tells apart."""
 
     lay_out: Callable[[Picture], tuple[tuple[float, float], Draw]]  # the size in inches, and what draws it
-    count_fitting: Callable[[PaperFigure, Selection, Sequence[TidyTable]], int]
+    count_fitting: Callable[[PaperFigure, Selection, Measure], int]  # it measures only if the number depends on that
 
 
-def _count_rows(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> int:
+def _count_rows(row: PaperFigure, selection: Selection, measure: Measure) -> int:
     return MAX_ROWS
 
 
-def _count_styles(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> int:
+def _count_styles(row: PaperFigure, selection: Selection, measure: Measure) -> int:
     """Return how many lines can be told apart: by a scale, by colours, or by colours and dashes."""
     if row.ordered or selection.numeric:
         return MAX_ORDERED
-    return len(PALETTE) if len(list_variants(tables)) > 1 else 2 * len(PALETTE)
+    return len(PALETTE) if len(list_variants(measure())) > 1 else 2 * len(PALETTE)
 
 
 def assign_styles(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> dict[str, Style]:
@@ -105,12 +104,7 @@ def _lay_out_classes(picture: Picture) -> tuple[tuple[float, float], Draw]:
         return size_bars(table, names, picture.width), draw
     classes = arrange_classes(picture.selection, picture.tables[0])
     largest = f" The largest standard error of a cell is {classes.error:.1f} points." if classes.error >= 0 else ""
-    return size_classes(classes, picture.width), partial(_draw_classes, classes=classes, note=picture.note + largest)
-
-
-def _draw_classes(figure: Figure, classes: Classes, note: str) -> None:
-    draw_classes(figure, classes)
-    draw_legend(figure, [], note)
+    return size_classes(classes, picture.width), partial(draw_classes, info=classes, note=picture.note + largest)
 
 
 def _lay_out_lines(picture: Picture) -> tuple[tuple[float, float], Draw]:
@@ -125,7 +119,7 @@ def _lay_out_trade_off(picture: Picture) -> tuple[tuple[float, float], Draw]:
     return size_trade_off(picture.tables, picture.width), draw
 
 
-def _count_all(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> int:
+def _count_all(row: PaperFigure, selection: Selection, measure: Measure) -> int:
     """Return that all lines fit: a figure of examples shows the first training, whatever others there are."""
     return len(selection.lines)
 
@@ -145,7 +139,7 @@ def _lay_out_adversaries(picture: Picture) -> tuple[tuple[float, float], Draw]:
     return size, partial(draw_adversaries, info=info, note=picture.note)
 
 
-def _count_panels(row: PaperFigure, selection: Selection, tables: Sequence[TidyTable]) -> int:
+def _count_panels(row: PaperFigure, selection: Selection, measure: Measure) -> int:
     """Return how many lines of a selection have room where each has a panel of its own."""
     return max(1, MAX_OWN_PANELS // len(selection.panels))
 

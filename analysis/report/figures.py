@@ -26,7 +26,6 @@ from analysis.charts.saving import WIDTH, Draw, FigureSpec
 from analysis.charts.sizes import draw_sizes, find_size_limits
 from analysis.measures.classes import MEAN, collect_classes
 from analysis.measures.curves import NAMES, Curves, collect_curves
-from analysis.measures.cuts import PAGE_ROWS
 from analysis.measures.differences import collect_effects
 from analysis.measures.difficulty import measure_profile_groups
 from analysis.measures.front import FrontData
@@ -42,6 +41,7 @@ from analysis.measures.subsets import collect_sizes, tabulate_sizes
 from analysis.report.data import ReportData
 from analysis.results.gaps import describe_checkpoint
 from analysis.results.metrics import describe_images, describe_metric, shorten_attack
+from analysis.results.page_cut import MAX_PANELS, MAX_ROWS, PAGE_ROWS, cut_each, cut_in_turn
 from analysis.results.rankings import Ranking
 from trainers.extremes import PER_CLASS
 
@@ -95,23 +95,27 @@ def specify_effects(digest: ReportData, width: float = WIDTH) -> Iterator[Figure
     attacks, robust = digest.results.attacks, digest.robust
     effects = collect_effects(digest.subset_effects, robust, describe_metric(robust, attacks))
     if effects is not None:
-        caption = f"Differences are paired by seed ({digest.seeds_text}), with everything else equal. {BARS}"
-        caption += _describe_omitted(
-            effects.left_out, "comparisons (later in the plan within each problem)", "subset_effects"
-        )
+        cut = cut_in_turn(effects.settings, MAX_ROWS)
+        note = cut.describe("comparisons", "the first of each problem in the plan", "subset_effects")
+        caption = f"Differences are paired by seed ({digest.seeds_text}), with everything else equal. {BARS} {note}"
         sheets = [
-            (size_rows(page.names, page.settings, width), partial(draw_effects, info=page))
-            for page in split_effect_pages(effects)
+            (size_rows(page.names, page.settings, width), partial(draw_effects, info=page, note=note))
+            for page in split_effect_pages(effects.take(cut.rows))
         ]
         yield from _specify_sheets("effects", "Effect of the subset", caption, sheets)
     for slug, metric in (("k_robust", robust), ("k_clean", digest.clean)):
         info = collect_sizes(tabulate_sizes(digest.results, metric), metric, describe_metric(metric, attacks))
         if info is not None:
-            caption = f"Test set, {digest.seeds_text}. {BARS}{describe_axis_start(find_size_limits(info))}"
-            caption += _describe_omitted(info.left_out, "panels (later in the plan within each problem)", "trials")
+            cut = cut_each(list_settings(info.panels), MAX_PANELS)
+            note = cut.describe("panels", "the first of each problem in the plan", "trials")
+            info = info.take(cut.rows)
+            caption = (
+                f"Test set, {digest.seeds_text}. {BARS}{describe_axis_start(find_size_limits(info))} {note}".rstrip()
+            )
             topic = f"Number of training examples against {describe_metric(metric, attacks)}"
             size = size_panels(title_panels(info.panels), list_settings(info.panels), width)
-            yield FigureSpec(slug, topic, caption, size, partial(draw_sizes, info=info, register=digest.register))
+            draw = partial(draw_sizes, info=info, register=digest.register, note=note)
+            yield FigureSpec(slug, topic, caption, size, draw)
 
 
 def specify_knobs(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
@@ -169,19 +173,22 @@ def specify_curves(digest: ReportData, width: float = WIDTH) -> Iterator[FigureS
         info = collect_curves(digest.results, kind)
         if info is None:
             continue
+        cut = cut_each(list_settings(info.panels), MAX_PANELS, info.best)
+        note = cut.describe("panels", "the best of each problem on validation", "epochs")
+        info = info.take(cut.rows)
         selects = digest.results.selects and kind not in further
         measured = {"test": True, "val": selects, "train": info.has("train")}
         for split in (split for split in measured if measured[split]) if is_crowded(info) else ("test",):
-            caption = _describe_curves(digest, info, split, selects)
+            caption = f"{_describe_curves(digest, info, split, selects)} {note}".rstrip()
             slug = f"curves_along_{kind}" if kind in further else f"curves_{name.split()[0]}"
             slug, end = (slug, "") if split == "test" else (f"{slug}_{NAMES[split]}", NAMES[split])
-            draw = partial(draw_curves, info=info, register=digest.register, split=split)
+            draw = partial(draw_curves, info=info, register=digest.register, split=split, note=note)
             topic = ", ".join(filter(None, (f"Learning curves, {name}", end)))
             yield FigureSpec(slug, topic, caption, size_curves(info, width), draw)
 
 
 def _describe_curves(digest: ReportData, info: Curves, split: str, selects: bool) -> str:
-    """Describe what the figure of learning curves whose main split is `split` shows, and what it omits."""
+    """Describe what the figure of learning curves whose main split is `split` shows."""
     name, limits = name_accuracy(info, split), find_curve_limits(info, split)
     text = f"{name[:1].upper()}{name[1:]}; {digest.seeds_text}. {BARS}"
     if split == "test" and selects:
@@ -196,11 +203,7 @@ def _describe_curves(digest: ReportData, info: Curves, split: str, selects: bool
         )
     if len(info.panels) > 1:
         text += f" All panels {'have the same range' if can_share_range(limits) else 'span the same number of points'}."
-    return (
-        text
-        + describe_axis_start(limits)
-        + _describe_omitted(info.left_out, "panels (lower on validation within their problem)", "epochs")
-    )
+    return text + describe_axis_start(limits)
 
 
 def specify_gaps(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
@@ -208,16 +211,18 @@ def specify_gaps(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpe
     attack = shorten_attack("pgd", digest.results.attacks)
     info = collect_gaps(digest.gaps, attack)
     if info is not None:
+        cut = cut_in_turn(info.settings, MAX_ROWS, np.argsort(-info.gap, kind="stable").tolist())
+        note = cut.describe("configurations", "the widest best − last of each problem", "overfitting")
         caption = (
             f"Attack: {digest.results.attacks.get('pgd', attack)}; {digest.seeds_text}. {BARS} Best on test is a "
             "maximum over noisy evaluations. Compare best − last with its floor: the value to expect of a curve with "
             "the same scatter that climbs and never falls. A black mark says that the trend along the plateau falls, "
-            "by its 95 % t-interval."
-        ) + _describe_omitted(info.left_out, "configurations (which overfit less within their problem)", "overfitting")
+            f"by its 95 % t-interval. {note}"
+        )
         topic = "Best, selected and last robust accuracy" if digest.results.selects else "Best and last robust accuracy"
         sheets = [
-            (size_rows(page.names, page.settings, width), partial(draw_gaps, info=page))
-            for page in split_gap_pages(info)
+            (size_rows(page.names, page.settings, width), partial(draw_gaps, info=page, note=note))
+            for page in split_gap_pages(info.take(cut.rows))
         ]
         yield from _specify_sheets("overfitting", topic, caption, sheets)
 
@@ -231,6 +236,9 @@ def specify_classes(digest: ReportData, width: float = WIDTH) -> Iterator[Figure
         info = collect_classes(digest.results, digest.classes, checkpoint)
         if info is None:
             continue
+        cut = cut_each(info.settings, PAGE_ROWS, info.best, info.families)
+        note = cut.describe("configurations", "the best of each problem, its methods in turn", "classes")
+        info = info.take(cut.rows)
         subset = describe_images(f"test_{info.robust}_acc", digest.results.attacks)
         measured = f", measured{subset}" if subset else ""
         caption = f"Test accuracy of each class{measured}, {when}; darker is higher. Means over {digest.seeds_text}"
@@ -238,12 +246,10 @@ def specify_classes(digest: ReportData, width: float = WIDTH) -> Iterator[Figure
         caption += ". The last panel is accuracy under PGD minus accuracy under AutoAttack: masked gradients" * (
             len(info.panels) > 2
         )
-        caption += "."
-        if info.left_out:
-            caption += f" Each problem has at most {PAGE_ROWS} configurations: its methods take turns, the best first."
-            caption += _describe_omitted(info.left_out, "configurations", "classes")
+        caption += f". {note}"
         sheets = [
-            (size_classes(page, width), partial(draw_classes, info=page)) for page in split_class_pages(info, width)
+            (size_classes(page, width), partial(draw_classes, info=page, note=note))
+            for page in split_class_pages(info, width)
         ]
         yield from _specify_sheets(slug, topic, caption, sheets)
 
@@ -293,17 +299,12 @@ def _specify_sheets(
     """Specify a figure on several sheets; the title of each has its number."""
     for number, (size, draw) in enumerate(sheets, 1):
         which = f" ({number} of {len(sheets)})" if len(sheets) > 1 else ""
-        yield FigureSpec(slug if number == 1 else f"{slug}_{number}", title + which, caption, size, draw)
+        yield FigureSpec(slug if number == 1 else f"{slug}_{number}", title + which, caption.rstrip(), size, draw)
 
 
 def _describe_source(ranking: Ranking) -> str:
     """Describe the trainings behind a ranking; a ranking from a file has none here."""
     return f" over {format_seeds(len(ranking.trials))}" if ranking.trials else ", as given in its file"
-
-
-def _describe_omitted(count: int, noun: str, table: str) -> str:
-    """Say how many rows or panels are only in a table; empty if there are none."""
-    return f" {count} more {noun} are in tables/{table}.csv." if count else ""
 
 
 def _make_slug(text: str) -> str:

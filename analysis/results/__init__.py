@@ -5,8 +5,8 @@ gaps                              the columns of overfitting, and the epochs tha
 axes, metrics                     names: of what varies between trials, of accuracies and attacks
 instances, rankings               arrays of examples: of a training, of a ranking
 diagnostics, lazy_arrays          arrays of a training after named epochs; arrays that are read when they are asked for
-selection                         trials of one or several sweeps, placed in panels and lines
 choice, selection                 the trials of a figure: which it needs, which it shows
+page_cut                          the rows of a long table that a page shows, and in words what it leaves out
 search_block, measurement_terms   what selects a configuration, and what accuracies may be compared
 optuna_study                      axes and trials in the terms of Optuna
 table_files, remote_copy          tables as CSV and Parquet, copies of a sweep behind a URL

@@ -1,6 +1,7 @@
 """A selection of trials from one or several sweeps: which are kept, and which panel, line and place each belongs to.
 
-No other module joins sweeps or leaves anything out of a figure; `Selection.cuts` says in words what was left out.
+No other module joins sweeps or leaves trials out of a figure; `Selection.cuts` says in words what was left out. What
+the page of a report has no room for is chosen by `page_cut`.
 """
 
 from __future__ import annotations

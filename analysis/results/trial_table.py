@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,14 @@ DIVERGED = "diverged"
 STOPPED = "stopped"  # by a rule of the search, before its last epoch
 EPOCHS = "epochs.jsonl"
 IDENTITY = ("id", "kind", "configuration", "replicate", "seed")
+
+
+class _EpochColumns(NamedTuple):
+    """The epochs of a trial, by columns: as rows those of a sweep take most of the time and memory of reading it."""
+
+    identity: tuple[Any, ...]  # id, configuration and replicate
+    count: int
+    columns: dict[str, np.ndarray]  # (count,) each
 
 
 class TrialTables(NamedTuple):
@@ -47,7 +55,8 @@ def read_trials(folder: Path, plan: Row, axes: Axes, damage: Damage) -> TrialTab
         row |= {"status": _status(trial_folder, outcome, records, damage), "epochs_done": len(records)}
         costs = read_rows(trial_folder / "cost.jsonl", is_cost_row, damage)
         rows.append(row | _cost_columns(costs, planned["id"]) | _outcome_columns(outcome or {}))
-        epochs.append(((planned["id"], configuration, planned["replicate"]), records))
+        identity = (planned["id"], configuration, planned["replicate"])
+        epochs.append(_EpochColumns(identity, len(records), _to_columns(records)))
     trials, epoch_table = _with_warnings(pd.DataFrame(_sorted(rows, axes))), _epoch_table(epochs)
     trials["select_from"] = trials["id"].map(find_selection_starts(epoch_table)).fillna(0)
     return TrialTables(add_gaps(trials, epoch_table), epoch_table, outcomes)
@@ -81,8 +90,9 @@ def _cost_columns(costs: list[Row], trial: str) -> Row:
 
     `seconds_training` is the part of `alone` that is no measurement.
     """
-    kinds = ("seconds", "evaluate_seconds", "final_seconds")
-    seconds = [sum(cost.get(kind, 0.0) for kind in kinds) for cost in costs]
+    seconds = [  # written out, as a sweep has hundreds of thousands
+        cost.get("seconds", 0.0) + cost.get("evaluate_seconds", 0.0) + cost.get("final_seconds", 0.0) for cost in costs
+    ]
     billed = [cost.get("by", trial) == trial for cost in costs]
     return {
         "epochs_billed": sum(paid for paid, cost in zip(billed, costs, strict=True) if "seconds" in cost),
@@ -157,14 +167,22 @@ def _with_warnings(trials: pd.DataFrame) -> pd.DataFrame:
     return trials
 
 
-def _epoch_table(recorded: Iterable[tuple[tuple[Any, ...], list[Row]]]) -> pd.DataFrame:
-    """Build one row an epoch, by columns, which for many thousand rows is far quicker than row by row."""
-    pairs = [(key, row) for key, rows in recorded for row in rows]
-    names = dict.fromkeys(name for _, row in pairs for name in row)
+def _to_columns(rows: list[Row]) -> dict[str, np.ndarray]:
+    """Return the numbers of some rows by name, (rows,) each; NaN for a row that lacks the name."""
+    kinds = dict.fromkeys(map(tuple, rows))  # the names that rows have, of which there are a few sets
+    names = dict.fromkeys(name for kind in kinds for name in kind)
+    return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+
+
+def _epoch_table(parts: Sequence[_EpochColumns]) -> pd.DataFrame:
+    """Build one row an epoch."""
+    names = dict.fromkeys(name for part in parts for name in part.columns)
     columns: dict[str, Any] = {
-        identity: [key[place] for key, _ in pairs]
+        identity: [part.identity[place] for part in parts for _ in range(part.count)]
         for place, identity in enumerate(("id", "configuration", "replicate"))
     }
-    columns |= {name: [row.get(name, np.nan) for _, row in pairs] for name in names}
+    for name in names:
+        found = [part.columns.get(name, np.full(part.count, np.nan)) for part in parts if part.count]
+        columns[name] = np.concatenate(found)
     columns.setdefault("epoch", [])
     return pd.DataFrame(columns)

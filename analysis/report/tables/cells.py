@@ -13,8 +13,6 @@ from analysis.results.metrics import (
     shorten_attack,
 )
 
-MAX_ROWS = 60  # of a table on the page; the exported table has all rows
-
 
 def drop_empty_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
     """Drop the columns of a table that have no text."""

@@ -10,13 +10,13 @@ import pandas as pd
 from analysis.measures.stats import Estimate
 from analysis.report import html
 from analysis.report.data import ReportData
-from analysis.report.tables.cells import MAX_ROWS
 from analysis.results.axes import SEPARATOR
 from analysis.results.metrics import (
     CHECKPOINTS,
     describe_metric,
     shorten_attack,
 )
+from analysis.results.page_cut import cut_end
 
 
 def render_subset_effects(found: ReportData) -> list[str]:
@@ -51,10 +51,9 @@ def _render_effects(found: ReportData, table: pd.DataFrame, axis: str) -> list[s
     header = (axis, "seeds", *(_column_title(column, found) for column in columns))
     caption = "Paired differences in points on the test set, mean ± standard error over seeds, everything else equal."
     caption += alone
-    if len(rows) > MAX_ROWS:
-        file = f"{'subset' if axis == 'subset' else 'axis'}_effects.csv"
-        caption = f"The first {MAX_ROWS} of {len(rows)} rows; tables/{file} has all. {caption}"
-    return [html.render_table(header, rows[:MAX_ROWS], caption)]
+    cut = cut_end(len(rows))
+    words = cut.describe("rows", "the first", f"{'subset' if axis == 'subset' else 'axis'}_effects")
+    return [html.render_table(header, [rows[place] for place in cut.rows], f"{words} {caption}".lstrip())]
 
 
 def _column_title(column: str, found: ReportData) -> str:

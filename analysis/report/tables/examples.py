@@ -5,7 +5,8 @@ from __future__ import annotations
 from analysis.measures.difficulty import correlate_scores
 from analysis.report import html
 from analysis.report.data import ReportData
-from analysis.report.tables.cells import MAX_ROWS, format_number
+from analysis.report.tables.cells import format_number
+from analysis.results.page_cut import cut_end
 
 MAX_CLASSES = 12  # columns of classes that fit on paper
 
@@ -15,11 +16,11 @@ def render_counts(found: ReportData) -> list[str]:
     if found.counts.empty:
         return []
     classes = [column for column in found.counts if str(column).startswith("class ")]
-    parts = []
+    parts, cut = [], cut_end(len(found.counts))
     for start in range(0, len(classes), MAX_CLASSES):
         shown, first = classes[start : start + MAX_CLASSES], start == 0
         rows: list[tuple[str, ...]] = []
-        for setting, group in found.counts[:MAX_ROWS].groupby("setting", sort=False):
+        for setting, group in found.counts.iloc[cut.rows].groupby("setting", sort=False):
             rows += [(str(setting),)] if setting else []
             for row in group.to_dict("records"):
                 facts = ("size", "flipped_in", "flipped_out") if first else ()
@@ -31,8 +32,7 @@ def render_counts(found: ReportData) -> list[str]:
         )
         if len(classes) > MAX_CLASSES:
             caption += f" Classes {start} to {start + len(shown) - 1}."
-        if len(found.counts) > MAX_ROWS:
-            caption += f" The first {MAX_ROWS} of {len(found.counts)} rows; tables/class_counts.csv has all."
+        caption = f"{cut.describe('rows', 'the first', 'class_counts')} {caption}".lstrip()
         parts.append(html.render_table(header, rows, caption))
     return parts
 

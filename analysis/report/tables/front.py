@@ -7,19 +7,19 @@ import math
 import numpy as np
 import pandas as pd
 
-from analysis.measures.cuts import take_in_turn
 from analysis.measures.front import FrontPanel
 from analysis.measures.front_members import list_members
 from analysis.measures.front_seeds import BOOTSTRAP
 from analysis.measures.stats import format_count, format_seeds
 from analysis.report import html
 from analysis.report.data import ReportData
-from analysis.report.tables.cells import MAX_ROWS, drop_empty_columns, format_estimate, name_attack
+from analysis.report.tables.cells import drop_empty_columns, format_estimate, name_attack
 from analysis.results.gaps import describe_checkpoint
 from analysis.results.metrics import (
     describe_images,
     shorten_attack,
 )
+from analysis.results.page_cut import MAX_TABLE_ROWS, cut_in_turn
 from trainers.formatting import format_duration
 
 OFF_FRONT = " A dash marks a configuration that validation selects, but that is off the front."
@@ -54,7 +54,8 @@ def render_summary(found: ReportData) -> list[str]:
         return []
     points = pd.concat([panel.points for panel in found.front.panels])
     order = np.argsort(-points["val_y"].fillna(-1.0).to_numpy(), kind="stable").tolist()
-    shown = points.iloc[take_in_turn(points["setting"].tolist(), MAX_ROWS, order)]
+    cut = cut_in_turn(points["setting"].tolist(), MAX_TABLE_ROWS, order)
+    shown = points.iloc[cut.rows]
     rows: list[tuple[str, ...]] = []
     marked = []
     costs = found.results.study_trials.groupby("configuration")[["seconds_alone", "seconds_billed"]].mean()
@@ -91,9 +92,8 @@ def render_summary(found: ReportData) -> list[str]:
     )
     if len(masked):
         caption += f" {_name_gap(found)} is in points, on the same images."
-    if len(points) > len(shown):
-        which = f"{len(shown)} of {len(points)} configurations, the best of each problem on validation"
-        caption = f"Shown are {which}; tables/front.csv has all. {caption}"
+    cut_words = cut.describe("configurations", "the best of each problem on validation", "front")
+    caption = f"{cut_words} {caption}".lstrip()
     return [html.render_table(*drop_empty_columns(header, rows), caption, marked=marked)]
 
 

@@ -8,7 +8,7 @@ from analysis.measures.importance import EVALUATORS, Importance
 from analysis.measures.stats import Estimate
 from analysis.report import html
 from analysis.report.data import ReportData
-from analysis.report.tables.cells import MAX_ROWS
+from analysis.results.page_cut import cut_end
 
 
 def render_importance(found: ReportData) -> list[str]:
@@ -24,9 +24,9 @@ def render_importance(found: ReportData) -> list[str]:
             (info.names[str(axis)], *_format_cells(info, cells)) for axis, cells in axes.groupby("axis", sort=False)
         ]
     caption = "Shares in percent ± one standard error over seeds, as in the figure."
-    if len(rows) > MAX_ROWS:
-        caption = f"The first {MAX_ROWS} of {len(rows)} rows; tables/importance.csv has all. {caption}"
-    return [html.render_table(header, rows[:MAX_ROWS], caption)]
+    cut = cut_end(len(rows))
+    caption = f"{cut.describe('rows', 'the first', 'importance')} {caption}".lstrip()
+    return [html.render_table(header, [rows[place] for place in cut.rows], caption)]
 
 
 def _format_cells(info: Importance, rows: pd.DataFrame) -> list[str]:

@@ -6,14 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.measures.cuts import take_in_turn
 from analysis.measures.stats import POINTS
 from analysis.report import html
 from analysis.report.data import ReportData
-from analysis.report.tables.cells import MAX_ROWS, drop_empty_columns, format_estimate
-from analysis.results.metrics import (
-    shorten_attack,
-)
+from analysis.report.tables.cells import drop_empty_columns, format_estimate
+from analysis.results.metrics import shorten_attack
+from analysis.results.page_cut import MAX_TABLE_ROWS, cut_in_turn
 
 
 def render_gaps(found: ReportData) -> list[str]:
@@ -26,7 +24,8 @@ def render_gaps(found: ReportData) -> list[str]:
     columns = ["peak", "selected", "last", "robust_overfitting", "robust_overfitting_val"]
     columns += ["generalization_gap"] * same
     rows: list[tuple[str, ...]] = []
-    shown = known.iloc[take_in_turn(known["setting"].tolist(), MAX_ROWS)]
+    cut = cut_in_turn(known["setting"].tolist(), MAX_TABLE_ROWS)
+    shown = known.iloc[cut.rows]
     for setting, group in shown.groupby("setting", sort=False):
         rows += [(str(setting),)] if setting else []
         for row in group.to_dict("records"):
@@ -52,9 +51,7 @@ def render_gaps(found: ReportData) -> list[str]:
         else " The gap train − test is not shown, as training accuracy under this attack was not measured (evaluate: "
         "{train: true})."
     )
-    if len(known) > MAX_ROWS:
-        which = f"{len(shown)} of {len(known)} configurations, the first of each problem"
-        caption = f"Shown are {which}; tables/overfitting.csv has all. {caption}"
+    caption = f"{cut.describe('configurations', 'the first of each problem', 'overfitting')} {caption}".lstrip()
     return [html.render_table(*drop_empty_columns(header, rows), caption)]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from analysis.measures.stats import estimate
 from analysis.report import html
 from analysis.report.data import ReportData
-from analysis.report.tables.cells import MAX_ROWS, format_number
+from analysis.report.tables.cells import format_number
 from analysis.results.metrics import (
     CHECKPOINTS,
     EPOCH_METRIC,
     parse_attack,
     shorten_attack,
 )
+from analysis.results.page_cut import cut_end
 from analysis.results.trial_table import COMPLETED, STOPPED
 from trainers.record_reader import read_with
 
@@ -36,9 +37,9 @@ def render_upstream(found: ReportData) -> list[str]:
     caption = (
         "Test accuracy of the trainings that trials start from or are ranked by, mean ± standard error over seeds."
     )
-    if len(rows) > MAX_ROWS:
-        caption += f" The first {MAX_ROWS} of {len(rows)} rows; tables/trials.csv has all."
-    return [html.render_table(("training", "seeds", *ends), rows[:MAX_ROWS], caption)]
+    cut = cut_end(len(rows))
+    caption = f"{cut.describe('rows', 'the first', 'trials')} {caption}".lstrip()
+    return [html.render_table(("training", "seeds", *ends), [rows[place] for place in cut.rows], caption)]
 
 
 def render_unfinished(found: ReportData) -> list[str]:
@@ -47,7 +48,7 @@ def render_unfinished(found: ReportData) -> list[str]:
     others = trials[trials["status"] != COMPLETED]
     if others.empty:
         return []
-    rows, errors = [], []
+    rows, errors = [], {}
     for row in others.to_dict("records"):
         outcome = found.results.outcomes.get(row["id"], {})
         why = outcome.get("diverged", {}).get("why", "") or outcome.get("stopped", {}).get("reason", "")
@@ -56,7 +57,7 @@ def render_unfinished(found: ReportData) -> list[str]:
             text = read_with(error, lambda content: content.decode(errors="replace"), found.results.damage) or ""
             text = text.strip()
             why = text.splitlines()[-1] if text else "no traceback was saved"
-            errors.append(html.render_details(row["id"], text))
+            errors[row["id"]] = html.render_details(row["id"], text)
         done = f"{row['epochs_done']} of {format_number(row['epochs_planned'])}"
         rows.append((row["id"], row["status"], done, why))
     caption = "A diverged trial counts as an outcome and is never on a front." + (
@@ -64,7 +65,8 @@ def render_unfinished(found: ReportData) -> list[str]:
         if STOPPED in set(others["status"])
         else ""
     )
-    if len(rows) > MAX_ROWS:
-        caption = f"The first {MAX_ROWS} of {len(rows)}; tables/trials.csv has all. {caption}"
-    table = html.render_table(("trial", "status", "epochs", "why"), rows[:MAX_ROWS], caption, (0, 1, 3))
-    return [table, *errors[:MAX_ROWS]]
+    cut = cut_end(len(rows))
+    caption = f"{cut.describe('trials', 'the first', 'trials')} {caption}".lstrip()
+    rows = [rows[place] for place in cut.rows]
+    table = html.render_table(("trial", "status", "epochs", "why"), rows, caption, (0, 1, 3))
+    return [table, *(errors[row[0]] for row in rows if row[0] in errors)]

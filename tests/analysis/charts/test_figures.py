@@ -39,6 +39,7 @@ from analysis.measures.subsets import Sizes, collect_sizes, tabulate_sizes
 from analysis.report.data import ReportData, collect_report_data
 from analysis.report.figures import specify_curves, specify_effects, specify_front, specify_gaps, specify_rankings
 from analysis.results.axes import SEPARATOR
+from analysis.results.page_cut import MAX_PANELS, cut_each
 from analysis.results.sweep import Sweep, load_sweep
 from trainers.extremes import PER_CLASS, select_extremes
 
@@ -79,7 +80,7 @@ def test_a_metric_that_was_not_measured_has_no_curves(found: ReportData) -> None
 
 def test_gaps_are_those_of_the_table(found: ReportData) -> None:
     info = collect_gaps(found.gaps, "PGD-10")
-    assert info is not None and len(info.names) == 12 and info.left_out == 0
+    assert info is not None and len(info.names) == 12
     np.testing.assert_allclose(info.peak - info.last, info.gap)
     assert (info.floor > 0).all()
 
@@ -108,9 +109,10 @@ def test_sizes_need_two_of_one_kind(found: ReportData) -> None:
     assert collect_sizes(alone.assign(family=[f"lr {n}" for n in range(len(alone))]), "test_aa_acc", "robust") is None
     many = pd.concat([alone.assign(family=alone["family"] + f" lr {n}") for n in range(5)])
     crowd = collect_sizes(many, "test_aa_acc", "robust")
-    assert crowd is not None and (len(crowd.panels), crowd.left_out) == (20, 0)
+    assert crowd is not None and len(crowd.panels) == 20
     more = collect_sizes(pd.concat([many, many.assign(family=many["family"] + " b")]), "test_aa_acc", "robust")
-    assert more is not None and (len(more.panels), more.left_out) == (24, 16)
+    assert more is not None and len(more.panels) == 40
+    assert len(cut_each(list_settings(more.panels), MAX_PANELS).rows) == 24
     settings = list_settings(more.panels)
     assert [settings.count(setting) for setting in dict.fromkeys(settings)] == [12, 12]  # of each problem
 

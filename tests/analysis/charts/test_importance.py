@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from analysis.charts.importance import draw_importance, size_importance, split_importance_pages
 from analysis.charts.saving import save_figure
-from analysis.measures.cuts import PAGE_ROWS
 from analysis.measures.importance import COLUMNS, EVALUATORS, Importance
+from analysis.results.page_cut import PAGE_ROWS
 
 TITLES = {"val_clean_acc": "clean validation accuracy", "val_pgd_acc": "robust validation accuracy, PGD-10"}
 

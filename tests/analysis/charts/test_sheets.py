@@ -20,7 +20,6 @@ from analysis.charts.effects import split_effect_pages
 from analysis.charts.rows import lay_out_rows, split_pages
 from analysis.charts.saving import MAX_WIDTH, MIN_WIDTH, FigureSpec
 from analysis.charts.text import draw_legend
-from analysis.measures.cuts import MAX_ROWS, PAGE_ROWS, take_in_turn
 from analysis.measures.differences import collect_effects
 from analysis.measures.overfitting import collect_gaps
 from analysis.report.__main__ import main
@@ -33,6 +32,7 @@ from analysis.report.figures import (
     specify_knobs,
     specify_rankings,
 )
+from analysis.results.page_cut import MAX_ROWS, PAGE_ROWS, cut_in_turn
 from analysis.results.sweep import load_sweep
 
 from ..synthetic import Made, write_study, write_sweep
@@ -122,7 +122,7 @@ def test_all_effects_are_drawn_or_their_number_and_place_are_said(tmp_path: Path
     found = collect_report_data(load_sweep(write_sweep(tmp_path / "quickstart", made)))
     drawings = [drawing for drawing in specify_effects(found) if drawing.slug.startswith("effects")]
     info = collect_effects(found.subset_effects, "test_aa_acc", "robust")
-    assert info is not None and (len(info.names), info.left_out) == (36, 0)
+    assert info is not None and len(info.names) == 36
     sheets = split_effect_pages(info)
     assert [(len(page.names), set(page.settings)) for page in sheets] == [
         (18, {"label_noise 0.0"}),
@@ -134,14 +134,20 @@ def test_all_effects_are_drawn_or_their_number_and_place_are_said(tmp_path: Path
     effects = found.subset_effects
     many = pd.concat([effects.assign(family=effects["family"] + f" {n}") for n in range(9)])
     crowd = collect_effects(many, "test_aa_acc", "robust")
-    assert crowd is not None and (len(crowd.names), crowd.left_out) == (MAX_ROWS, 324 - MAX_ROWS)
+    assert crowd is not None and len(crowd.names) == 324
+    crowd = crowd.take(cut_in_turn(crowd.settings, MAX_ROWS).rows)
     assert crowd.settings.count("label_noise 0.0") == crowd.settings.count("label_noise 0.1") == MAX_ROWS // 2
 
 
 def test_of_too_many_gaps_each_problem_shows_its_widest(found: ReportData) -> None:
     many = pd.concat([found.gaps.assign(choice=found.gaps["choice"] + f" {n}") for n in range(9)], ignore_index=True)
     info = collect_gaps(many, "PGD-10")
-    assert info is not None and len(info.names) == MAX_ROWS and info.left_out == len(many) - MAX_ROWS
+    assert info is not None and len(info.names) == len(many)
+    (first, *_) = specify_gaps(replace(found, gaps=many))
+    said = f"Shown are {MAX_ROWS} of {len(many)} configurations (the widest best − last of each problem)"
+    on_figure = " ".join(" ".join(text.get_text() for text in written(on_paper(first))).split())
+    assert said in first.caption and said in on_figure
+    info = info.take(cut_in_turn(info.settings, MAX_ROWS, np.argsort(-info.gap, kind="stable").tolist()).rows)
     for setting in ("label_noise 0.0", "label_noise 0.1"):
         here = many[many["setting"] == setting]["robust_overfitting"]
         shown = info.gap[np.array(info.settings) == setting]
@@ -149,11 +155,9 @@ def test_of_too_many_gaps_each_problem_shows_its_widest(found: ReportData) -> No
 
 
 def test_problems_stand_together_on_a_sheet_and_long_ones_are_divided_evenly() -> None:
-    assert split_pages(["a"] * 4 + ["b"] * 4 + ["c"] * 12) == [slice(0, 8), slice(8, 20)]
-    assert split_pages(["a"] * 25) == [slice(0, 13), slice(13, 25)]
-    assert split_pages([""] * PAGE_ROWS) == [slice(0, PAGE_ROWS)]
-    assert take_in_turn(["a"] * 5 + ["b"] * 2, 4) == [0, 1, 5, 6]
-    assert take_in_turn(["a"] * 3, 2, order=[2, 1, 0]) == [1, 2]
+    assert split_pages(["a"] * 4 + ["b"] * 4 + ["c"] * 12) == [range(0, 8), range(8, 20)]
+    assert split_pages(["a"] * 25) == [range(0, 13), range(13, 25)]
+    assert split_pages([""] * PAGE_ROWS) == [range(0, PAGE_ROWS)]
 
 
 def test_names_that_take_two_lines_have_the_height_for_them() -> None:

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from analysis.charts.classes import draw_classes, size_classes
 from analysis.charts.saving import save_figure
 from analysis.measures.classes import abbreviate_class, collect_classes, name_class, tabulate_classes
-from analysis.measures.cuts import PAGE_ROWS
 from analysis.measures.subsets import count_classes
 from analysis.report.data import collect_report_data
 from analysis.report.figures import specify_classes
+from analysis.results.page_cut import PAGE_ROWS, cut_each
 from analysis.results.sweep import load_sweep
 
 from ..synthetic import Made, write_sweep
@@ -58,7 +58,7 @@ def test_means_and_standard_errors_over_seeds(tmp_path: Path) -> None:
 def test_the_figure_shows_clean_the_strongest_attack_and_the_gap(tmp_path: Path) -> None:
     results = load_sweep(with_classes(tmp_path / "sweep", ONE))
     info = collect_classes(results, tabulate_classes(results), "best")
-    assert info is not None and info.names == ["all", "friendly 108"] and info.left_out == 0
+    assert info is not None and info.names == ["all", "friendly 108"]
     titles = ["clean, %", "AutoAttack custom, %", "PGD-10 −\nAutoAttack custom, points"]
     assert [panel.title for panel in info.panels] == titles
     assert info.panels[0].values[1] == pytest.approx([(2 + label) / 2 for label in range(10)])
@@ -82,7 +82,10 @@ def test_of_many_configurations_the_best_on_validation_are_shown(tmp_path: Path)
     subsets = tuple(f"random {size}" for size in range(20, 20 + PAGE_ROWS + 3))
     results = load_sweep(with_classes(tmp_path / "sweep", Made(**{**vars(ONE), "subsets": subsets})))
     info = collect_classes(results, tabulate_classes(results), "best")
-    assert info is not None and (len(info.names), info.left_out) == (PAGE_ROWS, 3)
+    assert info is not None and len(info.names) == PAGE_ROWS + 3
+    cut = cut_each(info.settings, PAGE_ROWS, info.best, info.families)
+    info = info.take(cut.rows)
+    assert (len(info.names), cut.left_out) == (PAGE_ROWS, 3)
     value = results.study_trials.groupby("name")["best_val_pgd_acc"].mean()
     assert value[info.names].min() >= value.drop(info.names).max()
 
@@ -102,7 +105,8 @@ def test_no_problem_and_no_method_is_missing_however_low_its_accuracy(tmp_path: 
         path.write_text(json.dumps(result))
     found = collect_report_data(load_sweep(folder))
     info = collect_classes(found.results, found.classes, "best")
-    assert info is not None and info.left_out == 2 * 21 - 2 * PAGE_ROWS
+    assert info is not None and len(info.names) == 2 * 21
+    info = info.take(cut_each(info.settings, PAGE_ROWS, info.best, info.families).rows)
     shown = list(zip(info.settings, info.names, strict=True))
     for noise in many["noise"]:
         assert info.settings.count(f"label_noise {noise}") == PAGE_ROWS
@@ -110,9 +114,10 @@ def test_no_problem_and_no_method_is_missing_however_low_its_accuracy(tmp_path: 
         assert all(any(name.startswith(f"AT {n}") for name in names) for n in range(7))
     drawings = list(specify_classes(found))
     assert [drawing.slug for drawing in drawings] == ["classes", "classes_2"]  # a sheet a problem
-    assert (
-        "its methods take turns, the best first. 6 more configurations are in tables/classes.csv" in drawings[0].caption
+    said = (
+        "Shown are 36 of 42 configurations (the best of each problem, its methods in turn); tables/classes.csv has all."
     )
+    assert drawings[0].caption.endswith(said)
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from analysis.exceptions import SweepError
 from analysis.papers.catalogue import FIGURES
 from analysis.papers.drawing import draw_paper_figure
 from analysis.papers.row import find_usable
+from trainers.npz import StoredArrays
 
 from ..planned import write_planned
 from ..planned_examples import EXAMPLES, draw_hardness
@@ -68,6 +70,30 @@ def test_the_radius_against_difficulty_is_that_of_the_last_epoch_and_the_difficu
     assert here["pearson"].iloc[0] > 0.9, "hard examples end with small radii"
     assert "the sweep's PGD trainings of other seeds" in drawn.spec.caption
     assert "test images" not in drawn.spec.caption, "it shows training examples"
+
+
+@pytest.mark.parametrize(
+    "name, arrays, uses",
+    [
+        ("hard:F2a", {"loss"}, 2),  # which forms the groups and is shown
+        ("hard:F3", {"loss", "correct"}, 1),
+        ("hard:F13", {"loss", "epsilon"}, 1),
+        ("profiling:F6a", {"withstood"}, 1),
+    ],
+)
+def test_a_figure_reads_the_arrays_that_it_shows_and_no_other_and_each_of_a_training_once_a_use(
+    name: str, arrays: set[str], uses: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get, read = StoredArrays.__getitem__, Counter[tuple[Path, str]]()
+
+    def count(stored: StoredArrays, array: str) -> np.ndarray:
+        read[stored.path, array] += 1
+        return get(stored, array)
+
+    monkeypatch.setattr(StoredArrays, "__getitem__", count)
+    draw(name, tmp_path)
+    assert arrays <= {array for _, array in read} <= arrays | {"index", "y"}
+    assert {times for (_, array), times in read.items() if array in arrays} == {uses}
 
 
 @pytest.mark.parametrize("name, study", [("hard:F18", "atta_reweight"), ("hard:F19", "atta_adaptive")])

@@ -471,9 +471,9 @@ def test_no_table_is_cut_without_a_word(tmp_path: Path) -> None:
     made = replace(SMALL, noise=(0.0, 0.1), methods=tuple(f"M{n}x" for n in range(20)), epochs=4, replicates=1)
     found = collect_report_data(load_sweep(write_sweep(tmp_path / "many", made)))
     (gaps,), (summary,) = render_gaps(found), render_summary(found)
-    assert "Shown are 60 of 80 configurations, the first of each problem; tables/overfitting.csv has all." in gaps
+    assert "Shown are 60 of 80 configurations (the first of each problem); tables/overfitting.csv has all." in gaps
     assert (
-        "Shown are 60 of 80 configurations, the best of each problem on validation; tables/front.csv has all."
+        "Shown are 60 of 80 configurations (the best of each problem on validation); tables/front.csv has all."
         in summary
     )
     for table in (gaps, summary):  # the easier problem does not push the other out

@@ -181,7 +181,7 @@ def test_the_code_of_the_readme_runs_and_the_columns_that_it_names_exist(tmp_pat
     first = load_sweep(whole).study_trials["id"].iloc[0]
     copyfile(next(whole.glob("trials/profile*/instances.npz")), whole / "trials" / first / "instances.npz")
     text = (Path(__file__).parents[3] / "analysis" / "README.md").read_text(encoding="utf-8")
-    section = text.partition("## Reading results in Python")[2].partition("\n## Records")[0]
+    section = text.partition("## Reading results in Python")[2].partition("\n## Report")[0]
     code = section.partition("```python\n")[2].partition("```")[0]
     names: dict[str, Any] = {}
     exec(code.replace("results/friendly_k", str(whole)), names)
