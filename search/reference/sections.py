@@ -60,7 +60,8 @@ def list_sections() -> dict[str, list[type[Knobs]]]:
                     seen.update(new)
                     found.setdefault(place, []).extend(new)
                     waiting.append((place, new))
-    return {TOP: [Space]} | found | {"schedules": forms}
+    top: dict[str, list[type[Knobs]]] = {TOP: [Space]}
+    return top | found | {"schedules": forms}
 
 
 def get_annotation(field: FieldInfo) -> Any:
