@@ -128,9 +128,11 @@ def _say_open(family: Family) -> Answer:
     m = len(family.rows)
     if not family.claims:
         return _claim_nothing(family)
-    single = f" {format_count(family.single, 'more comparison')} of one seed have no interval." * bool(family.single)
+    single = f" Left out, as of one seed: {format_count(family.single, 'comparison')}." * bool(family.single)
     rows = family.rows[~family.rows["told"].astype(bool)]
     point = f"a difference of 1 point would take {_format_seeds(family.one_point)}"
+    if not family.one_point:
+        point = "for a difference of 1 point these seeds suffice"
     if rows.empty:
         text = f"None of the {m} comparisons of {family.title} is left open" if m > 1 else "It was the only comparison"
         return Answer("open", ("Nothing left open",), (f"{text}; {point}.{single}",))
@@ -144,7 +146,7 @@ def _say_open(family: Family) -> Answer:
         (f"{len(rows)} of {m} open",),
         (
             f"No difference was found in {'any' if len(rows) == m else len(rows)} of the {m} comparisons of "
-            f"{family.title}, whose intervals are "
+            f"{family.title}, with intervals of "
             f"{within} points. The nearest, {nearest['minuend']} − {nearest['subtrahend']}{where and f' at {where}'} (",
             Points(nearest["mean"]),
             f" points), would take {_format_seeds(nearest['more'])}; {point}.{single}",
@@ -157,7 +159,9 @@ def _claim_nothing(family: Family) -> Answer:
     m = len(family.rows) + family.single
     fewest = 1 + math.ceil(FEWEST_FREEDOM / m)
     seeds = "has one seed" if not len(family.rows) else f"has {format_seed_counts(family.rows['n'])}"
-    compared = f"None of the {m} comparisons of {family.title} is" if m > 1 else "The only comparison is not"
+    compared = (
+        f"None of the {m} comparisons of {family.title} is" if m > 1 else f"The only comparison, {family.title}, is not"
+    )
     return Answer(
         "open",
         ("Too few seeds",),

@@ -29,7 +29,7 @@ def describe_terms(data: ReportData) -> str:
     results, metric = data.results, data.robust or EPOCH_METRIC
     attack = results.attacks.get(parse_attack(metric) or "", "")
     whole = math.isfinite(results.test_examples) and not describe_images(metric, results.attacks)
-    images = f" on {results.test_examples:.0f} test images" if whole else ""
+    images = f", on {results.test_examples:.0f} test images" if whole else ""
     parts = [
         f"Robust accuracy{attack and f' under {attack}'}{images}; {CHECKPOINTS[results.checkpoint]}.",
         describe_interval(data.answering) if data.answering else "",

@@ -41,7 +41,7 @@ def test_the_highest_and_the_lowest_are_told_and_the_rest_is_open() -> None:
         "1 other comparison is higher too."
     )
     assert write_parts(answers[2].text) == (
-        "No difference was found in 9 of the 12 comparisons of friendly against random, whose intervals are ±2.5 "
+        "No difference was found in 9 of the 12 comparisons of friendly against random, with intervals of ±2.5 "
         "points. The nearest, friendly-3 − random at label_noise 0.1 · pgd-0.1 (−2.0 points), would take 4 more seeds; "
         "a difference of 1 point would take 23 more seeds."
     )
@@ -73,7 +73,7 @@ def test_one_difference_is_told_with_its_interval() -> None:
     [
         ([0.5] * 12, 1, "None of the 12 comparisons of … is told from chance: each has one seed, and a claim needs 2"),
         ([0.5] * 3, 2, "None of the 3 comparisons of … is told from chance: each has 2 seeds, and a claim needs 3"),
-        ([0.5], 4, "The only comparison is not told from chance: each has 4 seeds, and a claim needs 5"),
+        ([0.5], 4, "The only comparison, …, is not told from chance: each has 4 seeds, and a claim needs 5"),
     ],
 )
 def test_too_few_seeds_claim_nothing(means: list[float], n: int, words: str) -> None:
@@ -81,6 +81,15 @@ def test_too_few_seeds_claim_nothing(means: list[float], n: int, words: str) -> 
     assert only.kind == "open" and write_parts(only.text) == f"{words} at least.".replace(
         "…", "friendly against random"
     )
+
+
+def test_seeds_that_suffice_for_a_point_and_differences_of_one_seed_are_said() -> None:
+    *_, last = answer_question(family([0.001, 0.002, 0.001], sd=0.001))
+    assert write_parts(last.text).endswith("; for a difference of 1 point these seeds suffice.")
+    table = pd.DataFrame({"mean": 0.001, "se": [0.01, 0.01, 0.01, math.nan], "n": [3, 3, 3, 1]})
+    table = table.assign(minuend="a", subtrahend="b", setting="", family="")
+    *_, last = answer_question(judge_family("method", "method", "b", table))
+    assert last.lead == ("3 of 3 open",) and write_parts(last.text).endswith(" Left out, as of one seed: 1 comparison.")
 
 
 def test_an_effect_of_nothing_would_take_more_than_a_thousand_seeds() -> None:
