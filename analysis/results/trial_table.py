@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,14 @@ DIVERGED = "diverged"
 STOPPED = "stopped"  # by a rule of the search, before its last epoch
 EPOCHS = "epochs.jsonl"
 IDENTITY = ("id", "kind", "configuration", "replicate", "seed")
+
+
+class _EpochColumns(NamedTuple):
+    """The epochs of a trial, by columns: as rows those of a sweep take most of the time and memory of reading it."""
+
+    identity: tuple[Any, ...]  # id, configuration and replicate
+    count: int
+    columns: dict[str, np.ndarray]  # (count,) each
 
 
 class TrialTables(NamedTuple):
@@ -47,7 +55,8 @@ def read_trials(folder: Path, plan: Row, axes: Axes, damage: Damage) -> TrialTab
         row |= {"status": _status(trial_folder, outcome, records, damage), "epochs_done": len(records)}
         costs = read_rows(trial_folder / "cost.jsonl", is_cost_row, damage)
         rows.append(row | _cost_columns(costs, planned["id"]) | _outcome_columns(outcome or {}))
-        epochs.append(((planned["id"], configuration, planned["replicate"]), records))
+        identity = (planned["id"], configuration, planned["replicate"])
+        epochs.append(_EpochColumns(identity, len(records), _to_columns(records)))
     trials, epoch_table = _with_warnings(pd.DataFrame(_sorted(rows, axes))), _epoch_table(epochs)
     trials["select_from"] = trials["id"].map(find_selection_starts(epoch_table)).fillna(0)
     return TrialTables(add_gaps(trials, epoch_table), epoch_table, outcomes)
@@ -158,18 +167,22 @@ def _with_warnings(trials: pd.DataFrame) -> pd.DataFrame:
     return trials
 
 
-def _epoch_table(recorded: Iterable[tuple[tuple[Any, ...], list[Row]]]) -> pd.DataFrame:
-    """Build one row an epoch, by columns, which for many thousand rows is far quicker than row by row."""
-    parts = list(recorded)
-    rows = [row for _, rows in parts for row in rows]
-    kinds = dict.fromkeys(map(tuple, rows))  # the names that rows have, as most have the same
+def _to_columns(rows: list[Row]) -> dict[str, np.ndarray]:
+    """Return the numbers of some rows by name, (rows,) each; NaN for a row that lacks the name."""
+    kinds = dict.fromkeys(map(tuple, rows))  # the names that rows have, of which there are a few sets
     names = dict.fromkeys(name for kind in kinds for name in kind)
+    return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+
+
+def _epoch_table(parts: Sequence[_EpochColumns]) -> pd.DataFrame:
+    """Build one row an epoch."""
+    names = dict.fromkeys(name for part in parts for name in part.columns)
     columns: dict[str, Any] = {
-        identity: [key[place] for key, rows in parts for _ in rows]
+        identity: [part.identity[place] for part in parts for _ in range(part.count)]
         for place, identity in enumerate(("id", "configuration", "replicate"))
     }
     for name in names:
-        everywhere = all(name in kind for kind in kinds)
-        columns[name] = [row[name] for row in rows] if everywhere else [row.get(name, np.nan) for row in rows]
+        found = [part.columns.get(name, np.full(part.count, np.nan)) for part in parts if part.count]
+        columns[name] = np.concatenate(found)
     columns.setdefault("epoch", [])
     return pd.DataFrame(columns)
