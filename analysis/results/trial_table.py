@@ -28,8 +28,8 @@ class _EpochColumns(NamedTuple):
     """The epochs of a trial, by columns: as rows those of a sweep take most of the time and memory of reading it."""
 
     identity: tuple[Any, ...]  # id, configuration and replicate
-    count: int
-    columns: dict[str, np.ndarray]  # (count,) each
+    epochs: int
+    columns: dict[str, np.ndarray]  # (epochs,) each
 
 
 class TrialTables(NamedTuple):
@@ -178,11 +178,11 @@ def _epoch_table(parts: Sequence[_EpochColumns]) -> pd.DataFrame:
     """Build one row an epoch."""
     names = dict.fromkeys(name for part in parts for name in part.columns)
     columns: dict[str, Any] = {
-        identity: [part.identity[place] for part in parts for _ in range(part.count)]
+        identity: [part.identity[place] for part in parts for _ in range(part.epochs)]
         for place, identity in enumerate(("id", "configuration", "replicate"))
     }
     for name in names:
-        found = [part.columns.get(name, np.full(part.count, np.nan)) for part in parts if part.count]
+        found = [part.columns.get(name, np.full(part.epochs, np.nan)) for part in parts if part.epochs]
         columns[name] = np.concatenate(found)
     columns.setdefault("epoch", [])
     return pd.DataFrame(columns)
