@@ -70,7 +70,8 @@ class Place(NamedTuple):
 def choose_runs(row: PaperFigure, sweeps: Sequence[Sweep]) -> list[Sweep]:
     """Return the runs that a thumbnail is drawn from: those of its own study if there are any, else the first usable.
 
-    The runs that a figure joins, or by whose PGD trainings it orders examples, all stay. Empty if no run has its data.
+    The runs that a figure joins all stay, and so do those by whose PGD trainings it orders examples, of its own studies
+    first. Empty if no run has its data.
     """
     usable, _ = find_usable(row, sweeps)
     if not usable or row.choice.join:
@@ -78,7 +79,7 @@ def choose_runs(row: PaperFigure, sweeps: Sequence[Sweep]) -> list[Sweep]:
     studies = [Path(study).name for study in row.study.split(", ")]
     own = [sweep for sweep in usable if sweep.study in studies]
     others = [sweep for sweep in sweeps if row.reference and sweep not in usable]
-    return [(own or usable)[0], *others]
+    return [(own or usable)[0], *sorted(others, key=lambda sweep: sweep.study not in studies)]
 
 
 def draw_thumbnails(rows: Sequence[PaperFigure], sweeps: Sequence[Sweep]) -> Iterator[Thumbnail | str]:

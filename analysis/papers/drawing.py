@@ -111,7 +111,7 @@ def describe_selection(row: PaperFigure, selection: Selection, tables: Sequence[
     images = f" on {examples:,.0f} test images" if is_known else ""
     sentences = [
         f"{how[:1].upper()}{how[1:]}{images}.",
-        f"Under {'; '.join(attacks)}." if attacks else "",
+        f"Under {_join_attacks(attacks)}." if attacks else "",
         describe_training(selection),
         *dict.fromkeys(note for table in tables for note in table.notes),
         *(f"Left out: {cut}" for cut in selection.cuts),
@@ -125,6 +125,15 @@ def _describe_interval(tables: Sequence[TidyTable], seeds: str) -> str:
     if how == STANDARD_ERROR and not any(table.points["lo"].notna().any() for table in tables):
         return f"{seeds} without an interval"
     return how.replace(OVER_SEEDS, f"over {seeds}") if OVER_SEEDS in how else f"{how} ({seeds})"
+
+
+def _join_attacks(attacks: Sequence[str]) -> str:
+    """Join descriptions of attacks, those that differ in their name alone as one."""
+    names: dict[str, list[str]] = {}  # what follows the name -> the names
+    for attack in attacks:
+        name, _, rest = attack.partition(", ")
+        names.setdefault(rest, []).append(name)
+    return "; ".join(", ".join(filter(None, (*heads, rest))) for rest, heads in names.items())
 
 
 def describe_training(selection: Selection) -> str:

@@ -56,7 +56,13 @@ def _list_examples(trial: dict[str, Any]) -> dict[str, np.ndarray]:
     epochs, index = trial["epochs"], np.arange(EXAMPLES)
     kappa = np.broadcast_to(index % 11, (epochs, EXAMPLES)).astype(np.uint8)
     loss = np.broadcast_to(2 + index / EXAMPLES, (epochs, EXAMPLES)).astype(np.float16)
-    found: dict[str, np.ndarray] = {"index": index, "y": index % CLASSES, "y_clean": index % CLASSES, "kappa": kappa, "loss": loss}
+    found: dict[str, np.ndarray] = {
+        "index": index,
+        "y": index % CLASSES,
+        "y_clean": index % CLASSES,
+        "kappa": kappa,
+        "loss": loss,
+    }
     weight = (trial["config"]["method"].get("weight") or {}).get("name") or "uniform"
     return found if weight == "uniform" else found | {"weight": (1.5 - 0.1 * kappa).astype(np.float16)}
 

@@ -40,6 +40,12 @@ def test_a_figure_is_drawn_from_the_run_of_its_own_study_where_others_would_do_t
     assert choose_runs(FIGURES["hard:F5"], runs) == []
 
 
+def test_examples_are_ordered_by_the_study_of_the_recipe_before_any_other(tmp_path: Path) -> None:
+    names = ("friendly_k", "iat", "atta_reweight")
+    runs = [load(write_planned(tmp_path / name, name, examples=name != "friendly_k")) for name in names]
+    assert [sweep.study for sweep in choose_runs(FIGURES["hard:F18"], runs)] == ["atta_reweight", "iat", "friendly_k"]
+
+
 @pytest.mark.long
 def test_the_sheet_of_a_run_has_what_can_be_drawn_and_names_the_rest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

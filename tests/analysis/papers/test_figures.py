@@ -177,6 +177,12 @@ def test_a_figure_of_training_curves_says_so_and_names_no_test_images(tmp_path: 
     assert test.spec.caption.count("2 seeds") == 1 and "over 2 seeds on 200 test images" in test.spec.caption
 
 
+def test_attacks_that_differ_in_their_steps_alone_share_the_rest_of_their_description(tmp_path: Path) -> None:
+    caption = draw("gairat:F21", tmp_path).spec.caption
+    names = ", ".join(f"PGD-{steps}" for steps in (10, 20, 40, 60, 80, 100))
+    assert f"Under {names}, linf, epsilon 0.1, step 0.0025. " in caption
+
+
 def test_mart_is_beside_its_variant_that_weighs_the_kl_term_alone(tmp_path: Path) -> None:
     lines = draw("gairat:F20", tmp_path).selection.lines
     assert lines == ["MART", *(f"GAIR-MART on KL · lam {lam}" for lam in (-3, 0, 3))]
