@@ -15,7 +15,7 @@ from search.list import KINDS, main
 from search.reference.entries import list_entries
 from search.reference.keys import list_keys
 from search.reference.methods import MethodRow, list_methods
-from search.reference.sections import list_sections
+from search.reference.sections import TOP, list_sections
 from search.schema.merging import expand_short_forms
 from search.schema.space import build_config, load_space
 from search.schema.space_files import list_spaces
@@ -65,7 +65,8 @@ def test_every_method_model_data_set_and_space_has_a_line(printed: Printed) -> N
 def test_every_key_of_every_section_is_a_knob() -> None:
     listed = {entry.name.partition(" (")[0] for entry in list_entries("knobs")}
     for path, models in list_sections().items():
-        assert {f"{path.partition(',')[0]}.{key.name}" for model in models for key in list_keys(model)} <= listed
+        place = f"{path.partition(',')[0]}." if path != TOP else ""
+        assert {f"{place}{key.name}" for model in models for key in list_keys(model)} <= listed
 
 
 def test_a_key_shows_what_it_takes_its_default_and_its_meaning_as_the_page_of_keys_does(printed: Printed) -> None:
