@@ -100,13 +100,30 @@ def find_references(results: Sweep, file: Path | None = None) -> References:
 
 
 def find_shared_references(results: Sweep, others: Sequence[Sweep]) -> References:
-    """Return the references of a sweep itself, or if it has none those of the first other sweep that has some."""
+    """Return the references of a sweep itself, or if it has none those of the first other sweep that rank its examples.
+
+    If no other ranks them, those of the first one with any are returned: under other labels, or of other data.
+    """
     found = find_references(results)
+    if found.found:
+        return found
     for other in others:
-        if not found.found and other is not results and has_references(other):
-            found = find_references(other)
-            found = found._replace(description=f"{found.description.replace('the sweep', other.study)}")
+        if other is not results and has_references(other):
+            shared = find_references(other)
+            shared = shared._replace(description=shared.description.replace("the sweep", other.study))
+            if _rank_examples(shared, results):
+                return shared
+            found = found if found.found else shared
     return found
+
+
+def _rank_examples(references: References, results: Sweep) -> bool:
+    """Return whether references rank the examples of some training; one of each problem is looked at."""
+    first = results.completed.drop_duplicates("problem")
+    return any(
+        (instances := results.instances(str(trial))) is not None and references.d(instances, int(seed)) is not None
+        for trial, seed in first[["id", "seed"]].itertuples(index=False)
+    )
 
 
 def has_references(results: Sweep) -> bool:

@@ -174,6 +174,19 @@ def test_a_pgd_training_under_other_labels_gives_no_difficulty_and_the_user_is_t
         draw_paper_figure(FIGURES[name], [load(folder) for folder in folders])
 
 
+def test_a_run_under_other_labels_is_passed_over_for_one_that_ranks_the_same_examples(tmp_path: Path) -> None:
+    folders = [
+        write_planned(tmp_path / name, name.split("_of_")[0], examples=True) for name in ("iat_of_others", "iat")
+    ]
+    for path in folders[0].glob("trials/*/instances.npz"):
+        with np.load(path) as arrays:
+            found = dict(arrays)
+        np.savez(path, **found | {"y": found["y"] + 1})
+    alone = write_planned(tmp_path / "alone", "atta_reweight", examples=True)
+    drawn = draw_paper_figure(FIGURES["hard:F18"], [load(folder) for folder in (alone, *folders)])
+    assert (drawn.points["pearson"] > 0.9).all()
+
+
 def test_a_run_that_recorded_no_array_of_its_examples_is_told_which(tmp_path: Path) -> None:
     run = load(write_planned(tmp_path / "run", "iat"))
     assert find_usable(FIGURES["hard:F13"], [run])[1] == "epsilon of each example"
