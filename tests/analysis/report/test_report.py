@@ -484,5 +484,6 @@ def test_no_table_is_cut_without_a_word(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("unrendered")
 def test_a_report_counts_its_steps(tmp_path: Path) -> None:
     steps: list[None] = []
-    write_report(load_sweep(write_sweep(tmp_path / "sweep", SMALL)), advance=lambda: steps.append(None))
+    found = collect_report_data(load_sweep(write_sweep(tmp_path / "sweep", SMALL)))
+    write_report(found, advance=lambda: steps.append(None))
     assert len(steps) == STEPS

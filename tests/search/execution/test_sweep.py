@@ -189,7 +189,8 @@ def test_it_ends_with_code_0_and_complete_records(life: Life) -> None:
         assert read_json(folder / "result.json")["chain"] == row["chain"]
         assert [r["epoch"] for r in read_rows(folder / "epochs.jsonl")] == list(range(row["epochs"]))
         assert (folder / "instances.npz").exists()
-    (ranking,) = (path for path in (life.folder / "profile").iterdir() if "images" not in path.name)
+    paths = (life.folder / "profile").iterdir()
+    (ranking,) = (path for path in paths if not {"images", "adversaries"} & set(path.name.split(".")))
     assert ranking.stem == plan["trials"][0]["ranks"]
     killed, interrupted, run = read_json(life.folder / "provenance.json")["runs"]
     assert "ended" not in killed
