@@ -34,7 +34,7 @@ from analysis.results.sweep import load_sweep
 from analysis.results.table_files import write_table
 from trainers.record_io import write_atomic
 
-STEPS = 2 + 8  # of a report: its data, its tables, and its sections
+STEPS = 1 + 9  # of a report: its tables, and its sections
 
 
 def redraw_report(folder: Path, width: float = WIDTH) -> Path:
@@ -56,7 +56,6 @@ def write_report(found: ReportData, width: float = WIDTH, advance: Callable[[], 
     for path in (place, *place.rglob("*")):
         if path.is_symlink():  # in a sweep from elsewhere a link may lead anywhere
             raise SweepError(f"{path}: is a link, and the report would be written to its target; remove the link")
-    advance()
     for name, table in collect_frames(found).items():
         write_table(table, place / "tables", name)
     advance()
