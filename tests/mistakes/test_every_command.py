@@ -94,7 +94,7 @@ USES = {  # by the row of that page's table, or by the module where it has none
         "search.soak", ["tiny.yaml", "--minutes", "0", "--faults", "kill=1"], "as it should be", ray=True, slow=True
     ),
     "python -m search.bench": Use(
-        "search.bench", ["driver", "ray", "--share", "0.01"], "Ray's and ours", code=None, ray=True
+        "search.bench", ["driver", "ray", "--share", "0.01"], "Ray's and ours", code=None, ray=True, slow=True
     ),
     "python -m search.doctor --results DIR": Use(
         "search.doctor", ["--section", "storage", "--results", "results"], "6 checks passed, in"

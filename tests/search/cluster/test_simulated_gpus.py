@@ -74,7 +74,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return hash_records(Tiny(tmp_path_factory.mktemp("alone") / "smoke", **SHARED).all().store.folder)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(500)
 def test_trials_share_the_unlike_gpus_of_a_node_and_each_epoch_names_its_own(
     tmp_path: Path, undisturbed: dict[str, str]
