@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from analysis.charts.saving import WIDTH, parse_width, save_figure
+from analysis.charts.saving import WIDTH, parse_image, parse_width, save_figure
 from analysis.exceptions import SweepError
 from analysis.papers.catalogue import find_figure, is_of_paper, number_of
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
@@ -19,7 +20,6 @@ from trainers.record_io import write_atomic
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 
-IMAGES = (".png", ".svg", ".pdf")
 TEXTS = {".csv": render_points, ".md": render_markdown}
 
 
@@ -57,7 +57,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("run", nargs="*", type=Path, help="a sweep's folder, such as results/gairat_lambda")
     parser.add_argument("--figure", metavar="NAME", help="the name of a figure or table, such as gairat:F13")
     parser.add_argument(
-        "-o", "--output", type=_parse_output, metavar="FILE",
+        "-o", "--output", type=partial(parse_image, more=tuple(TEXTS)), metavar="FILE",
         help="file to write: .png, .svg or .pdf, or its points as .csv or .md",
     )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="list all figures, and what the runs lack for each")
@@ -69,15 +69,6 @@ def _build_parser() -> argparse.ArgumentParser:
         "--width", type=parse_width, default=WIDTH, help="width of the figure in inches (default: %(default)s)"
     )
     return parser
-
-
-def _parse_output(text: str) -> Path:
-    path = Path(text)
-    if path.suffix not in (*IMAGES, *TEXTS):
-        raise argparse.ArgumentTypeError(f"{text}: expected a name ending in {', '.join((*IMAGES, *TEXTS))}")
-    if path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text}: is a folder; name a file")
-    return path
 
 
 def _parse_where(text: str) -> tuple[str, str]:

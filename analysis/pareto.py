@@ -14,7 +14,7 @@ from pathlib import Path
 from analysis.charts.front import draw_front, size_front
 from analysis.charts.front_difference import draw_front_difference, size_front_difference
 from analysis.charts.front_keys import assign_keys
-from analysis.charts.saving import WIDTH, parse_width, save_figure
+from analysis.charts.saving import WIDTH, parse_image, parse_width, save_figure
 from analysis.charts.styles import build_register
 from analysis.exceptions import SweepError
 from analysis.measures.front import FrontPanel, compute_fronts
@@ -76,7 +76,7 @@ def _build_parser() -> argparse.ArgumentParser:
         prog="python -m analysis.pareto", description="Compare the Pareto fronts of sweeps in one figure."
     )
     parser.add_argument("run", nargs="+", type=Path, help="a sweep's folder, such as results/friendly_k")
-    parser.add_argument("-o", "--output", type=_parse_image, required=True, help="file to write: .png, .svg or .pdf")
+    parser.add_argument("-o", "--output", type=parse_image, required=True, help="file to write: .png, .svg or .pdf")
     parser.add_argument("--x", help="horizontal metric (default: clean test accuracy on the images of --y)")
     parser.add_argument(
         "--y", help="vertical metric (default: accuracy under the strongest attack that all trials have)"
@@ -94,7 +94,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--log", action="store_true", help="draw logarithmic axes")
     parser.add_argument(
         "--difference",
-        type=_parse_image,
+        type=parse_image,
         metavar="FILE",
         help="also draw where the seeds of one front attain more often what those of another do",
     )
@@ -104,15 +104,6 @@ def _build_parser() -> argparse.ArgumentParser:
         help="best is selected on validation (default: best if there is one, else last)",
     )
     return parser
-
-
-def _parse_image(text: str) -> Path:
-    path = Path(text)
-    if path.suffix not in (".png", ".svg", ".pdf"):
-        raise argparse.ArgumentTypeError(f"{text}: expected a name ending in .png, .svg or .pdf")
-    if path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text}: is a folder; name a file")
-    return path
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WIDTH = 5.2  # inches, the default; at this width 9-point type is still legible on a phone
 MIN_WIDTH, MAX_WIDTH = 2.5, 12.0  # inches that an option accepts
+IMAGES = (".png", ".svg", ".pdf")
 Draw = Callable[["Figure"], None]
 
 
@@ -31,6 +32,16 @@ class FigureSpec(NamedTuple):
     caption: str
     size: tuple[float, float]
     draw: Draw
+
+
+def parse_image(text: str, more: Sequence[str] = ()) -> Path:
+    """Return the path of an image from an option; `more` are further endings. Raises argparse.ArgumentTypeError."""
+    path, endings = Path(text), (*IMAGES, *more)
+    if path.suffix not in endings:
+        raise ArgumentTypeError(f"{text}: expected a name ending in {', '.join(endings)}")
+    if path.is_dir():
+        raise ArgumentTypeError(f"{text}: is a folder; name a file")
+    return path
 
 
 def parse_width(text: str) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analysis.charts.saving import FigureSpec, render_pixels, save_figure
+from analysis.charts.saving import FigureSpec, parse_image, render_pixels, save_figure
 from analysis.exceptions import SweepError
 from analysis.papers.catalogue import FIGURES
 from analysis.papers.drawing import draw_paper_figure
@@ -24,7 +24,6 @@ from trainers.terminal.showing import run_and_exit
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-IMAGES = (".png", ".svg", ".pdf")
 GROUPS = tuple(dict.fromkeys(name.partition(":")[0] for name in FIGURES))
 COLUMNS = 4
 WIDTH, MAX_HEIGHT, GAP = 8.4, 12.0, 0.12  # inches of a page, and between thumbnails
@@ -170,20 +169,11 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("run", nargs="+", type=Path, help="a sweep's folder, such as results/gairat_lambda")
     parser.add_argument(
-        "-o", "--output", type=_parse_image, required=True, metavar="FILE",
+        "-o", "--output", type=parse_image, required=True, metavar="FILE",
         help="file to write: .png, .svg or .pdf; further pages are FILE_2, FILE_3, and so on",
     )  # fmt: skip
     parser.add_argument("--of", choices=GROUPS, help="draw only the figures of one paper, or the diagnostics")
     return parser
-
-
-def _parse_image(text: str) -> Path:
-    path = Path(text)
-    if path.suffix not in IMAGES:
-        raise argparse.ArgumentTypeError(f"{text}: expected a name ending in {', '.join(IMAGES)}")
-    if path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text}: is a folder; name a file")
-    return path
 
 
 if __name__ == "__main__":

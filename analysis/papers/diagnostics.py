@@ -25,9 +25,9 @@ from analysis.measures.group_means import GROUPS, QUANTITIES
 from analysis.measures.masking import tabulate_masking, tabulate_reversals
 from analysis.measures.median_features import MEDIAN
 from analysis.measures.onset import measure_onset
-from analysis.papers.curve_parts import EpochStatistics
+from analysis.papers.gairat import KAPPA
 from analysis.papers.group_parts import GroupCurves
-from analysis.papers.part import LINES, POINTS, TABLE
+from analysis.papers.part import LINES, POINTS, TABLE, Part
 from analysis.papers.recorded_parts import MedianFeatureCurves
 from analysis.papers.row import PaperFigure
 from analysis.results.choice import Choice
@@ -70,96 +70,86 @@ def _learn(quantity: str) -> Diagnostic:
     return Diagnostic(partial(measure_learning, quantity=quantity), measure_onset, OVERFITS, LINES)
 
 
+def _diagnose(name: str, title: str, study: str, *parts: Part, sets: str = "") -> PaperFigure:
+    """Return a row of all trials."""
+    return PaperFigure(f"{PREFIX}:{name}", title, study, parts=parts, choice=EVERYTHING, sets=sets)
+
+
 FIGURES = (
-    PaperFigure(
-        "diagnostics:onset",
+    _diagnose(
+        "onset",
         "Onset of robust overfitting",
         "lr_schedules",
-        parts=(Diagnostic(measure_onsets, measure_onset, OVERFITS, TABLE),),
-        choice=EVERYTHING,
+        Diagnostic(measure_onsets, measure_onset, OVERFITS, TABLE),
     ),
-    PaperFigure(
-        "diagnostics:generalization_gap",
+    _diagnose(
+        "generalization_gap",
         "Robust generalisation gap along training",
         "architectures",
-        parts=(Diagnostic(measure_gaps, measure_gap_curves, "train_pgd_acc (evaluate: {train: true})", LINES),),
-        choice=EVERYTHING,
+        Diagnostic(measure_gaps, measure_gap_curves, "train_pgd_acc (evaluate: {train: true})", LINES),
     ),
-    PaperFigure(
-        "diagnostics:cross_generalization_gap",
+    _diagnose(
+        "cross_generalization_gap",
         "Cross-generalisation gap",
         "cross_generalization",
-        parts=(
-            Diagnostic(
-                measure_cross_gaps,
-                measure_cross_generalization,
-                "standard and adversarial training on the same examples",
-                TABLE,
-            ),
+        Diagnostic(
+            measure_cross_gaps,
+            measure_cross_generalization,
+            "standard and adversarial training on the same examples",
+            TABLE,
         ),
-        choice=EVERYTHING,
     ),
-    PaperFigure(
-        "diagnostics:masking",
+    _diagnose(
+        "masking",
         "Accuracy under PGD and under the strongest attack",
         "gairat",
-        parts=(Diagnostic(measure_masking_points, tabulate_masking, ATTACKS, POINTS),),
-        choice=EVERYTHING,
+        Diagnostic(measure_masking_points, tabulate_masking, ATTACKS, POINTS),
     ),
-    PaperFigure(
-        "diagnostics:masking_gap",
+    _diagnose(
+        "masking_gap",
         "Gradient-masking gap",
         "gairat",
-        parts=(Diagnostic(measure_masking_gaps, tabulate_masking, ATTACKS, TABLE),),
-        choice=EVERYTHING,
+        Diagnostic(measure_masking_gaps, tabulate_masking, ATTACKS, TABLE),
     ),
-    PaperFigure(
-        "diagnostics:reversals",
+    _diagnose(
+        "reversals",
         "Pairs whose order under PGD the strongest attack reverses",
         "gairat",
-        parts=(
-            Diagnostic(
-                measure_reversals,
-                tabulate_reversals,
-                "a pair of configurations whose order the strongest attack reverses by more than seeds explain",
-                TABLE,
-            ),
+        Diagnostic(
+            measure_reversals,
+            tabulate_reversals,
+            "a pair of configurations whose order the strongest attack reverses by more than seeds explain",
+            TABLE,
         ),
-        choice=EVERYTHING,
     ),
-    PaperFigure(
-        "diagnostics:learning_times",
+    _diagnose(
+        "learning_times",
         "When each difficulty group is learned, and how long after the onset of robust overfitting",
         "long_training",
-        parts=(_learn("half"), _learn("lag")),
-        choice=EVERYTHING,
+        _learn("half"),
+        _learn("lag"),
     ),
-    PaperFigure(
-        "diagnostics:kappa",
+    _diagnose(
+        "kappa",
         "κ along training",
         "gairat_kappa",
-        parts=(EpochStatistics((("mean", "kappa_mean"), ("median", "kappa_median")), "attack steps withstood (κ)"),),
-        choice=EVERYTHING,
+        KAPPA,
     ),
     *(
-        PaperFigure(
-            f"diagnostics:cost_{cost}",
+        _diagnose(
+            f"cost_{cost}",
             f"Robust accuracy against {what}",
             "fast_training",
-            parts=(
-                Diagnostic(partial(measure_cost_points, cost=cost), _measure_cost, "passes and accuracies", POINTS),
-            ),
-            choice=EVERYTHING,
+            Diagnostic(partial(measure_cost_points, cost=cost), _measure_cost, "passes and accuracies", POINTS),
         )
         for cost, what in (("passes", "forward and backward passes"), ("seconds", "seconds of training"))
     ),
     *(
-        PaperFigure(
-            f"diagnostics:groups_{quantity}",
+        _diagnose(
+            f"groups_{quantity}",
             f"All ten difficulty groups: {title}",
             study,
-            parts=(GroupCurves(quantity, groups=range(GROUPS)),),
-            choice=EVERYTHING,
+            GroupCurves(quantity, groups=range(GROUPS)),
         )
         for quantity, title, study in (
             *((name, QUANTITIES[name], "long_training") for name in ("loss", "correct", "feature_norm", "kappa")),
@@ -167,12 +157,11 @@ FIGURES = (
             *((name, QUANTITIES[name], "self_adaptive") for name in ("weight", "t_y", "t_max")),
         )
     ),
-    PaperFigure(
-        f"diagnostics:groups_{MEDIAN}",
+    _diagnose(
+        f"groups_{MEDIAN}",
         f"All ten difficulty groups: {QUANTITIES[MEDIAN]}",
         "subset_easy_random_hard",
-        parts=(MedianFeatureCurves(),),
-        choice=EVERYTHING,
+        MedianFeatureCurves(),
         sets="--set 'evaluate.diagnostics.features={after: [25%, 50%, 75%, 100%], images: 1078}'",
     ),
 )

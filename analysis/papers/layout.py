@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from analysis.charts.adversaries import draw_adversaries, size_adversaries
 from analysis.charts.bars import MOST_BARS, draw_bars, size_bars
 from analysis.charts.classes import draw_classes, size_classes
 from analysis.charts.components import Components, draw_components, size_components
-from analysis.charts.density import draw_density, show_ranks, show_scatter, size_density
+from analysis.charts.density import Density, draw_density, show_ranks, show_scatter, size_density
 from analysis.charts.groups import style_groups
 from analysis.charts.lines import draw_lines, list_variants, size_lines
 from analysis.charts.matrix import draw_matrix, size_matrix
@@ -39,9 +39,6 @@ from analysis.papers.part import (
 from analysis.papers.recorded_parts import GalleryPairs
 from analysis.papers.row import PaperFigure
 from analysis.results.selection import Selection
-
-if TYPE_CHECKING:
-    pass
 
 Measure = Callable[[], Sequence[TidyTable]]  # measures the parts of a figure, once
 MAX_ORDERED = 10  # lines in an order, which a scale tells apart
@@ -144,13 +141,8 @@ def _count_panels(row: PaperFigure, selection: Selection, measure: Measure) -> i
     return max(1, MAX_OWN_PANELS // len(selection.panels))
 
 
-def _lay_out_scatter(picture: Picture) -> tuple[tuple[float, float], Draw]:
-    info = show_scatter(picture.tables[0])
-    return size_density(info, picture.width), partial(draw_density, info=info, note=picture.note)
-
-
-def _lay_out_ranks(picture: Picture) -> tuple[tuple[float, float], Draw]:
-    info = show_ranks(picture.tables[0])
+def _lay_out_density(picture: Picture, show: Callable[[TidyTable], Density]) -> tuple[tuple[float, float], Draw]:
+    info = show(picture.tables[0])
     return size_density(info, picture.width), partial(draw_density, info=info, note=picture.note)
 
 
@@ -182,10 +174,10 @@ CHARTS = {
     LINES: Chart(_lay_out_lines, _count_styles),
     TRADE_OFF: Chart(_lay_out_trade_off, _count_styles),
     CLASSES: Chart(_lay_out_classes, _count_rows),
-    RANKS: Chart(_lay_out_ranks, _count_panels),
+    RANKS: Chart(partial(_lay_out_density, show=show_ranks), _count_panels),
     MATRIX: Chart(_lay_out_matrix, _count_panels),
     GROUP_CURVES: Chart(_lay_out_groups, _count_panels),
     POINTS: Chart(_lay_out_points, _count_rows),
-    SCATTER: Chart(_lay_out_scatter, _count_panels),
+    SCATTER: Chart(partial(_lay_out_density, show=show_scatter), _count_panels),
     TABLE: Chart(_lay_out_table, _count_rows),
 }

@@ -267,10 +267,10 @@ def test_a_copy_of_a_sweep_is_not_compared_with_it(whole: Path, tmp_path: Path) 
 @pytest.mark.long
 def test_trainings_common_to_two_sweeps_are_reported(whole: Path, tmp_path: Path) -> None:
     other = write_sweep(tmp_path / "other", Made(study="other", faults=False, lift=0.02))
-    theirs, mine = (json.loads((its / "plan.json").read_text()) for its in (other, whole))
-    for row, same in list(zip(theirs["trials"], mine["trials"], strict=True))[-4:]:
+    changed, first = (json.loads((folder / "plan.json").read_text()) for folder in (other, whole))
+    for row, same in list(zip(changed["trials"], first["trials"], strict=True))[-4:]:
         row["chain"] = same["chain"]
-    (other / "plan.json").write_text(json.dumps(theirs))
+    (other / "plan.json").write_text(json.dumps(changed))
     found = compute_fronts([load_sweep(whole), load_sweep(other)])
     assert found.note.endswith("whole and other have 4 trainings in common, which count for both.")
     assert "in common" not in compute_fronts([load_sweep(whole)]).note
@@ -311,8 +311,8 @@ def test_attacks_that_climb_another_loss_share_no_front(name: str, tmp_path: Pat
     """Of the curves, as it selects the epoch, and of the end."""
     attacks = ATTACKS | {name: ATTACKS[name].replace(",", " on the margin,", 1)}
     sweeps = [
-        load_sweep(write_sweep(tmp_path / study, Made(study=study, faults=False, noise=(0.0,), attacks=its)))
-        for study, its in (("ce", ATTACKS), ("margin", attacks), ("ce too", ATTACKS))
+        load_sweep(write_sweep(tmp_path / study, Made(study=study, faults=False, noise=(0.0,), attacks=run)))
+        for study, run in (("ce", ATTACKS), ("margin", attacks), ("ce too", ATTACKS))
     ]
     found = compute_fronts(sweeps, y="test_pgd20_acc")
     assert [panel.points["sweep"].unique().tolist() for panel in found.panels] == [["ce", "ce too"], ["margin"]]

@@ -68,4 +68,4 @@ def test_every_difference_names_its_attack(whole: Path) -> None:
     found = collect_report_data(load_sweep(whole))
     heads = "".join(re.findall("<thead>.*?</thead>", "".join([*render_gaps(found), *render_subset_effects(found)])))
     differences = re.findall("<th>([^<]* − [^<]*)</th>", heads)
-    assert len(differences) == 4 and all(it.endswith(", PGD\N{NON-BREAKING HYPHEN}10") for it in differences)
+    assert len(differences) == 4 and all(head.endswith(", PGD\N{NON-BREAKING HYPHEN}10") for head in differences)
