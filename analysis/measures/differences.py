@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from analysis.measures.stats import Estimate, estimate_last_axis
+from analysis.measures.stats import estimate_last_axis
 from analysis.measures.tidy import group_by_setting
 from analysis.results.axes import ALL, SEPARATOR
 from analysis.results.sweep import Sweep
@@ -134,11 +134,6 @@ def _describe(results: Sweep, trials: pd.DataFrame, paths: Sequence[str]) -> pd.
     labels = zip(*(trials[path] for path in paths), strict=True) if paths else [()] * len(trials)
     names = [results.axes.describe(dict(zip(paths, row, strict=True)), paths) for row in labels]
     return pd.Series(names, index=trials.index, dtype=str)
-
-
-def to_estimate(row: Mapping[Any, Any]) -> Estimate:
-    """Convert a row of a table of differences to an estimate."""
-    return Estimate(float(row["mean"]), float(row["se"]), int(row["n"]))
 
 
 class Effects(NamedTuple):
