@@ -40,7 +40,7 @@ PREFIX = "diagnostics"
 EVERYTHING = Choice(
     lines=("method", "subset", "model", "optimizer", "epochs", "batch_size", "average", "select", "start_from")
 )
-OVERFITS = "a configuration whose robust overfitting exceeds its floor"
+OVERFITS = "a configuration whose robust accuracy falls along its plateau"
 ATTACKS = "PGD and a stronger attack with the same budget on the same images"
 
 
