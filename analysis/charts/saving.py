@@ -38,7 +38,8 @@ def parse_image(text: str, more: Sequence[str] = ()) -> Path:
     """Return the path of an image from an option; `more` are further endings. Raises argparse.ArgumentTypeError."""
     path, endings = Path(text), (*IMAGES, *more)
     if path.suffix not in endings:
-        raise ArgumentTypeError(f"{text}: expected a name ending in {', '.join(endings)}")
+        *all_but_last, last = endings
+        raise ArgumentTypeError(f"{text}: expected a name ending in {', '.join(all_but_last)} or {last}")
     if path.is_dir():
         raise ArgumentTypeError(f"{text}: is a folder; name a file")
     return path
