@@ -24,7 +24,7 @@ from search.schema.axes import AxisPoint, Choice, draw_qmc_points, draw_random_p
 from search.schema.limits import MAX_EPOCHS, MAX_TRAININGS
 from search.schema.prerequisites import Profile
 from search.schema.ranking_file import RankingFile
-from search.schema.space import LoadedSpace, build_config_at
+from search.schema.space import LoadedSpace, build_config_at, merge_draws
 from trainers.config import TrialConfig
 from trainers.data import identify_splits
 from trainers.images import DataError
@@ -120,7 +120,7 @@ class Planner:
         return draw(self.space.search.axes, count, self.space.search.seed)
 
     def _raise_problems(self) -> None:
-        problems, self.problems = sorted(set(self.problems)), []
+        problems, self.problems = merge_draws(sorted(self.problems), self.space.search.axes), []
         if problems:
             raise SpaceError(problems)
 

@@ -93,7 +93,7 @@ def _list_trainings(plan: Plan, space: Space) -> Iterator[Row]:
         yield "ranked by", file
     for path, axis in space.search.axes.items():
         labels = [choice.label for choice in axis.choices]
-        listed = axis.kind in ("grid", "choice")
+        listed = not axis.is_range
         yield f"axis {path}", ", ".join(labels) if listed else f"{axis.kind}, {' to '.join(labels)}"
 
 

@@ -51,7 +51,7 @@ def suggest_point(trial: optuna.Trial, axes: dict[str, Axis]) -> AxisPoint:
 
 
 def _suggest_parameter(trial: optuna.Trial, path: str, axis: Axis) -> Any:
-    if axis.kind in ("grid", "choice"):
+    if not axis.is_range:
         return trial.suggest_categorical(path, [choice.label for choice in axis.choices])
     low, high = getattr(axis, axis.kind)
     if axis.kind == "int":

@@ -100,7 +100,7 @@ class Axis(Knobs):
             raise ValueError(f"an axis has exactly one of {', '.join(AXIS_KINDS)}; got {', '.join(given) or 'none'}")
         values = getattr(self, self.kind)
         _check_finite(values)
-        if self.kind in ("grid", "choice"):
+        if not self.is_range:
             if not values:
                 raise ValueError("an axis needs at least one value; got none")
             if len(values) > MAX_AXIS_VALUES:
@@ -123,6 +123,11 @@ class Axis(Knobs):
     def kind(self) -> AxisKind:
         return next(kind for kind in AXIS_KINDS if getattr(self, kind) is not None)
 
+    @property
+    def is_range(self) -> bool:
+        """Whether values are drawn from a range, not listed."""
+        return self.kind not in ("grid", "choice")
+
     @cached_property
     def choices(self) -> list[Choice]:
         """The listed values, or the two ends of a range, where a mistake shows."""
@@ -138,7 +143,7 @@ class Axis(Knobs):
 
     def draw(self, rng: np.random.Generator) -> Choice:
         """Draw a value at random."""
-        if self.kind in ("grid", "choice"):
+        if not self.is_range:
             choices = self.choices
             return choices[rng.integers(len(choices))]
         low, high = getattr(self, self.kind)
@@ -153,7 +158,7 @@ class Axis(Knobs):
 
     def pick_at_quantile(self, share: float) -> Choice:
         """Return the value below which a share in [0, 1) of all draws lies; listed values are equally likely."""
-        if self.kind in ("grid", "choice"):
+        if not self.is_range:
             choices = self.choices
             return choices[int(share * len(choices))]
         low, high = getattr(self, self.kind)
@@ -165,11 +170,11 @@ class Axis(Knobs):
 
     def to_parameter(self, choice: Choice) -> Any:
         """Return a choice as Optuna's parameter: the label of a listed value, which may be a mapping, or the number."""
-        return choice.label if self.kind in ("grid", "choice") else choice.value
+        return choice.label if not self.is_range else choice.value
 
     def to_choice(self, parameter: Any) -> Choice:
         """Return the choice of a parameter as `to_parameter` makes it."""
-        if self.kind in ("grid", "choice"):
+        if not self.is_range:
             return self._by_label[parameter]
         return Choice(label=format_label(parameter, choose_digits(*getattr(self, self.kind))), value=parameter)
 
@@ -178,7 +183,7 @@ class Axis(Knobs):
 
         `path` names the axis in the message.
         """
-        if self.kind in ("grid", "choice"):
+        if not self.is_range:
             known = list(self._by_label)
             return (
                 None

@@ -77,8 +77,19 @@ def _to_written_path(loc: tuple[Any, ...], raw: Any, missing: bool) -> KeyPath:
 
 def _describe_unknown_key(path: KeyPath, loc: tuple[Any, ...], model: type[Knobs]) -> str:
     owner = _find_owner(model, [str(part) for part in loc[:-1]])
-    allowed = sorted(owner.written())
-    return f"{owner.__name__} {UNKNOWN_KNOB}{suggest_allowed(path[-1] if path else str(loc[-1]), allowed)}"
+    word, allowed = path[-1] if path else str(loc[-1]), sorted(owner.written())
+    below = "" if did_you_mean(word, allowed) else _suggest_below(owner, word)
+    return f"{owner.__name__} {UNKNOWN_KNOB}{below}{suggest_allowed(word, allowed)}"
+
+
+def _suggest_below(owner: type[Knobs], word: str) -> str:
+    """Return '; did you mean X?' with the pieces of a piece that have a knob of this name, or '' if none has."""
+    homes = [
+        f"{name}.{word}"
+        for name, field in owner.written().items()
+        if any(word in piece.written() for piece in _list_pieces(field.annotation))
+    ]
+    return f"; did you mean {' or '.join(homes)}?" if homes else ""
 
 
 def _find_owner(model: type[Knobs], parts: list[str]) -> type[Knobs]:

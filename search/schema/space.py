@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from search.exceptions import SpaceError
-from search.schema.axes import AxisPoint, draw_random_points, list_grid_points
+from search.schema.axes import Axis, AxisPoint, draw_random_points, list_grid_points
 from search.schema.blocks import Search, Space
 from search.schema.budget import Budget
 from search.schema.document import Document, read_document
@@ -32,7 +32,7 @@ from search.schema.space_files import find_space
 from search.schema.yaml_tree import Tree
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
-from trainers.formatting import find_nearest
+from trainers.formatting import find_nearest, format_count
 from trainers.knobs import KnobError, Knobs
 from trainers.methods import NAMES
 
@@ -152,7 +152,7 @@ def _find_trial_problems(rest: LoadedSpace) -> Iterator[str]:
     problems = [
         problem for point in ({}, *points) for problem in _collect_problems(partial(build_config_at, rest, point))
     ]
-    yield from problems
+    yield from merge_draws(problems, search.axes)
     for kind in ("profile", "pretrain") if not problems else ():
         block = rest.document.tree.get(kind)
         if isinstance(block, dict) and isinstance(block.get("trial"), dict):
@@ -167,6 +167,19 @@ def _collect_problems(make: Callable[[], TrialConfig]) -> list[str]:
     except SpaceError as error:
         return error.problems
     return []
+
+
+def merge_draws(problems: list[str], axes: Mapping[str, Axis]) -> list[str]:
+    """Return each problem once, of the values drawn from one range the first with the number of the others."""
+    ranges = [path for path, axis in axes.items() if axis.is_range]
+    alike: dict[str, list[str]] = {}
+    for problem in dict.fromkeys(problems):
+        path = next((path for path in ranges if f": axis {path}=" in problem), problem)
+        alike.setdefault(path, []).append(problem)
+    return [
+        f"{first} (and {format_count(len(others), 'other value')} of this range)" if others else first
+        for first, *others in alike.values()
+    ]
 
 
 def set_at_path(tree: Tree, path: str, value: Any) -> Tree:
@@ -209,5 +222,7 @@ def _name_axis(loaded: LoadedSpace, problem: str, point: AxisPoint) -> str:
     for path in sorted(point, key=len, reverse=True):
         if f": trial.{path}" in problem:
             where = loaded.document.locate(("search", "axes", path))
-            return f"{where}: axis {path}={point[path].label}: {problem.partition(': ')[2]}"
+            unknown = f": trial.{path}: " in problem and UNKNOWN_KNOB in problem  # whatever its value
+            axis = path if unknown else f"{path}={point[path].label}"
+            return f"{where}: axis {axis}: {problem.partition(': ')[2]}"
     return problem

@@ -24,6 +24,7 @@ TRIAL_KEYS = (
     "(allowed: average, batch_size, compute, data, epochs, last_batch, method, model, optimizer, seed, "
     "select, start_from, subset)"
 )
+METHOD_KEYS = "(allowed: attack, awp, kind, loss, target, weight)"
 PGD_KEYS = (
     "(allowed: ascend, bn, epsilon, geometry, jitter, keep, name, norm, restarts, start, step_size, steps, tau, toward)"
 )
@@ -255,8 +256,18 @@ MISTAKES = {
     ),
     "axis of no knob of a piece": (
         axis("{grid: [0.1]}", "method.attack.epsilonn"),
-        "space.yaml:3: axis method.attack.epsilonn=0.1: trial.method.attack.epsilonn: PGD has no such knob;"
+        "space.yaml:3: axis method.attack.epsilonn: trial.method.attack.epsilonn: PGD has no such knob;"
         f" did you mean epsilon? {PGD_KEYS}",
+    ),
+    "axis of a knob that lies deeper, reported once however many values it has": (
+        axis("{grid: [0.1, 0.2, 0.3]}", "method.beta"),
+        "space.yaml:3: axis method.beta: trial.method.beta: Method has no such knob; did you mean loss.beta?"
+        f" {METHOD_KEYS}",
+    ),
+    "range beyond what is allowed, reported once however many values are drawn": (
+        "search: {strategy: random, trials: 9, axes: {batch_size: {int: [-9, -1]}}}\n",
+        "space.yaml:1: axis batch_size=-1: trial.batch_size: should be greater than 0; got -1 (and 4 other values of"
+        " this range)",
     ),
     "axis below a number": (
         "trial: {epochs: 3}\n" + axis("{grid: [1]}", "epochs.x"),
@@ -460,7 +471,7 @@ EIGHT = "evaluate: {epsilon: eight}\n"
     ("mistake", "others", "number", "what"),
     [
         (EIGHT, axis("{grid: [32, 0]}"), 2, "axis batch_size=0: "),
-        (EIGHT, "search: {strategy: random, trials: 3, axes: {batch_size: {int: [-9, -1]}}}", 4, "axis batch_size=-"),
+        (EIGHT, "search: {strategy: random, trials: 3, axes: {batch_size: {int: [-9, -1]}}}", 2, "axis batch_size=-"),
         (EIGHT, "profile: {trial: {method: fsat-at}}", 2, "profile.trial.method: "),
         ("profile: {foo: 1}\n", axis("{grid: [pgd-at, fsat-at]}", "method"), 2, "axis method=fsat-at: "),
         ("profile: {foo: 1, trial: {method: fsat-at}}\n", "", 2, "profile.trial.method: "),
