@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from analysis.report.data import ReportData
+
+
+def format_block(block: Any) -> str:
+    """Write a block."""
+    return json.dumps(block).replace("</", "<\\/")
 
 
 def build_block(*found: ReportData) -> dict[str, Any]:
