@@ -86,11 +86,10 @@ def test_axes_and_checkpoint_are_the_readers(study: Path, open_page: Opener) -> 
     opened = open_page(study)
     first = opened.page.locator("#front svg[role=application]").first
     before = first.inner_html()
-    options = opened.page.locator("#axis-y option").all()
-    values = [option.get_attribute("value") for option in options]
-    opened.page.select_option("#axis-y", next(value for value in values if value and "aa" in value))
+    assert "PGD-20" not in before
+    opened.page.select_option("#axis-y", "test_pgd20_acc")
     opened.rest()
-    assert "AutoAttack" in first.inner_html() and first.inner_html() != before
+    assert "PGD-20" in first.inner_html() and "y=test_pgd20_acc" in opened.page.url
     opened.page.click("#reset")
     opened.rest()
     assert first.inner_html() == before
