@@ -52,7 +52,7 @@ def _tell_constant(found: ReportData) -> Iterator[str]:
 def _tell_masked(found: ReportData) -> Iterator[str]:
     if found.masking.empty:
         return
-    for setting, table in found.masking.groupby("setting", sort=False):
+    for setting, table in found.masking.groupby(found.masking["setting"].map(str), sort=False):
         plain = find_plain_training(table)
         least = table.sort_values("gap").iloc[0] if plain is None else plain
         masked = select_masked(table, float(least["gap"]))
