@@ -38,15 +38,20 @@ function shapeOf(subset) {
   return SHAPES[subset >= 0 ? subset % SHAPES.length : 0];
 }
 
+/** Place a configuration among the hues: its method's, or its sweep's where several are compared. */
+function hueIndexOf(i) {
+  return DATA.sweeps.length > 1 ? CONFIGURATIONS.sweep[i] : familyOf[i];
+}
+
 /** Paint a configuration within SVG: its hue as a variable of the style sheet, or its colour on the ramp. */
 function paintOf(i) {
-  return knobOf.has(state.colour) ? colourOf(i) : `var(${hueOf(familyOf[i])})`;
+  return knobOf.has(state.colour) ? colourOf(i) : `var(${hueOf(hueIndexOf(i))})`;
 }
 
 /** Colour a configuration for a canvas. */
 function colourOf(i) {
   const knob = knobOf.get(state.colour);
-  if (!knob) return readColour(hueOf(familyOf[i]));
+  if (!knob) return readColour(hueOf(hueIndexOf(i)));
   const value = valueOn(i, knob.path, state.checkpoint);
   return value === null ? readColour("--faint") : rampColour(scaleOf(knob).range([0, 1])(value));
 }

@@ -125,6 +125,11 @@ function nameSetting(setting) {
   return DATA.setting_names[setting] || setting;
 }
 
+/** Name the sweep of a configuration, where several are compared. */
+function nameSweep(i) {
+  return DATA.sweeps.length > 1 ? DATA.sweeps[CONFIGURATIONS.sweep[i]] : "";
+}
+
 /** Title a metric, or the column of a curve. */
 function titleOf(metric) {
   return DATA.metrics[metric] ? DATA.metrics[metric].title : nameColumn(metric);
