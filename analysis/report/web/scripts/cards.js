@@ -18,7 +18,7 @@ function drawCard(i) {
   const facts = [nameSweep(i), nameSetting(CONFIGURATIONS.setting[i]), `n = ${CONFIGURATIONS.n[i]}`, ...listMarks(i)];
   const label = `Release ${escapeText(CONFIGURATIONS.name[i])}`;
   const release = `<button type="button" data-release="${i}" aria-label="${label}">×</button>`;
-  const reason = (CONFIGURATIONS.reason || [])[i];
+  const reason = CONFIGURATIONS.reason[i];
   return (
     `<div class="card" data-i="${i}"><h4>${drawGlyph(paintOf(i), shapeOf(subsetOf[i]))}` +
     `<span>${escapeText(name)}</span>${release}</h4>` +
@@ -105,7 +105,7 @@ function drawClassBars(i) {
 
 /** Write the command that trains the configuration again, with a button that copies it. */
 function drawCommand(i) {
-  const command = (CONFIGURATIONS.command || [])[i];
+  const command = CONFIGURATIONS.command[i];
   if (!command) return "";
   const text = escapeText(command);
   const button = `<button type="button" class="btn" data-copy="${text}">Copy the command</button>`;

@@ -47,12 +47,20 @@ function drawCurvePanel(box, setting, column, domain) {
     drawFrame(width, height, margins, x, y, options) +
       drawDrops(x, margins.top, height - margins.bottom) +
       drawClip(clip, width, height, margins) +
+      (configurations.some((i) => hasCurve(i, column))
+        ? ""
+        : drawText("no curve to show", x(0) + 6, margins.top + 18)) +
       `<g clip-path="url(#${clip})"><g class="all" fill="none" stroke-width="1.1">${lines}</g></g>`,
   );
   stage.over.setAttribute("clip-path", `url(#${clip})`);
   if (crowded) paintCurves(panel, margins);
   attachPointer(stage, (px, py) => findCurve(panel, px, py));
   return panel;
+}
+
+/** Tell whether a configuration was evaluated at all. */
+function hasCurve(i, column) {
+  return meanCurveOf(i, column).some(isNumber);
 }
 
 /** Draw dashed lines where the learning rate falls. */

@@ -46,12 +46,12 @@ function drawFront(box, setting, xDomain, yDomain) {
     stage,
     drawFrame(width, height, margins, x, y, options) +
       `<g class="attained">${drawAttained(shownHere, x, y)}</g>` +
-      drawOutside(marks.length - inside.length, height, margins) +
+      drawOutside(marks.length - inside.length, marks.length, height, margins) +
       (MANY ? "" : `<g class="marks">${inside.map(drawMark).join("")}</g>`),
   );
   if (MANY) for (const mark of inside) paintMark(stage.context, mark);
   attachMarks(stage, inside);
-  const members = listFront(marks.map((mark) => orient(mark.mean, mark.i)));
+  const members = listFront(marks.filter((mark) => isCandidate(mark.i)).map((mark) => orient(mark.mean, mark.i)));
   return { stage, margins, marks: inside, members: members.map((member) => member[2]), labelled: null };
 }
 
@@ -90,8 +90,9 @@ function liesInside(mark, width, height, margins) {
   return across && mark.y >= margins.top - 1 && mark.y <= height - margins.bottom + 1;
 }
 
-/** Say how many marks lie outside the view. */
-function drawOutside(count, height, margins) {
+/** Say how many marks lie outside the view, or that there are none. */
+function drawOutside(count, total, height, margins) {
+  if (!total) return drawText("no result to show", margins.left + 6, margins.top + 18);
   if (!count) return "";
   const text = `${count} ${count === 1 ? "lies" : "lie"} outside this view`;
   return drawText(text, margins.left + 6, height - margins.bottom - 8, "start", "lab");
@@ -141,15 +142,15 @@ function smallSymbol(kind) {
 
 /** Draw the front of the means, and the bands of attainment over the seeds. */
 function drawAttained(configurations, x, y) {
-  const finished = configurations.filter(isFinished);
-  const means = finished.map((i) => orient([state.x, state.y].map((m) => estimateOf(i, m, state.checkpoint).mean)));
+  const candidates = configurations.filter(isCandidate);
+  const means = candidates.map((i) => orient([state.x, state.y].map((m) => estimateOf(i, m, state.checkpoint).mean)));
   const end = x.range()[directionOf(state.x) > 0 ? 0 : 1];
   const foot = y.range()[directionOf(state.y) > 0 ? 0 : 1];
   const place = (corners) => corners.map((corner) => orient(corner)).map(([across, up]) => [x(across), y(up)]);
   const clamp = (corners) => clampCorners(place(corners), x.range(), y.range());
   const front = drawSteps(clamp(listFront(means.filter((point) => point.every(isNumber)))), end, foot);
   const line = `<path class="front" d="${front}" fill="none" stroke="var(--ink)" stroke-width="1.4"/>`;
-  const seeds = listSeedPoints(finished);
+  const seeds = listSeedPoints(candidates);
   if (seeds.length < 2) return line;
   const [any, all] = [1, seeds.length].map((count) => clamp(listAttained(seeds, count)));
   const band = `<path class="band" d="${drawBetween(any, all, end, foot)}" fill="var(--band)" fill-opacity=".07"/>`;

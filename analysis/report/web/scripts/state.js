@@ -59,7 +59,7 @@ function passesFilters(i) {
 function matchesQuery(i) {
   const words = state.query.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length) return true;
-  const status = (CONFIGURATIONS.status || [])[i] || "";
+  const status = CONFIGURATIONS.status[i];
   const text = [CONFIGURATIONS.name[i], nameSetting(CONFIGURATIONS.setting[i]), nameSweep(i), status]
     .join(" ")
     .toLowerCase();
