@@ -107,7 +107,7 @@ function drawMatrix(box, { title, groups, write, fill }) {
   const parts = [drawText(title, 0, 13, "start", "ttl")];
   let y = 20;
   for (const group of filled) {
-    if (group.name) parts.push(drawText(group.name, 0, y + 18, "start", "head"));
+    if (group.name) parts.push(drawText(group.name, 0, y + 18, "start", "strong"));
     y += group.name ? CELL : 6;
     for (const row of group.rows) {
       parts.push(drawText(shorten(row.name, left), 0, y + 17, "start", "ink"));

@@ -75,7 +75,7 @@ function addSliders() {
       const name = escapeText(knob.short);
       return (
         `<span class="slider" role="group" aria-label="${name}" data-path="${escapeText(knob.path)}">` +
-        `<span class="cap">${name}</span>${ends}<output class="count"></output></span>`
+        `<span class="cap">${name}</span><span class="ends">${ends}</span><output class="count"></output></span>`
       );
     })
     .join("");

@@ -98,7 +98,7 @@ function drawContrast(row, y, x, { narrow, nameLift, width, right }) {
     (interval ? bar(row.lo, row.hi, row.told ? 2.2 : 1.2, row.told ? 1 : 0.75) : "") +
     (isNumber(row.se) ? bar(row.mean - row.se, row.mean + row.se, 5, 0.35) : "") +
     `<path transform="${mark}" d="${shape}" fill="${fill}" stroke="${paint}" stroke-width="1.5"/>` +
-    `${drawText(writeContrast(row), ...place, row.told ? "told" : "")}</g>`
+    `${drawText(writeContrast(row), ...place, row.told ? "strong" : "")}</g>`
   );
 }
 

@@ -1,6 +1,7 @@
 /* The front: configurations by two metrics, the front of their means, and what few, most or all seeds attain. */
 
 const FRONT_MARGINS = { left: 40, right: 14, top: 46, bottom: 42 };
+const RADIUS = MANY ? 2.8 : COUNT > 60 ? 4 : 5; // of a mark
 const OUTLYING = 0.04; // share of a search's points that may lie outside the view
 
 const frontPanels = new Map();
@@ -90,12 +91,10 @@ function liesInside(mark, width, height, margins) {
   return across && mark.y >= margins.top - 1 && mark.y <= height - margins.bottom + 1;
 }
 
-/** Say how many marks lie outside the view, or that there are none. */
+/** Say how many marks are not in view, in the corner that no axis uses, or that there are none at all. */
 function drawOutside(count, total, height, margins) {
   if (!total) return drawText("no result to show", margins.left + 6, margins.top + 18);
-  if (!count) return "";
-  const text = `${count} ${count === 1 ? "lies" : "lie"} outside this view`;
-  return drawText(text, margins.left + 6, height - margins.bottom - 8, "start", "lab");
+  return count ? drawText(`${count} not in view`, 0, height - 4) : "";
 }
 
 /** Draw a mark with its errors. */
@@ -106,7 +105,7 @@ function drawMark({ i, x, y, xError, yError }) {
     `M${round(x - xError)} ${round(y)}h${round(2 * xError)}` + `M${round(x)} ${round(y - yError)}v${round(2 * yError)}`;
   return (
     `<g data-i="${i}" stroke="${paint}"><path d="${errors}" opacity=".5"/><path class="pt" fill="${fill}" ` +
-    `transform="translate(${round(x)} ${round(y)})" d="${symbolPath(shapeOf(subsetOf[i]))}"/></g>`
+    `transform="translate(${round(x)} ${round(y)})" d="${symbolPath(shapeOf(subsetOf[i]), RADIUS)}"/></g>`
   );
 }
 
@@ -136,7 +135,7 @@ const smallSymbols = new Map();
 
 /** Make the path of a small marker once. */
 function smallSymbol(kind) {
-  if (!smallSymbols.has(kind)) smallSymbols.set(kind, new Path2D(symbolPath(kind, 2.8)));
+  if (!smallSymbols.has(kind)) smallSymbols.set(kind, new Path2D(symbolPath(kind, RADIUS)));
   return smallSymbols.get(kind);
 }
 
