@@ -37,7 +37,7 @@ from trainers.checkpoints import CheckpointError
 from trainers.config import TrialConfig
 from trainers.data import identify_splits, prepare_data
 from trainers.files import FileError
-from trainers.formatting import format_count
+from trainers.formatting import did_you_mean, format_count
 from trainers.hardware import describe_device
 from trainers.images import DataError
 from trainers.record_io import Place, Row, write_atomic
@@ -62,11 +62,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run", type=parse_path, help="a sweep's folder, such as results/friendly_k, or its URL")
     parser.add_argument("--sample", default="2%", help="a share or a number of the trials that ended (default: 2%%)")
     parser.add_argument("--seed", type=int, default=0, help="seed that draws the sample (default: 0)")
+    parser.add_argument("--trial", action="append", metavar="ID", help="this trial, not a sample; may be repeated")
     options = parser.parse_args(arguments)
     console, errors = Console(), error_console()
     try:
         check_reachable(options.run)
-        plan, rows, ended = _sample_trials(options.run, options.sample, options.seed)
+        plan, ended = _read_ended(options.run)
+        rows = _find_trials(ended, options.trial) if options.trial else _sample(ended, options.sample, options.seed)
         epochs = sum(row["epochs"] for row in rows)
         errors.print(
             f"{format_count(len(rows), 'trial')} of {options.run}, {format_count(epochs, 'epoch')}, "
@@ -136,8 +138,8 @@ def _format_integrity(ended: int, damaged: int, unchecked: int) -> str:
     return f"The records of {ended - unchecked} of {ended} trials are as they were written, by their checksums{old}."
 
 
-def _sample_trials(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row], list[Row]]:
-    """Return the stored plan, its rows of the trials in the sample, and those of all trials that ended."""
+def _read_ended(folder: Place) -> tuple[Row, list[Row]]:
+    """Return the stored plan, and its rows of all trials that ended. Raises Unverifiable."""
     plan = load_plan(folder)
     if plan["code"] != training_code():
         raise Unverifiable("it was trained by other training code than this; check out the commit in provenance.json")
@@ -145,6 +147,20 @@ def _sample_trials(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row
     ended = [row for row in plan["trials"] if store.read_result(row["id"], row["chain"])]
     if not ended:
         raise Unverifiable("none of its trials has ended yet")
+    return plan, ended
+
+
+def _find_trials(ended: list[Row], names: list[str]) -> list[Row]:
+    """Return the rows of named trials, each once. Raises Unverifiable if one of them is not among those that ended."""
+    known = {row["id"]: row for row in ended}
+    for name in names:
+        if name not in known:
+            raise Unverifiable(f"--trial {name}: no trial of this name has ended{did_you_mean(name, known)}")
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def _sample(ended: list[Row], sample: str, seed: int) -> list[Row]:
+    """Draw a share or a number of the trials that ended. Raises Unverifiable."""
     try:
         share = float(sample.removesuffix("%")) / 100 if sample.endswith("%") else None
         wanted = int(sample) if share is None else share * len(ended) if share <= 1 else nan
@@ -152,8 +168,7 @@ def _sample_trials(folder: Place, sample: str, seed: int) -> tuple[Row, list[Row
         wanted = nan
     if not 0 < wanted < inf:
         raise Unverifiable(f"--sample {sample}: write a share or a number, such as 2% or 5")
-    n = min(math.ceil(wanted), len(ended))
-    return plan, random.Random(seed).sample(ended, n), ended
+    return random.Random(seed).sample(ended, min(math.ceil(wanted), len(ended)))
 
 
 def compare_trial(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from analysis.charts.saving import FigureSpec, save_figure
 from analysis.report.data import ReportData
@@ -34,7 +35,7 @@ PARTS: dict[str, tuple[Specify, tuple[str, ...]]] = {
     "classes": (specify_classes, ()),
     "examples": (specify_rankings, ("groups", "gallery")),
 }
-DRAWN = "drawn"  # the part of all figures that scripts draw too
+DRAWN = "drawn"  # the part of all figures that scripts draw too: for readers without scripts
 
 
 class Drawing(NamedTuple):
@@ -48,24 +49,24 @@ class Drawing(NamedTuple):
     call: str
 
 
-def draw_figures(
-    found: ReportData, folder: Path, link: str, width: float, advance: Callable[[], None]
-) -> dict[str, list[Drawing]]:
-    """Draw all figures of a report into a folder, which the page links as `link`; return them by part of the page."""
-    drawn: dict[str, list[Drawing]] = {DRAWN: []}
+Figures = dict[str, list[Drawing]]  # by part of the page
+
+
+def draw_figures(found: ReportData, folder: Path, width: float, advance: Callable[[], None] = lambda: None) -> Figures:
+    """Draw all figures of a report into a folder beside the page, and return them by part of the page."""
+    figures: Figures = {part: [] for part in (DRAWN, *PARTS)}
     for part, (specify, unscripted) in PARTS.items():
-        drawn[part] = []
         for spec in specify(found, width):
-            to = part if spec.slug.startswith(unscripted) else DRAWN
-            drawn[to].append(draw_figure(spec, folder, link, f"{specify.__name__}(data, {width:g})"))
+            place = part if spec.slug.startswith(unscripted) else DRAWN
+            figures[place].append(draw_figure(spec, folder, f"{specify.__name__}(data, {width:g})"))
         advance()
-    return drawn
+    return figures
 
 
-def draw_figure(spec: FigureSpec, folder: Path, link: str, call: str) -> Drawing:
-    """Draw a figure as SVG, PNG and PDF."""
+def draw_figure(spec: FigureSpec, folder: Path, call: str) -> Drawing:
+    """Draw a figure as SVG, PNG and PDF; `call` is what specifies it."""
     save_figure(spec.draw, spec.size, [folder / f"{spec.slug}.{kind}" for kind in ("png", "svg", "pdf")])
-    links = {kind.upper(): f"{link}/{spec.slug}.{kind}" for kind in FORMATS}
+    links = {kind.upper(): f"{folder.name}/{quote(spec.slug)}.{kind}" for kind in FORMATS}
     return Drawing(spec.slug, spec.title, spec.caption, embed_figure(folder, spec.slug), links, call)
 
 
@@ -74,8 +75,3 @@ def embed_figure(folder: Path, slug: str) -> str:
     vector = folder / f"{slug}.svg"
     path, kind = (vector, "svg+xml") if vector.stat().st_size < HEAVY else (folder / f"{slug}.png", "png")
     return f"data:image/{kind};base64,{b64encode(path.read_bytes()).decode('ascii')}"
-
-
-def list_links(drawings: Iterable[Drawing]) -> list[Drawing]:
-    """Return the drawings once each, in order."""
-    return list({drawing.slug: drawing for drawing in drawings}.values())

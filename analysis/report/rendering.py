@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from base64 import b64encode
 from collections.abc import Mapping
@@ -15,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from analysis.report.block import format_block
 from trainers.terminal.text import escape_lines
 
 WEB = files("analysis.report") / "web"
@@ -34,7 +33,7 @@ def render_page(block: Mapping[str, Any], /, **context: Any) -> str:
         block=block,
         style=Markup(read_style()),
         script=Markup(script),
-        data=Markup(write_block(block)),
+        data=Markup(format_block(block)),
         policy=describe_policy(script),
         **context,
     )
@@ -51,11 +50,6 @@ def read_script() -> str:
     names = _read("scripts/ORDER").split()
     own = "\n".join(_read(f"scripts/{name}") for name in names)
     return f'{_read("d3.min.js")}\n(() => {{\n"use strict";\n{own}}})();\n'.replace("</", "<\\/")
-
-
-def write_block(block: Mapping[str, Any]) -> str:
-    """Write data as JSON that no text in it can end; an unknown number is null."""
-    return json.dumps(_plainly(block), ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
 
 
 def describe_policy(script: str) -> str:
@@ -79,14 +73,6 @@ def _open_environment() -> Environment:
 def _show_controls(value: Any) -> Any:
     """Write control characters of a text as escapes: an override would turn the text behind it."""
     return escape_lines(value) if type(value) is str else value
-
-
-def _plainly(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _plainly(part) for key, part in value.items()}
-    return [_plainly(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def _read(name: str) -> str:

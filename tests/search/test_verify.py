@@ -29,6 +29,20 @@ def test_an_invalid_sample_is_refused(ended: Tiny, sample: str, capsys: pytest.C
     assert f"--sample {sample}: write a share or a number, such as 2% or 5" in capsys.readouterr().err
 
 
+def test_a_named_trial_is_trained_again_whatever_the_sample(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = Tiny(tmp_path / "sweep", smoke(**(PLAIN | {"search__replicates": 2}))).all()
+    folder, (first, second) = str(it.store.folder), (trial.id for trial in it.plan.trials)
+    monkeypatch.setattr("search.verify._train_trial", lambda *_: it.store)
+    assert verify([folder, "--trial", second]) == 0
+    assert f"equal: {second}" in (printed := capsys.readouterr().out) and first not in printed
+    assert verify([folder, "--trial", second, "--trial", first, "--trial", second]) == 0
+    assert capsys.readouterr().out.count("equal: ") == 2
+    assert verify([folder, "--trial", second[:-1] + "7"]) == 2
+    assert "no trial of this name has ended; did you mean" in capsys.readouterr().err
+
+
 @pytest.mark.long
 def test_the_number_of_compared_weights_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     it = Tiny(tmp_path / "sweep", burn_ins([1])).all()

@@ -1,33 +1,19 @@
-"""The data of a page, as the scripts in it read them."""
+"""The data that the scripts of a page draw from, as one block of JSON: by columns, and nothing twice.
+
+assembly                             the whole block
+rows                                 the trials and configurations of all sweeps, numbered as everywhere in the block
+configurations, endings              what each configuration is, how it ended and why
+trials, curves                       the numbers of each training, at its checkpoints and along training
+metrics, knobs                       accuracies and axes in words
+effects, classes                     paired differences, accuracy by class and the classes of subsets
+search                               what only a search has: its history, importances, and what it stopped
+comparison                           what several sweeps differ in
+json_text                            numbers and text that stand in a page
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from analysis.report.block.assembly import build_block
+from analysis.report.block.json_text import format_block
 
-from analysis.report.data import ReportData
-
-
-def build_block(*found: ReportData) -> dict[str, Any]:
-    """Return the least that a page needs."""
-    results = found[0].results
-    trials = results.study_trials
-    firsts = trials.drop_duplicates("configuration")
-    names = list(firsts["configuration"])
-    counts = trials[trials["status"] == "completed"].groupby("configuration").size()
-    columns = {
-        key: list(firsts[key]) for key in ("configuration", "name", "choice", "setting", "family", "subset_label")
-    }
-    n = len(names)
-    return {
-        "schema": 1, "study": results.study, "question": results.question, "kind": "study",
-        "state": {"running": False, "done": int(counts.sum()), "planned": len(trials), "written": ""},
-        "reload_seconds": None, "metrics": {}, "x": found[0].clean, "y": found[0].robust, "checkpoint": results.checkpoint,
-        "settings": list(dict.fromkeys(columns["setting"])), "setting_names": {},
-        "families": list(dict.fromkeys(columns["family"])), "subsets": list(dict.fromkeys(columns["subset_label"])),
-        "knobs": [], "sweeps": [results.study], "trials": {"configuration": [names.index(c) for c in trials["configuration"]]},
-        "configurations": columns | {"n": [int(counts.get(c, 0)) for c in names], "on_front": [False] * n,
-            "knee": [False] * n, "selected": [False] * n, "status": ["completed"] * n, "reason": [""] * n,
-            "epochs_done": [0] * n, "diverged": [0] * n, "command": [""] * n, "sweep": [0] * n},
-        "curves": {"epoch": [], "drops": []}, "effects": [], "classes": {"names": []}, "counts": [],
-        "history": None, "importance": None, "stopping": None,
-    }  # fmt: skip
+__all__ = ["build_block", "format_block"]

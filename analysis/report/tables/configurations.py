@@ -2,27 +2,189 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 from markupsafe import Markup
 
+from analysis.measures.stats import POINTS, Estimate, estimate
 from analysis.report.html import escape
+from analysis.results.metrics import parse_attack
+
+FEW_DIGITS = 1e-3  # below which, and from the inverse of which on, a knob is written with a power of ten
+GAPS = {"robust_overfitting": "best − last", "gradient_masking_gap": "PGD − AutoAttack"}
+TAGS = {
+    "on_front": ("front", "on the front of the means"),
+    "knee": ("knee", "the knee of the front"),
+    "selected": ("val", "validation would select it"),
+}
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Cell(NamedTuple):
+    """What a cell shows, as markup, and the value that it is sorted by."""
+
+    shown: Markup
+    value: str
+
+
+class Column(NamedTuple):
+    """A column: its title, a cell for each configuration, and whether it is of text, which is aligned to the left."""
+
+    title: str
+    cells: list[Cell]
+    is_text: bool = False
 
 
 def render_configurations(block: Mapping[str, Any]) -> Markup:
-    """Render the configurations of a data block, in its order."""
-    told = block["configurations"]
-    rows = [
-        f'<tr data-i="{place}"><td class="t" data-v="{escape(name)}"><button type="button"><span>{escape(name)}</span>'
-        f'</button></td><td data-v="{n}">{n}</td></tr>'
-        for place, (name, n) in enumerate(zip(told["choice"], told["n"], strict=True))
-    ]
-    heads = "".join(
-        f'<th scope="col"{kind}><button type="button">{name}</button></th>'
-        for name, kind in (("configuration", ' class="t"'), ("n", ""))
+    """Render all configurations of a data block, in its order, at both checkpoints."""
+    columns = list(_list_columns(block))
+    heads = Markup("").join(
+        Markup('<th scope="col"{}><button type="button">{}</button></th>').format(_kind(column), column.title)
+        for column in columns
+    )
+    rows = Markup("\n").join(
+        Markup('<tr data-i="{}">{}</tr>').format(place, Markup("").join(_render_cell(one, place) for one in columns))
+        for place in range(len(block["configurations"]["choice"]))
     )
     return Markup(
         '<div class="tbl tall" tabindex="0" role="region" aria-label="All configurations"><table class="data">\n'
-        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody></table></div>"
-    )
+        "<thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody></table></div>"
+    ).format(heads, rows)
+
+
+def _kind(column: Column) -> Markup:
+    return Markup(' class="t"' * column.is_text)
+
+
+def _render_cell(column: Column, place: int) -> Markup:
+    cell = column.cells[place]
+    return Markup('<td{} data-v="{}">{}</td>').format(_kind(column), cell.value, cell.shown)
+
+
+def _list_columns(block: Mapping[str, Any]) -> Iterator[Column]:
+    """List the columns that have anything to show."""
+    told, names = block["configurations"], block["setting_names"]
+    yield Column("configuration", [_name(told, place) for place in range(len(told["choice"]))], is_text=True)
+    if len(block["settings"]) > 1:
+        yield Column("setting", [_text(names.get(key, key)) for key in told["setting"]], is_text=True)
+    if len(block["sweeps"]) > 1:
+        yield Column("sweep", [_text(block["sweeps"][place]) for place in told["sweep"]], is_text=True)
+    if block["kind"] == "search":
+        for knob in block["knobs"]:
+            yield Column(knob["short"], [_knob(value) for value in knob["values"]], is_text=knob["scale"] == "category")
+    yield from _list_accuracies(block)
+    yield from _list_gaps(block)
+    if worst := _list_worst(block):
+        yield Column("worst class", worst)
+    if any(status != "completed" for status in told["status"]):
+        ended = [_end(status, why) for status, why in zip(told["status"], told["reason"], strict=True)]
+        yield Column("ended", ended, is_text=True)
+        yield Column("epochs", [_count(epochs) for epochs in told["epochs_done"]])
+    yield Column("n", [_count(n) for n in told["n"]])
+
+
+def _list_accuracies(block: Mapping[str, Any]) -> Iterator[Column]:
+    """List the accuracies on both axes at both checkpoints, then those under other final attacks at the first."""
+    start, axes = block["checkpoint"], [block["x"], block["y"]]
+    others = [name for name, known in block["metrics"].items() if name.startswith("test_") and not known["curve"]]
+    for metric in dict.fromkeys([*axes, *others]):
+        for checkpoint in ("best", "last") if metric in axes and start == "best" else (start,):
+            values = block["trials"].get(f"{checkpoint}_{metric}")
+            if values is not None and metric in block["metrics"]:
+                when = ", last epoch" if checkpoint == "last" and start == "best" else ""
+                title = f"{block['metrics'][metric]['short']}{when}"
+                yield Column(title, [_percent(number) for number in _estimate_each(block, values)])
+
+
+def _list_gaps(block: Mapping[str, Any]) -> Iterator[Column]:
+    for name, title in GAPS.items():
+        numbers = _estimate_each(block, block["trials"].get(name) or [])
+        if any(number.n for number in numbers):
+            yield Column(title, [_percent(number) for number in numbers])
+
+
+def _estimate_each(block: Mapping[str, Any], values: Sequence[float | None]) -> list[Estimate]:
+    """Estimate a column of the trials for each configuration."""
+    count = len(block["configurations"]["choice"])
+    if not len(values):
+        return [estimate([])] * count
+    rows = np.asarray(block["trials"]["configuration"], dtype=int)
+    numbers = np.array(values, dtype=float)
+    order = np.argsort(rows, kind="stable")
+    parts = np.split(numbers[order], np.searchsorted(rows[order], np.arange(1, count)))
+    return [estimate(part) for part in parts]
+
+
+def _list_worst(block: Mapping[str, Any]) -> list[Cell]:
+    """List each configuration's accuracy in its worst class under the attack of the y axis; nothing if not recorded."""
+    classes, metric = block["classes"] or {}, block["y"]
+    found = classes.get(metric) or classes.get(parse_attack(metric or "") or "")
+    names = classes.get("names") or []
+    if not found:
+        return []
+    return [_worst(values, names) for values in found]
+
+
+def _worst(values: Sequence[float | None] | None, names: Sequence[str]) -> Cell:
+    known = [(value, place) for place, value in enumerate(values or []) if value is not None]
+    if not known:
+        return _nothing()
+    value, place = min(known)
+    label = names[place] if place < len(names) else str(place)
+    return Cell(Markup("{:.1f} <i>({})</i>").format(value, label), f"{value:.3f}")
+
+
+def _name(told: Mapping[str, Any], place: int) -> Cell:
+    """Write the name of a configuration as the button that keeps it, with its tags."""
+    choice = str(told["choice"][place])
+    tags = [
+        Markup('<span class="tag" title="{}">{}</span>').format(why, tag)
+        for key, (tag, why) in TAGS.items()
+        if told[key][place]
+    ]
+    button = Markup(
+        '<button type="button"><svg class="glyph" viewBox="-8 -8 16 16" aria-hidden="true"></svg>'
+        "<span>{}</span></button>"
+    ).format(escape(choice))
+    return Cell(button + Markup("").join(tags), choice)
+
+
+def _text(text: str) -> Cell:
+    return Cell(escape(text), text)
+
+
+def _end(status: str, why: str) -> Cell:
+    return Cell(Markup('<span title="{}">{}</span>').format(escape(why or ""), status), status)
+
+
+def _percent(number: Estimate) -> Cell:
+    """Write a mean in percent, its error smaller beside it."""
+    if not number.n:
+        return _nothing()
+    mean, _, error = number.text().partition(" ± ")
+    return Cell(Markup("{} <i>± {}</i>").format(mean, error) if error else Markup(mean), f"{POINTS * number.mean:.4f}")
+
+
+def _count(value: float | None) -> Cell:
+    return _nothing() if value is None or math.isnan(value) else Cell(Markup(f"{value:g}"), f"{value:g}")
+
+
+def _knob(value: float | str | None) -> Cell:
+    if value is None:
+        return Cell(Markup('<span title="not set">–</span>'), "")
+    return _text(value) if isinstance(value, str) else Cell(Markup(format_knob(value)), f"{value!r}")
+
+
+def _nothing() -> Cell:
+    return Cell(Markup("–"), "")
+
+
+def format_knob(value: float) -> str:
+    """Write the value of a knob to three digits, or two and a power of ten: "0.0431", "3.3·10⁻⁴"."""
+    if value == 0 or FEW_DIGITS <= abs(value) < 1 / FEW_DIGITS**2:
+        return f"{value:.3g}".replace("-", "−") if abs(value) < 1000 else f"{value:.0f}"
+    digits, _, power = f"{value:.1e}".partition("e")
+    return f"{digits}·10{str(int(power)).translate(_SUPERSCRIPTS)}".replace("-", "−")

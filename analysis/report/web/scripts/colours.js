@@ -70,7 +70,11 @@ function rampColour(share) {
 /** Parse a colour, written as #rgb, #rrggbb, rgb(…) or the name of a variable, to its three parts. */
 function parseColour(colour) {
   const text = colour.startsWith("--") ? readColour(colour) : colour;
-  if (!text.startsWith("#")) return text.match(/[\d.]+/g).slice(0, 3).map(Number);
+  if (!text.startsWith("#"))
+    return text
+      .match(/[\d.]+/g)
+      .slice(0, 3)
+      .map(Number);
   const digits = text.length === 4 ? [...text.slice(1)].map((digit) => digit + digit).join("") : text.slice(1);
   return [0, 2, 4].map((place) => parseInt(digits.slice(place, place + 2), 16));
 }

@@ -78,20 +78,37 @@ function decodeCurves(column) {
   return curveCodes.get(column);
 }
 
-/** Estimate the curve of a configuration: mean and standard error at each evaluation, in percent. */
-function curveOf(i, column) {
+/** Average the curve of a configuration over its seeds, in percent; NaN where no seed was evaluated. */
+function meanCurveOf(i, column) {
   const key = `${column} ${i}`;
   if (!curveMeans.has(key)) {
     const codes = decodeCurves(column);
     const evaluations = DATA.curves.epoch.length;
-    const read = (row, t) => {
-      const code = codes[row * evaluations + t];
-      return code === MISSING_SHARE || code === undefined ? null : code / SHARE_SCALE;
-    };
-    const curve = DATA.curves.epoch.map((_, t) => estimate(rowsOf[i].map((row) => read(row, t))));
-    curveMeans.set(key, curve);
+    const means = new Float64Array(evaluations);
+    for (let t = 0; t < evaluations; t += 1) {
+      let [sum, n] = [0, 0];
+      for (const row of rowsOf[i]) {
+        const code = codes[row * evaluations + t];
+        if (code === MISSING_SHARE || code === undefined) continue;
+        sum += code;
+        n += 1;
+      }
+      means[t] = n ? sum / n / SHARE_SCALE : NaN;
+    }
+    curveMeans.set(key, means);
   }
   return curveMeans.get(key);
+}
+
+/** Estimate the curve of a configuration: mean and standard error at each evaluation, in percent. */
+function curveOf(i, column) {
+  const codes = decodeCurves(column);
+  const evaluations = DATA.curves.epoch.length;
+  const read = (row, t) => {
+    const code = codes[row * evaluations + t];
+    return code === MISSING_SHARE || code === undefined ? null : code / SHARE_SCALE;
+  };
+  return DATA.curves.epoch.map((_, t) => estimate(rowsOf[i].map((row) => read(row, t))));
 }
 
 /** Place a configuration on an axis: the value of a knob, the place of a choice, or the mean of a metric. */
@@ -106,6 +123,26 @@ function valueOn(i, path, checkpoint) {
 /** Name a setting as the page does. */
 function nameSetting(setting) {
   return DATA.setting_names[setting] || setting;
+}
+
+/** Title a metric, or the column of a curve. */
+function titleOf(metric) {
+  return DATA.metrics[metric] ? DATA.metrics[metric].title : nameColumn(metric);
+}
+
+/** Name a metric in short. */
+function shortOf(metric) {
+  return DATA.metrics[metric] ? DATA.metrics[metric].short : nameColumn(metric);
+}
+
+/** Write the name of a column in words. */
+function nameColumn(column) {
+  return column.replace(/_acc$/, "_accuracy").replace(/_/g, " ");
+}
+
+/** Tell whether more of a metric is better: 1, or −1 if less is. */
+function directionOf(metric) {
+  return DATA.metrics[metric] && DATA.metrics[metric].better < 0 ? -1 : 1;
 }
 
 /** Tell whether a configuration has the outcomes of a whole training. */

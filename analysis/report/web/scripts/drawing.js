@@ -94,8 +94,8 @@ function tickFormat(scale, ticks) {
 }
 
 /**
- * Draw grid, axes and titles. `x` and `y` are scales in pixels; options are `title`, `xTitle`, `yTitle`, `xTicks` and
- * `yTicks` (counts or lists), `xFormat` and `yFormat`.
+ * Draw grid, axes and titles. `x` and `y` are scales in pixels; options are `title`, `xTitle`, `yTitle`, `yArrow`, `xTicks`
+ * and `yTicks` (counts or lists), `xFormat` and `yFormat`.
  */
 function drawFrame(width, height, margins, x, y, options = {}) {
   const [left, right] = [margins.left, width - margins.right];
@@ -120,13 +120,13 @@ function drawFrame(width, height, margins, x, y, options = {}) {
 }
 
 /** Draw the titles of a frame: its own, that of the y axis above the axis, that of the x axis below. */
-function drawTitles(width, height, margins, { title, xTitle, yTitle }) {
+function drawTitles(width, height, margins, { title, xTitle, yTitle, yArrow = "↑" }) {
   const left = margins.left;
   const middle = (left + width - margins.right) / 2;
   return (
     (xTitle ? drawText(xTitle, middle, height - 4, "middle") : "") +
     (title ? drawText(title, left, 14, "start", "ttl") : "") +
-    (yTitle ? drawText(`↑ ${yTitle}`, left, title ? 32 : margins.top - 10) : "")
+    (yTitle ? drawText(`${yArrow} ${yTitle}`, left, title ? 32 : margins.top - 10) : "")
   );
 }
 

@@ -2,6 +2,7 @@
 
 const REST = 140; // ms without a change after which the lower figures of a large page follow
 const KEPT_AT_MOST = 3;
+const PANELS = 3; // settings beside each other on shared axes; more are chosen one at a time
 
 const state = {
   x: DATA.x,
@@ -12,6 +13,7 @@ const state = {
   ranges: {}, // path of a knob, or a metric: [low, high]; [null, null] keeps those where the knob is not set
   kept: [],
   hovered: -1,
+  setting: DATA.settings[0], // the one in view where there are too many for panels
   colour: "", // path of a knob; empty for methods by hue
 };
 
@@ -146,6 +148,16 @@ function toggleKept(i) {
   markAll();
 }
 
+/** List the settings that have a panel: all, or the chosen one where they are too many. */
+function listPanels() {
+  return DATA.settings.length <= PANELS ? DATA.settings : [state.setting];
+}
+
+/** List the configurations of a setting that filters let through. */
+function listPanel(setting) {
+  return ALL.filter((i) => shown[i] && CONFIGURATIONS.setting[i] === setting);
+}
+
 /** List the configurations to emphasise: the kept, then the hovered, each once. */
 function listMarked() {
   return [...new Set([...state.kept, state.hovered])].filter((i) => i >= 0);
@@ -153,8 +165,8 @@ function listMarked() {
 
 /** Return to the state in which the page opened. */
 function reset() {
-  const start = { x: DATA.x, y: DATA.y, checkpoint: DATA.checkpoint, query: "", colour: startColour() };
-  change({ ...start, hidden: new Set(), ranges: {}, kept: [], hovered: -1 });
+  const start = { x: DATA.x, y: DATA.y, checkpoint: DATA.checkpoint, setting: DATA.settings[0], colour: startColour() };
+  change({ ...start, query: "", hidden: new Set(), ranges: {}, kept: [], hovered: -1 });
 }
 
 /** Choose the colour in which a page opens: a search by its first knob, a study by methods. */

@@ -33,7 +33,8 @@ function tipTable(rows) {
 /** Describe a configuration in a tip: where it stands, its metrics at the axes, and the knobs of a search. */
 function describeTip(i) {
   const other = state.checkpoint === "best" ? "last" : "best";
-  const rows = [state.x, state.y].map((metric) => [shortOf(metric), formatEstimate(estimateOf(i, metric, state.checkpoint))]);
+  const write = (metric) => formatEstimate(estimateOf(i, metric, state.checkpoint));
+  const rows = [state.x, state.y].map((metric) => [shortOf(metric), write(metric)]);
   const turned = estimateOf(i, state.y, other);
   if (isNumber(turned.mean) && DATA.checkpoint === "best") {
     rows.push([`${shortOf(state.y)}, ${nameCheckpoint(other)}`, formatEstimate(turned)]);
@@ -51,11 +52,6 @@ function listMarks(i) {
   if (!isFinished(i)) marks.push(CONFIGURATIONS.status[i]);
   if (CONFIGURATIONS.diverged[i]) marks.push(`${CONFIGURATIONS.diverged[i]} diverged`);
   return marks;
-}
-
-/** Name a metric in short. */
-function shortOf(metric) {
-  return DATA.metrics[metric] ? DATA.metrics[metric].short : metric.replace(/_/g, " ");
 }
 
 /** Name a checkpoint. */

@@ -1,0 +1,65 @@
+"""What each configuration is: its names, its place on the front, how it ended, and the command that repeats it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis.report.block.endings import ENDED, describe_ending
+from analysis.report.block.rows import Rows
+from analysis.results.sweep import Sweep
+from analysis.results.trial_table import COMPLETED, DIVERGED
+
+NAMES = ("configuration", "name", "choice", "setting", "family", "subset_label", "sweep")
+FLAGS = {"on_front": "on_front", "knee": "knee", "selected": "selected"}  # of the block -> of the points of a front
+
+
+def build_configurations(rows: Rows) -> dict[str, list[Any]]:
+    """Build the columns of all configurations.
+
+    `on_front` is of the front of all sweeps together, and `knee` of that of its own sweep. `n` counts completed seeds.
+    """
+    firsts, flags = rows.configurations, _read_flags(rows)
+    groups = [group for _, group in rows.trials.groupby("place", sort=True)]
+    sweeps = [rows.results[place] for place in firsts["sweep"]]
+    endings = [describe_ending(sweep, group) for sweep, group in zip(sweeps, groups, strict=True)]
+    keys = [*zip(firsts["sweep"], firsts["configuration"], strict=True)]
+    return {
+        **{name: firsts[name].tolist() for name in NAMES},
+        "n": [int((group["status"] == COMPLETED).sum()) for group in groups],
+        "diverged": [int((group["status"] == DIVERGED).sum()) for group in groups],
+        "status": [status for status, _ in endings],
+        "reason": [reason for _, reason in endings],
+        "epochs_done": [int(group["epochs_done"].max()) for group in groups],
+        **{flag: [key in flags[flag] for key in keys] for flag in FLAGS},
+        "command": [write_command(sweep, group) for sweep, group in zip(sweeps, groups, strict=True)],
+    }
+
+
+def _read_flags(rows: Rows) -> Mapping[str, set[tuple[int, str]]]:
+    """Return the configurations, by sweep and id, that the points of the front mark."""
+    panels = rows.front.panels if rows.front else ()
+    places = {name: place for place, name in enumerate(rows.sweeps)}
+    points = [panel.points for panel in panels]
+    return {
+        flag: {
+            (places[sweep], str(name))
+            for table in points
+            for sweep, name in table.loc[table[column], ["sweep", "configuration"]].itertuples(index=False)
+        }
+        for flag, column in FLAGS.items()
+    }
+
+
+def write_command(sweep: Sweep, trials: pd.DataFrame) -> str:
+    """Write the command that trains the first seed of a configuration again and compares all bits.
+
+    Where that seed has not ended it is the command that goes on with the sweep; empty if none was recorded.
+    """
+    first = trials.sort_values("replicate", kind="stable").iloc[0]
+    if first["status"] not in ENDED:
+        return str(sweep.runs[-1].get("command") or "") if sweep.runs else ""
+    return shlex.join(["python", "-m", "search.verify", sweep.where, "--trial", first["id"]])

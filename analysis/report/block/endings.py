@@ -1,0 +1,104 @@
+"""How the trainings of a configuration ended, as one status with its reason in words, and how far the sweep is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.measures.stats import format_count
+from analysis.report.block.rows import Rows
+from analysis.results.sweep import Sweep
+from analysis.results.trial_table import COMPLETED, DIVERGED, EPOCHS, STOPPED
+from trainers.record_reader import read_with
+from trainers.terminal.text import escape_controls
+
+FAILED, RUNNING, MISSING = "failed", "running", "missing"
+ENDED = (COMPLETED, DIVERGED, STOPPED)
+STATUSES = {  # of a training in the table of trials -> of its configuration; the first that any seed has is told
+    DIVERGED: DIVERGED,
+    "failed": FAILED,
+    "damaged": FAILED,
+    STOPPED: STOPPED,
+    "running": RUNNING,
+    "planned": MISSING,
+}
+
+
+def describe_ending(sweep: Sweep, trials: pd.DataFrame) -> tuple[str, str]:
+    """Return the status of a configuration, whose seeds are `trials`, and its reason; empty if all completed."""
+    status = next((status for status in STATUSES if (trials["status"] == status).any()), COMPLETED)
+    if status == COMPLETED:
+        return COMPLETED, ""
+    found = trials[trials["status"] == status]
+    why = escape_controls(_explain(sweep, found.iloc[0].to_dict()))
+    if STATUSES[status] == STOPPED:  # by one decision for all seeds
+        return STOPPED, why
+    many = f"{len(found)} of {format_count(len(trials), 'seed')} {_say(status)}"
+    return STATUSES[status], f"{many}: {why}" if why else many
+
+
+def _say(status: str) -> str:
+    words = {
+        "running": "not yet trained to the end",
+        "planned": "not trained yet",
+        "damaged": "without a readable result",
+    }
+    return words.get(status, status)
+
+
+def _explain(sweep: Sweep, trial: Mapping[Any, Any]) -> str:
+    """Say why a training has no result, by its own records."""
+    outcome = sweep.outcomes.get(trial["id"], {})
+    if trial["status"] == STOPPED:
+        stop = outcome.get("stopped", {})
+        return ": ".join(filter(None, (str(stop.get("rule", "")), str(stop.get("reason", "")))))
+    if trial["status"] == DIVERGED:
+        return str(outcome.get("diverged", {}).get("why", ""))
+    if trial["status"] == "failed":
+        error = sweep.folder / "trials" / trial["id"] / "error.txt"
+        text = read_with(error, lambda content: content.decode(errors="replace"), sweep.damage) or ""
+        return (text.strip().splitlines() or ["no traceback was saved"])[-1]
+    return ""
+
+
+def describe_state(rows: Rows) -> dict[str, Any]:
+    """Say how many trainings have ended, whether a sweep is still running, and when its records were last written.
+
+    A sweep counts as running until it is done or its last run has noted its end.
+    """
+    ended = rows.trials["status"].isin(ENDED)
+    running = [
+        not ended[trials.index].all() and bool(sweep.runs) and "ended" not in sweep.runs[-1]
+        for _, sweep, trials in rows.split()
+    ]
+    times = [_find_time(sweep, trials["id"].tolist()) for _, sweep, trials in rows.split()]
+    return {
+        "running": any(running),
+        "done": int(ended.sum()),
+        "planned": len(ended),
+        "written": max(filter(None, times), default=None),
+    }
+
+
+def _find_time(sweep: Sweep, trials: list[str]) -> str | None:
+    """Return when a sweep's records were last written: the end of its last run, else by their files."""
+    ended: datetime | None
+    try:
+        ended = datetime.fromisoformat(str(sweep.runs[-1]["ended"]))
+    except (IndexError, KeyError, ValueError):
+        names = (EPOCHS, "result.json")
+        paths = (sweep.folder / "trials" / trial / name for trial in trials for name in names)
+        seconds = max(filter(None, map(_find_change, paths)), default=None)
+        ended = datetime.fromtimestamp(seconds, UTC) if seconds else None
+    return ended.astimezone(UTC).isoformat(timespec="seconds") if ended else None
+
+
+def _find_change(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
