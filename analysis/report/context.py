@@ -49,6 +49,7 @@ def collect_context(
         "sweeps": [collect_provenance(found)],
         "configurations": render_configurations(block),
         "tables": tables,
+        "quoted_folder": repr(results.where),
         "table_links": links,
         "figures": figures,
         "drawings": list_drawings(figures),
@@ -66,8 +67,12 @@ def collect_frame(block: Mapping[str, Any], contents: Mapping[str, str]) -> dict
         "is_search": block["kind"] == "search",
         "has_front": bool(block["trials"].get(f"{block['checkpoint']}_{block['y']}")),
         "contents": contents,
-        "numeric_knobs": [knob for knob in block["knobs"] if knob["scale"] != "category"],
+        "numeric_knobs": _list_numeric(block),
     }
+
+
+def _list_numeric(block: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [knob for knob in block["knobs"] if knob["scale"] != "category"]
 
 
 def collect_provenance(found: ReportData) -> dict[str, Any]:
@@ -76,8 +81,7 @@ def collect_provenance(found: ReportData) -> dict[str, Any]:
         "name": found.results.study,
         "where": found.results.where,
         "facts": provenance.describe_provenance(found),
-        "setting": describe_setting(found.results.plan),
-        "run": provenance.describe_run(found),
+        "trained": describe_setting(found.results.plan) | provenance.describe_run(found),
         "damaged": [f"{line}; it is left out" for line in found.results.damaged()],
     }
 
@@ -104,7 +108,7 @@ def _render_tables(found: ReportData, is_search: bool) -> Tables:
 
 def _list_contents(found: ReportData, block: Mapping[str, Any], figures: Figures, tables: Tables) -> dict[str, str]:
     """List the sections that the page has, in order: each by its anchor, with its title and what it is left without."""
-    is_search, several_knobs = block["kind"] == "search", len(block["knobs"]) > 1
+    is_search, several_knobs = block["kind"] == "search", len(_list_numeric(block)) > 1
     sections: dict[str, tuple[str, Any]] = {
         "answer": ("Answer", True),
         "history": ("History", block["history"]),
