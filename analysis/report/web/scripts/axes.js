@@ -1,6 +1,8 @@
 /* Axes of knobs and of metrics, as parallel coordinates, slices and the heat map draw them. A knob may not be set in some
    configurations, since it belongs to a method that they do not use: its axis has a tick for these beside the scale. */
 
+const FEW_VALUES = 12; // a knob with so few values is drawn value by value
+
 /** Describe the axis of a knob or of a metric: where each configuration lies, null where the knob is not set. */
 function describeAxis(path) {
   const knob = knobOf.get(path);
@@ -22,11 +24,27 @@ function layAxis(axis, from, to, room) {
   return { ...axis, scale, start, from, to, place: (value) => (value === null ? from : scale(value)) };
 }
 
-/** List the ticks of an axis that was laid: all choices, else numbers that have room; null is that of what is not set. */
+/** List the values of an axis, from the least up. */
+function listAxisValues(axis) {
+  return [...new Set(axis.coordinates.filter(isNumber))].sort((a, b) => a - b);
+}
+
+/**
+ * List the ticks of an axis that was laid: all choices; the values of a knob where they are few, else round numbers,
+ * those that have room. null is the tick of what is not set.
+ */
 function listAxisTicks(axis, gap, room) {
+  const unset = axis.hasUnset ? [null] : [];
+  if (axis.choices) return [...unset, ...axis.choices.map((_, place) => place)];
+  const values = knobOf.has(axis.path) ? listAxisValues(axis) : [];
   const count = Math.max(2, Math.floor(Math.abs(axis.to - axis.start) / gap));
-  const ticks = axis.choices ? axis.choices.map((_, place) => place) : listTicks(axis.scale, count, room);
-  return axis.hasUnset ? [null, ...ticks] : ticks;
+  if (!values.length || values.length > FEW_VALUES) return [...unset, ...listTicks(axis.scale, count, room)];
+  const kept = [];
+  for (const value of values) {
+    const last = kept[kept.length - 1];
+    if (last === undefined || Math.abs(axis.scale(value) - axis.scale(last)) >= room(value)) kept.push(value);
+  }
+  return [...unset, ...kept];
 }
 
 /** Write a tick of an axis. */

@@ -74,7 +74,7 @@ function moveBrush(event) {
   brushing.moved = true;
   leaveStage();
   const axis = parallel.axes[brushing.k];
-  const range = readRange(axis, brushing.start, end);
+  const range = readBrush(axis, brushing.start, end);
   cancelAnimationFrame(brushTimer);
   brushTimer = requestAnimationFrame(() => change({ ranges: { ...state.ranges, [axis.path]: range } }));
 }
@@ -101,7 +101,7 @@ function liesBeside(axis, pixel) {
 }
 
 /** Read the range between two pixels of an axis. */
-function readRange(axis, start, end) {
+function readBrush(axis, start, end) {
   if (liesBeside(axis, start) && liesBeside(axis, end)) return [null, null];
   const [low, high] = [start, end].map((pixel) => invertOn(axis, pixel)).sort((a, b) => a - b);
   if (!axis.choices) return [low, high];

@@ -10,7 +10,7 @@ let heatPanel = null; // what was drawn last: the stage, its cells and where the
 
 /** Cut an axis into cells: one a choice or a value where there are few, else bins of equal width on its own scale. */
 function cutAxis(axis) {
-  const own = [...new Set(axis.coordinates.filter(isNumber))].sort((a, b) => a - b);
+  const own = listAxisValues(axis);
   const before = axis.hasUnset ? 1 : 0;
   if (axis.choices || own.length <= FEW_VALUES) {
     const values = axis.choices ? axis.choices.map((_, place) => place) : own;
@@ -66,7 +66,7 @@ function drawHeatMap() {
   heatPanel = { stage, across, up, cells, x, y };
   fillStage(
     stage,
-    cells.map((cell) => drawCell(cell, x, y, metric, shades)).join("") +
+    cells.map((cell) => drawHeatCell(cell, x, y, metric, shades)).join("") +
       drawCellAxes(across, up, x, y, width, height) +
       drawShadeKey(shades, cells, metric, width, height),
   );
@@ -80,14 +80,14 @@ function shadeOf(mean, [low, high], metric) {
 }
 
 /** Draw a cell with its mean where it fits. */
-function drawCell({ column, row, mean }, x, y, metric, shades) {
+function drawHeatCell({ column, row, mean }, x, y, metric, shades) {
   const fill = rampColour(shadeOf(mean, shades, metric));
   const [wide, high] = [x(1) - x(0), y(0) - y(1)];
   const box = `x="${round(x(column) + 0.5)}" y="${round(y(row + 1) + 0.5)}" width="${round(wide - 1)}" height="${round(high - 1)}"`;
   const cell = `<rect ${box} rx="2" fill="${fill}"/>`;
   if (wide < 30 || high < 16) return cell;
   const text = `x="${round(x(column + 0.5))}" y="${round(y(row + 0.5) + 4)}" text-anchor="middle"`;
-  return `${cell}<text class="cell" ${text} fill="${textOn(fill)}">${formatNumber(mean, wide < 38 ? 0 : 1)}</text>`;
+  return `${cell}<text ${text} style="fill:${textOn(fill)}">${formatNumber(mean, wide < 38 ? 0 : 1)}</text>`;
 }
 
 /** Draw the axes: values and choices at the middle of their cells, the ends of bins between them. */

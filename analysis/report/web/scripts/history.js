@@ -1,7 +1,7 @@
 /* History of a search: the hypervolume so far, and each configuration with the best so far, in the order drawn. */
 
 const HISTORY_HEIGHT = 280;
-const HISTORY_MARGINS = { left: 48, right: 14, top: 30, bottom: 42 };
+const HISTORY_MARGINS = { left: 48, right: 18, top: 30, bottom: 42 };
 const WARM_UP = 0.03; // share of the first configurations whose hypervolume may lie below the view
 
 const historyPanels = [];
@@ -31,7 +31,7 @@ function drawHypervolume(box, volumes) {
   const x = scaleHistory(width, margins);
   const first = volumes[Math.floor(volumes.length * WARM_UP)];
   const y = d3.scaleLinear(padDomain(first, last, 0.08), [height - margins.bottom, margins.top]);
-  const titles = { xTitle: "configurations", yTitle: "hypervolume", yFormat: d3.format(".3f") };
+  const titles = { xTitle: "configurations", yTitle: "hypervolume" };
   fillStage(
     stage,
     drawFrame(width, height, margins, x, y, titles) +

@@ -98,7 +98,7 @@ function drawMethodKey(methods, left) {
 
 /** Draw a bar: filled for the first method, hollow for others. */
 function drawBar(x, y, width, filled) {
-  const fill = filled ? 'fill="var(--soft)"' : 'fill="var(--bg)"';
+  const fill = filled ? 'fill="var(--soft)" fill-opacity=".5"' : 'fill="var(--bg)"';
   const box = `x="${round(x)}" y="${round(y)}" width="${round(Math.max(1, width))}" height="${BAR}"`;
   return `<rect ${box} ${fill} stroke="var(--soft)"/>`;
 }

@@ -25,7 +25,7 @@ function drawParallel() {
   const axes = layAxes(described, stage, lying);
   parallel = { stage, lying, axes, lines: ALL.map((i) => traceLine(axes, lying, i)) };
   paintLines();
-  fillStage(stage, axes.map((axis) => drawAxis(axis) + drawBrush(axis)).join(""));
+  fillStage(stage, axes.map((axis) => drawAxis(axis) + drawBrush(axis) + drawAxisTitle(axis)).join(""));
   attachLines();
   attachBrush();
 }
@@ -76,14 +76,13 @@ function paintLine(context, i, colour, opacity, wide) {
   context.globalAlpha = 1;
 }
 
-/** Draw an axis with its title and its ticks. */
+/** Draw an axis with its ticks. */
 function drawAxis(axis) {
   const { across, start, to, lying } = axis;
-  const room = (tick) => (lying ? widthOf(formatOnAxis(axis, tick)) + 12 : 22);
+  const room = (tick) => (lying ? widthOf(formatOnAxis(axis, tick)) + 14 : 34);
   const ticks = listAxisTicks(axis, lying ? 70 : 60, room);
   const rule = lying ? `M${round(start)} ${round(across)}H${round(to)}` : `M${round(across)} ${round(start)}V${round(to)}`;
-  const texts = ticks.map((tick) => drawAxisTick(axis, tick)).join("");
-  return `<path d="${rule}" stroke="var(--faint)"/>${texts}${drawAxisTitle(axis)}`;
+  return `<path d="${rule}" stroke="var(--faint)"/>${ticks.map((tick) => drawAxisTick(axis, tick)).join("")}`;
 }
 
 /** Draw a tick of an axis, its text beside one that stands and below one that lies. */
@@ -109,7 +108,7 @@ function drawAxisTitle(axis) {
   const { across, lying, k, path, title } = axis;
   const text = path in state.ranges ? `${title} ×` : title;
   const label = lying
-    ? drawShortText(text, axis.width - 20, LYING_MARGINS.left, across - 9, "start", "strong")
+    ? drawShortText(text, axis.width - 20, LYING_MARGINS.left, across - 9, "start", "strong lab")
     : drawStandingTitle(axis, text, k % 2 ? 14 : 32);
   return `<g class="axis-title" data-k="${k}">${label}</g>`;
 }

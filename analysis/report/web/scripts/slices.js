@@ -3,8 +3,8 @@
 const SLICE_HEIGHT = 236;
 const SLICE_MARGINS = { left: 40, right: 12, top: 26, bottom: 42 };
 const SLICE_UNSET = 46; // px between the scale and what is not set
-const FEW_VALUES = 12; // a knob with so few values has a median at each, else a running median
-const NEIGHBOURS = 7; // configurations on each side of a running median
+const NEIGHBOURS = 7; // configurations on each side of a running median at least
+const NEAR = 0.03; // and this share of all
 const MEDIAN_STEPS = 80; // points of a running median at most
 
 const slicePanels = [];
@@ -35,15 +35,16 @@ function drawSlice(box, described, points, domain) {
   const inset = described.hasUnset ? 22 : 6;
   const axis = layAxis(described, margins.left + inset, width - margins.right - 6, SLICE_UNSET);
   const y = d3.scaleLinear(domain, [height - margins.bottom, margins.top]);
-  const marks = placeSlice(axis, points, y).filter((mark) => mark.y >= margins.top - 1 && mark.y <= height - margins.bottom + 1);
+  const all = placeSlice(axis, points, y);
+  const marks = all.filter((mark) => mark.y >= margins.top - 1 && mark.y <= height - margins.bottom + 1);
   const visible = marks.filter(({ i }) => isShown(i));
   paintSlice(stage.context, marks);
-  const outside = points.length - marks.length;
+  const isFirst = described.path === DATA.knobs[0].path; // all slices have the same vertical axis
   fillStage(
     stage,
     drawSliceFrame(axis, width, height, margins, y) +
-      (outside ? drawText(`${outside} outside this view`, margins.left + 6, height - margins.bottom - 6, "start", "lab") : "") +
-      `<path d="${drawMedians(axis, visible, y)}" fill="none" stroke="var(--ink)" stroke-width="1.6"/>`,
+      (isFirst ? drawOutside(points.length - marks.length, height, margins) : "") +
+      `<path d="${drawMedians(axis, all, y)}" fill="none" stroke="var(--ink)" stroke-width="1.6"/>`,
   );
   attachMarks(stage, visible);
   return { stage, marks };
@@ -80,24 +81,28 @@ function paintSlice(context, marks) {
   for (const { i, x, y } of marks) if (isShown(i)) paintDot(context, x, y, radius, colourOf(i), MANY ? 0.7 : 0.85);
 }
 
-/** Draw the medians of a slice: a bar at each value where there are few, else a running line. */
+/** Draw the medians of what is shown in a slice: a bar at each value where there are few, else a running line. */
 function drawMedians(axis, marks, y) {
+  const [bottom, top] = y.range();
+  const place = (values) => round(Math.max(top, Math.min(bottom, y(quantileOf(values, 0.5)))));
+  const here = marks.filter(({ i }) => isShown(i));
   const groups = new Map();
-  for (const { along, value } of marks) groups.set(along, [...(groups.get(along) || []), value]);
-  const bar = ([along, values]) => `M${round(axis.place(along) - 12)} ${round(y(quantileOf(values, 0.5)))}h24`;
+  for (const { along, value } of here) groups.set(along, [...(groups.get(along) || []), value]);
+  const bar = ([along, values]) => `M${round(axis.place(along) - 12)} ${place(values)}h24`;
   if (groups.size <= FEW_VALUES) return [...groups].map(bar).join("");
   const unset = groups.has(null) ? bar([null, groups.get(null)]) : "";
-  return unset + drawRunningMedian(axis, marks, y);
+  return unset + drawRunningMedian(axis, here, place);
 }
 
 /** Draw a running median along an axis. */
-function drawRunningMedian(axis, marks, y) {
+function drawRunningMedian(axis, marks, place) {
   const sorted = marks.filter(({ along }) => along !== null).sort((a, b) => a.along - b.along);
+  const side = Math.max(NEIGHBOURS, Math.round(NEAR * sorted.length));
   const step = Math.max(1, Math.floor(sorted.length / MEDIAN_STEPS));
   const points = [];
-  for (let place = NEIGHBOURS; place < sorted.length - NEIGHBOURS; place += step) {
-    const near = sorted.slice(place - NEIGHBOURS, place + NEIGHBOURS + 1).map(({ value }) => value);
-    points.push([round(axis.place(sorted[place].along)), round(y(quantileOf(near, 0.5)))]);
+  for (let middle = side; middle < sorted.length - side; middle += step) {
+    const near = sorted.slice(middle - side, middle + side + 1).map(({ value }) => value);
+    points.push([round(axis.place(sorted[middle].along)), place(near)]);
   }
   return points.length > 1 ? d3.line()(points) : "";
 }

@@ -3,7 +3,10 @@
 const STOPPING_MARGINS = { left: 40, right: 14, top: 30, bottom: 42 };
 const STOPPING_HEIGHT = 330;
 const RULE_HEIGHT = 84; // px of a rule: its name, its numbers, its configurations
-const STOP_DOT = 3.2;
+const STOP_RADIUS = 2.8;
+const STOP_PITCH = 6.8; // px between two stops of a pile
+const PILE_LEVELS = 6;
+const PILE_WIDTH = 34; // px of a pile at most; in a broader one stops overlap
 const RULE_SHAPES = ["cross", "diamond", "up", "square", "star", "down"];
 
 let stoppingPanels = null; // what was drawn last: curves with their ends, and the marks of the rules
@@ -25,7 +28,7 @@ function groupStops() {
 function findStoppingColumn() {
   const columns = listCurves();
   const shownAlong = (DATA.metrics[DATA.y] || {}).curve;
-  return [ "val_pgd_acc", shownAlong, columns[0]].find((column) => columns.includes(column));
+  return ["val_pgd_acc", shownAlong, columns[0]].find((column) => columns.includes(column));
 }
 
 /** Draw the curves, and below or beside them the rules. */
@@ -113,13 +116,13 @@ function drawEnd({ x, y, shape }) {
 /** Draw a row for each rule: the configurations that it stopped, by epoch. */
 function drawRules(box, groups) {
   const margins = { ...STOPPING_MARGINS, left: 6, top: 8 };
-  const label = `When rules stopped: ${groups.map(describeRule).join("; ")}`;
+  const label = `When rules stopped: ${groups.map((group) => `${group.rule}, ${countStops(group)}`).join("; ")}`;
   const stage = openStage(box, "rules", margins.top + margins.bottom + groups.length * RULE_HEIGHT, label, { keys: true });
   const { width, height } = stage;
   const x = scaleEpochs(width, margins);
   const rows = groups.map((group, k) => {
     const floor = margins.top + (k + 1) * RULE_HEIGHT - 8;
-    return { ...group, floor, marks: stackStops(group.stops, x, floor) };
+    return { ...group, floor, marks: pileStops(group.stops, x, floor) };
   });
   const ticks = listTicks(x, 6, () => 40);
   const marks = rows.flatMap((row) => row.marks);
@@ -134,42 +137,46 @@ function drawRules(box, groups) {
   return { stage, marks };
 }
 
-/** Count what a rule stopped and saved: "18 configurations, median after epoch 51 of 60, 486 epochs saved". */
-function describeRule({ rule, stops }) {
+/** Count what a rule stopped and saved, such as "18 stopped, half by epoch 51 of 60, 486 epochs saved". */
+function countStops({ stops }) {
   const epochs = stops.map(({ epoch }) => epoch);
   const [, last] = scaleEpochs(100, STOPPING_MARGINS).domain();
   const saved = stops.reduce((sum, { configuration, epoch }) => sum + (last - epoch) * rowsOf[configuration].length, 0);
-  const count = formatCount(stops.length, "configuration");
-  return `${rule}, ${count}, half of them after epoch ${formatNumber(quantileOf(epochs, 0.5), 0)} of ${last}, ${formatCount(saved, "epoch")} not trained`;
+  const half = formatNumber(quantileOf(epochs, 0.5), 0);
+  return `${stops.length} stopped, half by epoch ${half} of ${last}, ${d3.format(",")(saved)} epochs saved`;
 }
 
-/** Stack the stops of a rule above its floor, those that would touch above one another. */
-function stackStops(stops, x, floor) {
-  const marks = [];
+/** Pile the stops of a rule above its floor, each epoch at its place and as broad as it needs, up to a limit. */
+function pileStops(stops, x, floor) {
   const piles = new Map();
-  for (const stop of [...stops].sort((a, b) => a.epoch - b.epoch)) {
-    const slot = Math.round(x(stop.epoch) / (2 * STOP_DOT));
-    const level = piles.get(slot) || 0;
-    piles.set(slot, level + 1);
-    marks.push({ i: stop.configuration, x: x(stop.epoch), level, reason: stop.reason });
+  for (const stop of stops) {
+    const slot = Math.round(x(stop.epoch) / PILE_WIDTH);
+    piles.set(slot, [...(piles.get(slot) || []), stop]);
   }
-  const pitch = Math.min(2 * STOP_DOT + 0.6, (RULE_HEIGHT - 46) / Math.max(1, ...piles.values()));
-  return marks.map((mark) => ({ ...mark, y: floor - STOP_DOT - mark.level * pitch }));
+  return [...piles.values()].flatMap((pile) => {
+    const columns = Math.ceil(pile.length / PILE_LEVELS);
+    const pitch = Math.min(STOP_PITCH, PILE_WIDTH / columns);
+    const middle = x(quantileOf(pile.map(({ epoch }) => epoch), 0.5));
+    return pile.map(({ configuration, reason }, place) => {
+      const across = (place % columns) - (columns - 1) / 2;
+      const level = Math.floor(place / columns);
+      return { i: configuration, reason, x: middle + across * pitch, y: floor - STOP_PITCH * (level + 0.6) };
+    });
+  });
 }
 
 /** Draw the row of a rule. */
 function drawRule(row, width, margins) {
   const top = row.floor - RULE_HEIGHT + 8;
-  const [name, ...numbers] = describeRule(row).split(", ");
   const glyph = `<path transform="translate(${margins.left + 5} ${top + 10})" d="${symbolPath(row.shape, 4)}" fill="var(--neg)"/>`;
   const dots = row.marks.map(({ i, x, y }) => {
     const opacity = isShown(i) ? 0.9 : 0.2;
-    return `<path transform="translate(${round(x)} ${round(y)})" d="${symbolPath(row.shape, STOP_DOT)}" fill="var(--neg)" opacity="${opacity}"/>`;
+    return `<path transform="translate(${round(x)} ${round(y)})" d="${symbolPath(row.shape, STOP_RADIUS)}" fill="var(--neg)" opacity="${opacity}"/>`;
   });
   return (
     glyph +
-    drawShortText(name, width - 30, margins.left + 16, top + 14, "start", "lab") +
-    drawShortText(numbers.join(", "), width - 24, margins.left + 16, top + 31, "start") +
+    drawShortText(row.rule, width - 30, margins.left + 16, top + 14, "start", "lab") +
+    drawShortText(countStops(row), width - 24, margins.left + 16, top + 31, "start") +
     `<path class="axis" d="M${margins.left} ${row.floor}H${width - margins.right}"/>${dots.join("")}`
   );
 }
