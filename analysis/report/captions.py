@@ -57,7 +57,7 @@ def describe_classes(found: ReportData) -> str:
     if known and math.isfinite(found.results.test_examples) and math.isfinite(share):
         images = found.results.test_examples / known[0]
         chance = POINTS * math.sqrt(2 * share * (1 - share) / images)
-        text += f" A class has about {images:.0f} test images: of one seed, differences under {chance:.0f} points are chance."
+        text += f" A class has about {images:.0f} test images: differences under {chance:.0f} points may be chance."
     return text
 
 

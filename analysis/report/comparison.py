@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from analysis.charts.front import draw_front, size_front
 from analysis.charts.front_difference import draw_front_difference, size_front_difference
@@ -125,8 +126,7 @@ def collect_comparison(
         "tables": {
             "difference": [_render_differences(differences)],
             "settings": [_render_settings(differ, names)],
-            "overfitting": [],
-            "members": [],
+            **dict.fromkeys(("overfitting", "members", "upstream", "unfinished"), []),
         },
         "table_links": links,
         "figures": figures | {"overfitting": []},
@@ -161,7 +161,7 @@ def _card(number: str, detail: str, text: str) -> AnswerCard:
     return AnswerCard(number, detail, text, False, math.nan, math.nan, math.nan, 1.0)
 
 
-def _render_differences(differences: Differences) -> str:
+def _render_differences(differences: Differences) -> Markup:
     """Render a row for each pair of sweeps and direction."""
     rows = []
     for panel, found in differences:
@@ -177,7 +177,7 @@ def _render_differences(differences: Differences) -> str:
     return html.render_table(("sweeps", "seeds", "a member", "all (pairs)", "p"), rows, caption)
 
 
-def _render_settings(differ: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+def _render_settings(differ: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Markup:
     """Render what differs between the sweeps besides their axes."""
     rows = [(str(one["name"]), *(str(value) for value in one["values"])) for one in differ]
     texts = tuple(range(1 + len(names)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from analysis.report import captions, provenance
 from analysis.report.answers import AnswerCard, describe_terms, lay_out_answers
 from analysis.report.data import ReportData
@@ -23,7 +25,7 @@ from analysis.report.tables.importance import render_importance
 from analysis.report.tables.overfitting import render_gaps
 from analysis.report.tables.trainings import render_unfinished, render_upstream
 
-Tables = Mapping[str, list[str]]
+Tables = Mapping[str, list[Markup]]
 
 
 def collect_context(

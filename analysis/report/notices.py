@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from analysis.measures.masking import find_plain_training, select_masked
 from analysis.measures.stats import format_count
@@ -21,10 +21,10 @@ def list_notices(found: ReportData) -> list[str]:
 
 def _tell_unfinished(found: ReportData) -> Iterator[str]:
     trials = found.results.study_trials
-    open_ones = trials[~trials["status"].isin([*SETTLED, "failed"])]
-    if len(open_ones):
-        states = ", ".join(f"{n} {status}" for status, n in open_ones["status"].value_counts().items())
-        yield f"Unfinished: {len(trials) - len(open_ones)} of {len(trials)} trials have ended ({states}); all may change."
+    rest = trials[~trials["status"].isin([*SETTLED, "failed"])]
+    if len(rest):
+        states = ", ".join(f"{n} {status}" for status, n in rest["status"].value_counts().items())
+        yield f"Unfinished: {len(trials) - len(rest)} of {len(trials)} trials have ended ({states}); all may change."
 
 
 def _tell_lost(found: ReportData) -> Iterator[str]:
@@ -52,7 +52,7 @@ def _tell_constant(found: ReportData) -> Iterator[str]:
 def _tell_masked(found: ReportData) -> Iterator[str]:
     if found.masking.empty:
         return
-    for setting, table in found.masking.groupby("setting", sort=False):
+    for setting, table in found.masking.groupby(found.masking["setting"].map(str), sort=False):
         plain = find_plain_training(table)
         least = table.sort_values("gap").iloc[0] if plain is None else plain
         masked = select_masked(table, float(least["gap"]))
@@ -66,8 +66,8 @@ def _tell_damaged(found: ReportData) -> Iterator[str]:
         yield f"{format_count(len(damaged), 'damaged record')} left out, listed under Provenance."
 
 
-def _name_first(names: object) -> str:
+def _name_first(names: Iterable[object]) -> str:
     """Join the first few different names, and say how many more there are."""
-    known = list(dict.fromkeys(map(str, names)))  # type: ignore[call-overload]
+    known = list(dict.fromkeys(map(str, names)))
     more = f" and {len(known) - MAX_NAMES} more" if len(known) > MAX_NAMES else ""
     return "; ".join(known[:MAX_NAMES]) + more

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -43,7 +42,7 @@ def write_report(
     """Write figures as SVG, PNG and PDF, tables as CSV and Parquet, and one page that embeds all it shows.
 
     `width` is the width of the figures in inches; `advance` is called after each of STEPS steps. The page is the
-    report's own unless `page` names another. While trials run it loads itself again after `reload_seconds`. Raises
+    report's own unless `page` names another. It loads itself again after `reload_seconds`, None for never. Raises
     SweepError if a link would redirect the report.
     """
     path = page or found.results.folder / "report" / "index.html"
@@ -51,7 +50,7 @@ def write_report(
     links = _write_tables(collect_frames(found), tables)
     advance()
     figures = draw_figures(found, drawn, width, advance)
-    block = _time_reload(build_block(found), reload_seconds)
+    block = build_block(found, reload_seconds=reload_seconds)
     write_atomic(path, render_page(block, **collect_context(found, block, figures, links)))
     advance()
     return path
@@ -66,7 +65,7 @@ def write_comparison(
     """
     tables, drawn = _place_folders(page, own=False)
     links = _write_tables(collect_joint_frames(reports), tables)
-    block = _time_reload(build_block(*reports), reload_seconds)
+    block = build_block(*reports, reload_seconds=reload_seconds)
     context = collect_comparison(reports, block, draw_comparison(reports, drawn, width), links)
     write_atomic(page, render_page(block, **context))
     return page
@@ -90,8 +89,3 @@ def _write_tables(frames: Mapping[str, pd.DataFrame], folder: Path) -> dict[str,
     for name, table in frames.items():
         write_table(table, folder, name)
     return {f"{name}.csv": f"{quote(folder.name)}/{name}.csv" for name in frames}
-
-
-def _time_reload(block: dict[str, Any], seconds: float | None) -> dict[str, Any]:
-    """Let the page load itself again while trials run, if it is written again."""
-    return block | {"reload_seconds": seconds if block["state"]["running"] else None}

@@ -70,8 +70,6 @@ def _list_columns(block: Mapping[str, Any]) -> Iterator[Column]:
     yield Column("configuration", [_name(told, place) for place in range(len(told["choice"]))], is_text=True)
     if len(block["settings"]) > 1:
         yield Column("setting", [_text(names.get(key, key)) for key in told["setting"]], is_text=True)
-    if len(block["sweeps"]) > 1:
-        yield Column("sweep", [_text(block["sweeps"][place]) for place in told["sweep"]], is_text=True)
     if block["kind"] == "search":
         for knob in block["knobs"]:
             yield Column(knob["short"], [_knob(value) for value in knob["values"]], is_text=knob["scale"] == "category")

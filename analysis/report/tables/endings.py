@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from analysis.report import html
 from analysis.report.data import ReportData
 from analysis.results.trial_table import COMPLETED
 
 
-def render_endings(found: ReportData) -> list[str]:
+def render_endings(found: ReportData) -> list[Markup]:
     """Render a row for each way to end early: how many trainings, after which epoch, and the epochs not trained."""
     trials = found.results.study_trials
     early = trials[(trials["status"] != COMPLETED) & (trials["epochs_done"] > 0)]

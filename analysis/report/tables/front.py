@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from analysis.measures.front import FrontPanel
 from analysis.measures.front_members import list_members
@@ -25,7 +26,7 @@ from trainers.formatting import format_duration
 OFF_FRONT = " A dash marks a configuration that validation selects, but that is off the front."
 
 
-def render_members(found: ReportData) -> list[str]:
+def render_members(found: ReportData) -> list[Markup]:
     """Render a table of the members of each front."""
     if found.front is None:
         return []
@@ -48,7 +49,7 @@ def render_members(found: ReportData) -> list[str]:
     return parts
 
 
-def render_summary(found: ReportData) -> list[str]:
+def render_summary(found: ReportData) -> list[Markup]:
     """Render a table of all configurations at the validation-selected epoch, if there is one, and at the last."""
     if found.front is None:
         return []

@@ -94,8 +94,8 @@ function tickFormat(scale, ticks) {
 }
 
 /**
- * Draw grid, axes and titles. `x` and `y` are scales in pixels; options are `title`, `xTitle`, `yTitle`, `yArrow`, `xTicks`
- * and `yTicks` (counts or lists), `xFormat` and `yFormat`.
+ * Draw grid, axes and titles. `x` and `y` are scales in pixels; options are `title`, `xTitle`, `yTitle`, `yArrow`,
+ * `xTicks` and `yTicks` (counts or lists), `xFormat` and `yFormat`.
  */
 function drawFrame(width, height, margins, x, y, options = {}) {
   const [left, right] = [margins.left, width - margins.right];

@@ -1,4 +1,4 @@
-/* Fronts of points [x, y, …]: members, attainment by seeds, and their steps. Both metrics are turned to be maximised. */
+/* Fronts of points [x, y, …], of which more is better: members, attainment by seeds, and their steps. */
 
 /** List the points that no other dominates, from the greatest x down; of equal points the first stands. */
 function listFront(points) {
