@@ -151,11 +151,10 @@ function drawAttained(configurations, x, y) {
   const line = `<path class="front" d="${front}" fill="none" stroke="var(--ink)" stroke-width="1.4"/>`;
   const seeds = listSeedPoints(candidates);
   if (seeds.length < 2) return line;
-  const [any, all] = [1, seeds.length].map((count) => clamp(listAttained(seeds, count)));
-  const band = `<path class="band" d="${drawBetween(any, all, end, foot)}" fill="var(--band)" fill-opacity=".07"/>`;
-  if (seeds.length === 2) return band + line;
-  const most = drawSteps(clamp(listAttained(seeds, Math.ceil(seeds.length / 2))), end, foot);
-  return `${band}<path d="${most}" fill="none" stroke="var(--soft)" stroke-dasharray="1.5 3"/>${line}`;
+  const [outer, middle, inner] = countAttaining(seeds.length).map((count) => clamp(listAttained(seeds, count)));
+  const between = drawBetween(outer, inner, end, foot);
+  const dotted = `<path d="${drawSteps(middle, end, foot)}" fill="none" stroke="var(--soft)" stroke-dasharray="1.5 3"/>`;
+  return `<path class="band" d="${between}" fill="var(--band)" fill-opacity=".07"/>${dotted}${line}`;
 }
 
 /** Keep corners within the axes, so that a front whose end lies outside the view still runs to its edge. */
@@ -163,16 +162,17 @@ function clampCorners(corners, [left, right], [bottom, top]) {
   return corners.map(([x, y]) => [Math.max(left, Math.min(right, x)), Math.max(top, Math.min(bottom, y))]);
 }
 
-/** List the points of each seed; only configurations with all seeds count, so that every seed has the same. */
+/** List the points of each seed, over the configurations that the same seeds completed. */
 function listSeedPoints(configurations) {
-  const points = configurations.map((i) =>
-    rowsOf[i]
-      .map((row) => orient([state.x, state.y].map((metric) => valueOfTrial(row, metric, state.checkpoint))))
-      .filter((point) => point.every(isNumber)),
-  );
-  const seeds = Math.max(0, ...points.map((list) => list.length));
-  const whole = points.filter((list) => list.length === seeds);
-  return Array.from({ length: seeds }, (_, seed) => whole.map((list) => list[seed]));
+  const points = configurations.map((i) => {
+    const pairs = rowsOf[i].map((row) => {
+      const point = orient([state.x, state.y].map((metric) => valueOfTrial(row, metric, state.checkpoint)));
+      return [DATA.trials.replicate[row], point];
+    });
+    return new Map(pairs.filter(([, point]) => point.every(isNumber)));
+  });
+  const { seeds, members } = balanceSeeds(points.map((known) => [...known.keys()]));
+  return seeds.map((seed) => members.map((place) => points[place].get(seed)));
 }
 
 /** Mark the hovered and the kept with rings, and name the kept and the front. */

@@ -6,7 +6,7 @@ const BINS = 8; // along a knob with many values
 const MANY_CELLS = 16; // from as many on, the colours begin at the worst tenth, so that one bad cell does not hide the rest
 
 const heat = { x: find("#heat-x"), y: find("#heat-y"), value: find("#heat-value") };
-let heatPanel = null; // what was drawn last: the stage, its cells and where they lie
+let heatPanels = []; // what was drawn last, for each setting: the stage, its cells and where they lie
 
 /** Cut an axis into cells: one a choice or a value where there are few, else bins of equal width on its own scale. */
 function cutAxis(axis) {
@@ -26,10 +26,10 @@ function cutAxis(axis) {
   return { ...axis, count: before + BINS, before, few: false, name, locate };
 }
 
-/** Collect the configurations of each cell that filters let through. */
-function fillCells(across, up, metric) {
+/** Collect the configurations of a setting in each cell, those that filters let through. */
+function fillCells(setting, across, up, metric) {
   const cells = new Map();
-  for (const i of listShown()) {
+  for (const i of listPanel(setting)) {
     const { mean } = estimateOf(i, metric, state.checkpoint);
     if (!isNumber(mean)) continue;
     const [column, row] = [across.locate(i), up.locate(i)];
@@ -49,28 +49,38 @@ function findShades(cells, metric) {
   return directionOf(metric) > 0 ? [quantileOf(means, 0.1), high] : [low, quantileOf(means, 0.9)];
 }
 
-/** Draw the heat map of the chosen knobs and metric. */
-function drawHeatMap() {
+/** Draw the heat map of the chosen knobs and metric for each setting, with the same colours. */
+function drawHeatMaps() {
   const box = find("#heat-map");
+  const panels = listPanels();
   const metric = heat.value.value;
   const [across, up] = [heat.x.value, heat.y.value].map((path) => cutAxis(describeAxis(path)));
-  const cells = fillCells(across, up, metric);
-  const label = `Mean ${titleOf(metric)} over ${across.title} and ${up.title}`;
-  holdStages(box, ["map"]);
-  const stage = openStage(box, "map", HEAT_HEIGHT, label);
+  const cells = panels.map((setting) => fillCells(setting, across, up, metric));
+  const shades = findShades(cells.flat(), metric);
+  holdStages(box, panels);
+  heatPanels = panels.map((setting, k) => drawHeatMap(box, setting, { across, up, metric, shades, cells: cells[k] }));
+}
+
+/** Draw the heat map of one setting. */
+function drawHeatMap(box, setting, { across, up, metric, shades, cells }) {
+  const name = nameSetting(setting);
+  const several = DATA.settings.length > 1;
+  const label = `${name ? `${name}: ` : ""}mean ${titleOf(metric)} over ${across.title} and ${up.title}`;
+  const stage = openStage(box, setting, HEAT_HEIGHT, label);
   const { width, height } = stage;
-  const { left, right, top, bottom } = HEAT_MARGINS;
-  const x = d3.scaleLinear([0, across.count], [left, width - right]);
-  const y = d3.scaleLinear([0, up.count], [height - bottom, top]);
-  const shades = findShades(cells, metric);
-  heatPanel = { stage, across, up, cells, x, y };
+  const margins = several ? { ...HEAT_MARGINS, top: 48 } : HEAT_MARGINS;
+  const x = d3.scaleLinear([0, across.count], [margins.left, width - margins.right]);
+  const y = d3.scaleLinear([0, up.count], [height - margins.bottom, margins.top]);
   fillStage(
     stage,
-    cells.map((cell) => drawHeatCell(cell, x, y, metric, shades)).join("") +
-      drawCellAxes(across, up, x, y, width, height) +
-      drawShadeKey(shades, cells, metric, width, height),
+    (several ? drawShortText(name, width, margins.left, 14, "start", "ttl") : "") +
+      cells.map((cell) => drawHeatCell(cell, x, y, metric, shades)).join("") +
+      drawCellAxes(across, up, x, y, width, height, margins) +
+      drawShadeKey(shades, cells, metric, width, height, margins),
   );
-  attachPointer(stage, (px, py) => findCell(px, py, metric));
+  const panel = { stage, across, up, metric, cells, x, y };
+  attachPointer(stage, (px, py) => findCell(panel, px, py));
+  return panel;
 }
 
 /** Find the share of a mean between the ends of the colours; the better end is the bright one. */
@@ -91,8 +101,7 @@ function drawHeatCell({ column, row, mean }, x, y, metric, shades) {
 }
 
 /** Draw the axes: values and choices at the middle of their cells, the ends of bins between them. */
-function drawCellAxes(across, up, x, y, width, height) {
-  const { left, right, top, bottom } = HEAT_MARGINS;
+function drawCellAxes(across, up, x, y, width, height, { left, right, top, bottom }) {
   const wide = x(1) - x(0);
   const columns = listCellTicks(across, (text) => widthOf(text) + 8, wide);
   const rows = listCellTicks(up, () => 16, y(0) - y(1));
@@ -125,9 +134,8 @@ function listCellTicks(axis, room, size) {
 }
 
 /** Draw the key of the colours, with the ends that they tell apart. */
-function drawShadeKey(shades, cells, metric, width, height) {
-  if (!cells.length) return drawText("no configuration is shown", width / 2, height / 2, "middle");
-  const { right, top, bottom } = HEAT_MARGINS;
+function drawShadeKey(shades, cells, metric, width, height, { right, top, bottom }) {
+  if (!cells.length) return drawText("no result to show", width / 2, height / 2, "middle");
   const [left, tall, steps] = [width - right + 14, height - top - bottom, 40];
   const bars = Array.from({ length: steps }, (_, k) => {
     const share = (k + 0.5) / steps;
@@ -141,8 +149,7 @@ function drawShadeKey(shades, cells, metric, width, height) {
 }
 
 /** Find the cell at a place; a click on it keeps its best configuration. */
-function findCell(px, py, metric) {
-  const { x, y, cells, across, up } = heatPanel;
+function findCell({ x, y, cells, across, up, metric }, px, py) {
   const [column, row] = [Math.floor(x.invert(px)), Math.floor(y.invert(py))];
   const cell = cells.find((other) => other.column === column && other.row === row);
   if (!cell) return null;
@@ -152,39 +159,48 @@ function findCell(px, py, metric) {
     [across.title, across.name(column)],
     [up.title, up.name(row)],
     [`mean ${shortOf(metric)}`, formatNumber(cell.mean)],
-    ["best", `${formatEstimate(estimateOf(best, metric, state.checkpoint))}`],
+    ["best", formatEstimate(estimateOf(best, metric, state.checkpoint))],
   ];
   const small = `<small>best: ${escapeText(CONFIGURATIONS.choice[best])}</small>`;
   return { i: best, html: `<b>${formatCount(cell.members.length, "configuration")}</b>${small}${tipTable(rows)}` };
 }
 
 /** Outline the cells of the hovered and the kept. */
-function markHeatMap() {
-  const { stage, x, y, cells } = heatPanel;
-  const marked = listMarked().map((i) => cells.find((cell) => cell.members.includes(i)));
-  const outlines = marked.filter(Boolean).map(({ column, row }) => {
-    const box = `x="${round(x(column))}" y="${round(y(row + 1))}" width="${round(x(1) - x(0))}" height="${round(y(0) - y(1))}"`;
-    return `<rect ${box} rx="2" fill="none" stroke="var(--ink)" stroke-width="2"/>`;
-  });
-  stage.over.innerHTML = outlines.join("");
+function markHeatMaps() {
+  for (const { stage, x, y, cells } of heatPanels) {
+    const marked = listMarked().map((i) => cells.find((cell) => cell.members.includes(i)));
+    const outlines = marked.filter(Boolean).map(({ column, row }) => {
+      const size = `width="${round(x(1) - x(0))}" height="${round(y(0) - y(1))}"`;
+      return `<rect x="${round(x(column))}" y="${round(y(row + 1))}" ${size} rx="2" fill="none" stroke="var(--ink)" stroke-width="2"/>`;
+    });
+    stage.over.innerHTML = outlines.join("");
+  }
+}
+
+/** Order knobs for the selects: numbers before choices, the most important first. */
+function orderHeatKnobs() {
+  const ranks = DATA.importance ? rankKnobs(listImportancePanels()) : [];
+  const rank = (knob) => (ranks.includes(knob.path) ? ranks.indexOf(knob.path) : ranks.length);
+  const isChoice = (knob) => Number(knob.scale === "category");
+  return [...DATA.knobs].sort((a, b) => isChoice(a) - isChoice(b) || rank(a) - rank(b)).map((knob) => knob.path);
 }
 
 /** Fill the selects of the heat map; a change of one draws it alone. */
 function addHeatSelects() {
-  const paths = DATA.knobs.map((knob) => knob.path);
+  const paths = orderHeatKnobs();
   const named = (path) => knobOf.get(path).short;
   fillSelect(heat.x, paths, named, paths[0]);
   fillSelect(heat.y, paths, named, paths[1]);
   fillSelect(heat.value, Object.keys(DATA.metrics), shortOf, DATA.y);
   for (const select of Object.values(heat)) {
     select.onchange = () => {
-      drawHeatMap();
-      markHeatMap();
+      drawHeatMaps();
+      markHeatMaps();
     };
   }
 }
 
 if (DATA.knobs.length > 1 && Object.values(heat).every(Boolean)) {
   addHeatSelects();
-  addView({ element: find("#heat-map"), draw: drawHeatMap, mark: markHeatMap });
+  addView({ element: find("#heat-map"), draw: drawHeatMaps, mark: markHeatMaps });
 }

@@ -69,6 +69,7 @@ function drawBest(box, metric) {
   const y = d3.scaleLinear(findView(metric, values), [height - margins.bottom, margins.top]);
   const placed = DATA.history.order.map((i, place) => ({ i, x: x(place + 1), y: y(values[place]) }));
   const marks = placed.filter((mark) => mark.y >= margins.top - 1 && mark.y <= height - margins.bottom + 1);
+  const measured = values.filter(isNumber).length;
   paintSlice(stage.context, marks);
   const best = drawRising(accumulateBest(values, directionOf(metric)), x, y);
   const yArrow = directionOf(metric) > 0 ? "↑" : "↓";
@@ -77,7 +78,7 @@ function drawBest(box, metric) {
     stage,
     drawFrame(width, height, margins, x, y, { xTitle: "configurations", yTitle: titleOf(metric), yArrow }) +
       drawClip(clip, width, height, margins) +
-      drawOutside(values.filter(isNumber).length - marks.length, height, margins) +
+      drawOutside(measured - marks.length, measured, height, margins) +
       `<path clip-path="url(#${clip})" d="${best}" fill="none" stroke="var(--ink)" stroke-width="1.6"/>`,
   );
   const visible = marks.filter(({ i }) => isShown(i));

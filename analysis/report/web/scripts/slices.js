@@ -43,7 +43,7 @@ function drawSlice(box, described, points, domain) {
   fillStage(
     stage,
     drawSliceFrame(axis, width, height, margins, y) +
-      (isFirst ? drawOutside(points.length - marks.length, height, margins) : "") +
+      (isFirst ? drawOutside(points.length - marks.length, points.length, height, margins) : "") +
       `<path d="${drawMedians(axis, all, y)}" fill="none" stroke="var(--ink)" stroke-width="1.6"/>`,
   );
   attachMarks(stage, visible);
