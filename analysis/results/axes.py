@@ -67,11 +67,31 @@ class Axes:
 
     def numeric(self, path: str) -> bool:
         """Return whether all values of an axis are numbers, such as '8/255' and 'inf', or all shares, such as '20%'."""
-        return _numeric(self.values[path].values())
+        if path not in self._numeric_axes:
+            self._numeric_axes[path] = _numeric(self.values[path].values())
+        return self._numeric_axes[path]
+
+    def finite(self, path: str) -> bool:
+        """Return whether an axis is numeric, and none of its values infinite."""
+        if path not in self._finite_axes:
+            self._finite_axes[path] = self.numeric(path) and all(
+                math.isfinite(self.number(path, label)) for label in self.order[path]
+            )
+        return self._finite_axes[path]
 
     def number(self, path: str, label: str) -> float:
         """Return the number that a label of a numeric axis stands for; NaN for a trial without this axis."""
         return _number(self.values[path][label]) if label else math.nan
+
+    @cached_property
+    def _numeric_axes(self) -> dict[str, bool]:
+        """Which axes are numeric, as far as asked: an axis of a search has a thousand values and is asked for each."""
+        return {}
+
+    @cached_property
+    def _finite_axes(self) -> dict[str, bool]:
+        """Which axes are finite, as far as asked."""
+        return {}
 
     def drawn(self, path: str) -> bool:
         """Return whether an axis has more numbers than are compared one by one, as if drawn from a range."""

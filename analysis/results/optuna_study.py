@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.results.axes import Axes
@@ -82,7 +81,7 @@ def parameter(axes: Axes, path: str, label: str) -> float | str:
 
     A whole number is an integer.
     """
-    if not axes.numeric(path) or not all(isfinite(axes.number(path, other)) for other in axes.order[path]):
+    if not axes.finite(path):
         return label
     number = axes.number(path, label)
     return int(number) if number.is_integer() else number

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import pandas as pd
 
 from analysis.report.block.endings import ENDED, describe_ending
 from analysis.report.block.rows import Rows
@@ -23,20 +21,24 @@ def build_configurations(rows: Rows) -> dict[str, list[Any]]:
     `on_front` is of the front of all sweeps together, and `knee` of that of its own sweep. `n` counts completed seeds.
     """
     firsts, flags = rows.configurations, _read_flags(rows)
-    groups = [group for _, group in rows.trials.groupby("place", sort=True)]
+    groups = rows.group_seeds()
     sweeps = [rows.results[place] for place in firsts["sweep"]]
     endings = [describe_ending(sweep, group) for sweep, group in zip(sweeps, groups, strict=True)]
     keys = [*zip(firsts["sweep"], firsts["configuration"], strict=True)]
     return {
         **{name: firsts[name].tolist() for name in NAMES},
-        "n": [int((group["status"] == COMPLETED).sum()) for group in groups],
-        "diverged": [int((group["status"] == DIVERGED).sum()) for group in groups],
+        "n": [_count(group, COMPLETED) for group in groups],
+        "diverged": [_count(group, DIVERGED) for group in groups],
         "status": [status for status, _ in endings],
         "reason": [reason for _, reason in endings],
-        "epochs_done": [int(group["epochs_done"].max()) for group in groups],
+        "epochs_done": [max(trial["epochs_done"] for trial in group) for group in groups],
         **{flag: [key in flags[flag] for key in keys] for flag in FLAGS},
         "command": [write_command(sweep, group) for sweep, group in zip(sweeps, groups, strict=True)],
     }
+
+
+def _count(trials: Sequence[Mapping[str, Any]], status: str) -> int:
+    return sum(trial["status"] == status for trial in trials)
 
 
 def _read_flags(rows: Rows) -> Mapping[str, set[tuple[int, str]]]:
@@ -54,12 +56,12 @@ def _read_flags(rows: Rows) -> Mapping[str, set[tuple[int, str]]]:
     }
 
 
-def write_command(sweep: Sweep, trials: pd.DataFrame) -> str:
+def write_command(sweep: Sweep, trials: Sequence[Mapping[str, Any]]) -> str:
     """Write the command that trains the first seed of a configuration again and compares all bits.
 
     Where that seed has not ended it is the command that goes on with the sweep; empty if none was recorded.
     """
-    first = trials.sort_values("replicate", kind="stable").iloc[0]
+    first = trials[0]
     if first["status"] not in ENDED:
         return str(sweep.runs[-1].get("command") or "") if sweep.runs else ""
     return shlex.join(["python", "-m", "search.verify", sweep.where, "--trial", first["id"]])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from analysis.measures.stats import format_count
 from analysis.report.block.rows import Rows
@@ -28,14 +26,15 @@ STATUSES = {  # of a training in the table of trials -> of its configuration; th
 }
 
 
-def describe_ending(sweep: Sweep, trials: pd.DataFrame) -> tuple[str, str]:
+def describe_ending(sweep: Sweep, trials: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     """Return the status of a configuration, whose seeds are `trials`, and its reason; empty if all completed."""
-    status = next((status for status in STATUSES if (trials["status"] == status).any()), COMPLETED)
+    known = {trial["status"] for trial in trials}
+    status = next((status for status in STATUSES if status in known), COMPLETED)
     if status == COMPLETED:
         return COMPLETED, ""
-    found = trials[trials["status"] == status]
-    why = escape_controls(_explain(sweep, found.iloc[0].to_dict()))
-    if STATUSES[status] == STOPPED:  # by one decision for all seeds
+    found = [trial for trial in trials if trial["status"] == status]
+    why = escape_controls(_explain(sweep, found[0]))
+    if status == STOPPED:  # by one decision for all seeds
         return STOPPED, why
     many = f"{len(found)} of {format_count(len(trials), 'seed')} {_say(status)}"
     return STATUSES[status], f"{many}: {why}" if why else many
@@ -50,7 +49,7 @@ def _say(status: str) -> str:
     return words.get(status, status)
 
 
-def _explain(sweep: Sweep, trial: Mapping[Any, Any]) -> str:
+def _explain(sweep: Sweep, trial: Mapping[str, Any]) -> str:
     """Say why a training has no result, by its own records."""
     outcome = sweep.outcomes.get(trial["id"], {})
     if trial["status"] == STOPPED:

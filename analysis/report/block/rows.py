@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +14,8 @@ from analysis.measures.front import FrontData, compute_fronts
 from analysis.report.data import ReportData
 from analysis.results.axes import SEPARATOR
 from analysis.results.sweep import Sweep, name_sweeps
+
+ENDING = ("id", "replicate", "status", "epochs_done")  # columns
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,13 @@ class Rows:
         for place, sweep in enumerate(self.results):
             yield place, sweep, self.trials[self.trials["sweep"] == place]
 
+    def group_seeds(self) -> list[list[dict[str, Any]]]:
+        """Return the trainings of each configuration by seed, as far as they say what they are and how they ended."""
+        found: list[list[dict[str, Any]]] = [[] for _ in self.configurations["place"]]
+        for trial in self.trials.sort_values("replicate", kind="stable")[["place", *ENDING]].to_dict("records"):
+            found[trial["place"]].append(trial)
+        return found
+
     def name_setting(self, sweep: int, setting: str) -> str:
         """Return the name in the block of what a table of a sweep calls a setting."""
         return self.settings.get((sweep, setting), setting)
@@ -68,7 +78,7 @@ def collect_rows(reports: Sequence[ReportData]) -> Rows:
     """
     results = [report.results for report in reports]
     names, front = name_sweeps(results), _find_front(reports)
-    tables = [sweep.study_trials.assign(sweep=place) for place, sweep in enumerate(results)]
+    tables = [_read_trials(sweep).assign(sweep=place) for place, sweep in enumerate(results)]
     settings: Mapping[tuple[int, str], str] = {}
     if len(tables) > 1:
         settings = _title_settings(front, names, tables)
@@ -77,6 +87,24 @@ def collect_rows(reports: Sequence[ReportData]) -> Rows:
     trials["place"] = trials.groupby(["sweep", "configuration"], sort=False).ngroup()
     firsts = trials.drop_duplicates("place").reset_index(drop=True)
     return Rows(tuple(reports), names, front, trials, firsts, settings)
+
+
+def is_search(sweep: Sweep) -> bool:
+    """Return whether the configurations of a sweep were drawn one after the other."""
+    return any(trial.get("generation") is not None for trial in sweep.plan["trials"])
+
+
+def _read_trials(sweep: Sweep) -> pd.DataFrame:
+    """Return the trials of a sweep; the families of a search are named by the choices that are no numbers.
+
+    With numbers each family of a search would have one member, and a colour of its own.
+    """
+    trials, axes = sweep.study_trials, sweep.axes
+    if not is_search(sweep):
+        return trials
+    paths = [path for path in axes.method if not axes.numeric(path)]
+    labels = trials[paths].to_numpy(str).tolist()
+    return trials.assign(family=[axes.describe(dict(zip(paths, row, strict=True)), paths) for row in labels])
 
 
 def _find_front(reports: Sequence[ReportData]) -> FrontData | None:

@@ -6,15 +6,14 @@ from typing import Any
 
 from analysis.measures.history import measure_history
 from analysis.report.block.json_text import round_number, round_numbers
-from analysis.report.block.rows import Rows
+from analysis.report.block.rows import Rows, is_search
 
 SHARE_DIGITS = 4
 
 
 def find_kind(rows: Rows) -> str:
-    """Return "search" if the configurations of all sweeps were drawn one after the other, else "study"."""
-    drawn = [any(trial.get("generation") is not None for trial in sweep.plan["trials"]) for sweep in rows.results]
-    return "search" if all(drawn) else "study"
+    """Return "search" if all sweeps are searches, else "study"."""
+    return "search" if all(map(is_search, rows.results)) else "study"
 
 
 def build_history(rows: Rows) -> dict[str, Any] | None:
