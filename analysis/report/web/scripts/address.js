@@ -45,15 +45,21 @@ function readAddress() {
   }
   const names = parameters.getAll("keep").map((name) => CONFIGURATIONS.name.indexOf(name));
   state.kept = [...new Set(names)].filter((i) => i >= 0).slice(0, KEPT_AT_MOST);
-  state.hidden = new Set(parameters.getAll("hide"));
+  state.hidden = new Set(parameters.getAll("hide").filter((name) => listHideable().includes(name)));
   state.ranges = Object.fromEntries(parameters.getAll("range").map(readRange).filter(Boolean));
+}
+
+/** List what the legend can hide. */
+function listHideable() {
+  const kinds = { sweep: DATA.sweeps, method: DATA.families, subset: DATA.subsets };
+  return Object.entries(kinds).flatMap(([kind, names]) => names.map((name) => `${kind} ${name}`));
 }
 
 /** Read one range of the address; null unless it is of an axis of this page. */
 function readRange(text) {
   try {
     const [path, low, high] = JSON.parse(text);
-    const known = knobOf.has(path) || path in DATA.metrics;
+    const known = knobOf.has(path) || Object.hasOwn(DATA.metrics, path);
     const valid = [low, high].every(isNumber) || (low === null && high === null);
     return known && valid ? [path, [low, high]] : null;
   } catch {

@@ -1,7 +1,7 @@
 /* Cards of the kept configurations: both checkpoints, accuracy by class against training on all, and the command. */
 
 const CARD_METRICS = 5;
-const CARD_WIDTH = 280;
+const CARD_WIDTH = 264; // drawn at this width in every card, so that its text has its size
 let drawnCards = "";
 
 /** Draw a card for each kept configuration. */
@@ -15,9 +15,10 @@ function drawCards() {
 /** Draw one card. */
 function drawCard(i) {
   const name = CONFIGURATIONS.choice[i];
-  const facts = [nameSetting(CONFIGURATIONS.setting[i]), `n = ${CONFIGURATIONS.n[i]}`, ...listMarks(i)];
-  const release = `<button type="button" data-release="${i}" aria-label="Release ${escapeText(CONFIGURATIONS.name[i])}">×</button>`;
-  const reason = (CONFIGURATIONS.reason || [])[i];
+  const facts = [nameSweep(i), nameSetting(CONFIGURATIONS.setting[i]), `n = ${CONFIGURATIONS.n[i]}`, ...listMarks(i)];
+  const label = `Release ${escapeText(CONFIGURATIONS.name[i])}`;
+  const release = `<button type="button" data-release="${i}" aria-label="${label}">×</button>`;
+  const reason = CONFIGURATIONS.reason[i];
   return (
     `<div class="card" data-i="${i}"><h4>${drawGlyph(paintOf(i), shapeOf(subsetOf[i]))}` +
     `<span>${escapeText(name)}</span>${release}</h4>` +
@@ -94,18 +95,21 @@ function drawClassBars(i) {
     return bar + tick + (k % every === 0 ? drawText(k, x + step / 2, 74, "middle") : "");
   });
   const words = `${shortOf(metric)} by class${all ? "; ticks: training on all" : ""}`;
+  const size = `width="${CARD_WIDTH}" height="78" viewBox="0 0 ${CARD_WIDTH} 78"`;
   return (
-    `<svg class="fig" viewBox="0 0 ${CARD_WIDTH} 78" role="img" aria-label="${escapeText(words)}">` +
-    `<path class="axis" d="M2 60H${CARD_WIDTH - 2}"/>${bars.join("")}</svg><span class="count">${escapeText(words)}</span>`
+    `<svg class="bars" ${size} role="img" aria-label="${escapeText(words)}">` +
+    `<path class="axis" d="M2 60H${CARD_WIDTH - 2}"/>${bars.join("")}</svg>` +
+    `<span class="count">${escapeText(words)}</span>`
   );
 }
 
 /** Write the command that trains the configuration again, with a button that copies it. */
 function drawCommand(i) {
-  const command = (CONFIGURATIONS.command || [])[i];
+  const command = CONFIGURATIONS.command[i];
   if (!command) return "";
   const text = escapeText(command);
-  return `<pre class="cmd">${text}</pre><button type="button" class="btn" data-copy="${text}">Copy the command</button>`;
+  const button = `<button type="button" class="btn" data-copy="${text}">Copy the command</button>`;
+  return `<pre class="cmd">${text}</pre>${button}`;
 }
 
 if (find("#cards")) {

@@ -1,4 +1,4 @@
-/* Class by class: what each subset leaves out of training, and what that costs or gains; or the accuracies themselves. */
+/* Class by class: what each subset leaves out of training and what that costs or gains, or the accuracies alone. */
 
 const CELL = 26;
 const CLASS_ROWS = 12;
@@ -107,7 +107,7 @@ function drawMatrix(box, { title, groups, write, fill }) {
   const parts = [drawText(title, 0, 13, "start", "ttl")];
   let y = 20;
   for (const group of filled) {
-    if (group.name) parts.push(drawText(group.name, 0, y + 18, "start", "head"));
+    if (group.name) parts.push(drawText(group.name, 0, y + 18, "start", "strong"));
     y += group.name ? CELL : 6;
     for (const row of group.rows) {
       parts.push(drawText(shorten(row.name, left), 0, y + 17, "start", "ink"));
@@ -130,7 +130,8 @@ function drawCell(value, x, y, wide, write, fill) {
     `fill="var(${colour})" fill-opacity="${round2(opacity)}"><title>${escapeText(text)}</title></rect>`;
   if (wide < widthOf(text) + 2) return rect;
   const ink = textOn(blendColour(colour, opacity));
-  return `${rect}<text x="${round(x + wide / 2)}" y="${y + 17}" text-anchor="middle" fill="${ink}" style="fill:${ink}">${text}</text>`;
+  const place = `x="${round(x + wide / 2)}" y="${y + 17}" text-anchor="middle"`;
+  return `${rect}<text ${place} style="fill:${ink}">${escapeText(text)}</text>`;
 }
 
 /** Draw the names of the classes that have room, or their numbers. */

@@ -1,7 +1,12 @@
 /* Colours: methods by hue and subsets by marker, or the values of one knob on a ramp. */
 
 const HUES = 6; // from the seventh method on grey, which hovering names
-const SHAPES = ["circle", "up", "down", "square", "diamond", "star", "cross"];
+const WHOLE = "circle"; // training on all examples
+const SHAPES = [
+  ["up", "down"],
+  ["square", "diamond"],
+  ["star", "cross"],
+];
 // plasma from .02 to .63 on white and from .36 to .97 on black, so that both ends stand out from the ground
 const RAMPS = {
   light: ["#1b068d", "#4b03a1", "#7401a8", "#99159f", "#b83289", "#d24f71", "#e76e5b"],
@@ -9,6 +14,25 @@ const RAMPS = {
 };
 const printing = matchMedia("print");
 const readColours = new Map();
+const shapes = assignShapes(DATA.subsets);
+
+/** Assign a marker to each subset: subsets of one kind, such as friendly-90 and friendly-80, have related ones. */
+function assignShapes(subsets) {
+  const kinds = [...new Set(subsets.filter((subset) => subset !== "all").map(kindOf))];
+  const free = SHAPES.flat();
+  return subsets.map((subset) => {
+    if (subset === "all" || subsets.length === 1) return WHOLE;
+    const own = (SHAPES[kinds.indexOf(kindOf(subset))] || []).find((shape) => free.includes(shape));
+    const shape = own || free[free.length - 1] || WHOLE;
+    if (free.includes(shape)) free.splice(free.indexOf(shape), 1);
+    return shape;
+  });
+}
+
+/** Name the kind of a subset: its name without the size. */
+function kindOf(subset) {
+  return subset.replace(/[-_ ]?[\d.]+ ?%?$/, "");
+}
 
 /** Read a colour of the style sheet, such as --ink, as it is in the present theme. */
 function readColour(name) {
@@ -35,18 +59,23 @@ function hueOf(family) {
 
 /** Name the marker of a subset. */
 function shapeOf(subset) {
-  return SHAPES[subset >= 0 ? subset % SHAPES.length : 0];
+  return shapes[subset] || WHOLE;
+}
+
+/** Place a configuration among the hues: its method's, or its sweep's where several are compared. */
+function hueIndexOf(i) {
+  return DATA.sweeps.length > 1 ? CONFIGURATIONS.sweep[i] : familyOf[i];
 }
 
 /** Paint a configuration within SVG: its hue as a variable of the style sheet, or its colour on the ramp. */
 function paintOf(i) {
-  return knobOf.has(state.colour) ? colourOf(i) : `var(${hueOf(familyOf[i])})`;
+  return knobOf.has(state.colour) ? colourOf(i) : `var(${hueOf(hueIndexOf(i))})`;
 }
 
 /** Colour a configuration for a canvas. */
 function colourOf(i) {
   const knob = knobOf.get(state.colour);
-  if (!knob) return readColour(hueOf(familyOf[i]));
+  if (!knob) return readColour(hueOf(hueIndexOf(i)));
   const value = valueOn(i, knob.path, state.checkpoint);
   return value === null ? readColour("--faint") : rampColour(scaleOf(knob).range([0, 1])(value));
 }

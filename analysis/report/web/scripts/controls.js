@@ -72,9 +72,10 @@ function addSliders() {
         `<input type="range" data-end="${which}" min="0" max="${last}" value="${value}" ` +
         `aria-label="${escapeText(knob.short)}, ${which}">`;
       const ends = `${end("from", 0)}${end("to", last)}`;
+      const name = escapeText(knob.short);
       return (
-        `<span class="slider" role="group" aria-label="${escapeText(knob.short)}" data-path="${escapeText(knob.path)}">` +
-        `<span class="cap">${escapeText(knob.short)}</span>${ends}<output class="count"></output></span>`
+        `<span class="slider" role="group" aria-label="${name}" data-path="${escapeText(knob.path)}">` +
+        `<span class="cap">${name}</span><span class="ends">${ends}</span><output class="count"></output></span>`
       );
     })
     .join("");

@@ -1,6 +1,7 @@
 /* Learning curves: one line a configuration, the kept and the hovered above them. */
 
 const CURVE_MARGINS = { left: 38, right: 14, top: 46, bottom: 42 };
+const CROWD = 60; // curves in a panel, above which they are painted on the canvas, so that hovering stays swift
 const START = 0.12; // share of the evaluations that may leave the view, since a training starts low
 
 const curvePanels = new Map();
@@ -38,19 +39,28 @@ function drawCurvePanel(box, setting, column, domain) {
   const clip = `clip-curves-${DATA.settings.indexOf(setting)}`;
   const configurations = listPanel(setting);
   const panel = { stage, x, y, column, configurations };
-  const lines = MANY ? "" : configurations.map((i) => drawCurve(panel, i)).join("");
+  const crowded = configurations.length > CROWD;
+  const lines = crowded ? "" : configurations.map((i) => drawCurve(panel, i)).join("");
   const options = { title: several ? name : "", xTitle: "epoch", yTitle: titleOf(column) };
   fillStage(
     stage,
     drawFrame(width, height, margins, x, y, options) +
       drawDrops(x, margins.top, height - margins.bottom) +
       drawClip(clip, width, height, margins) +
+      (configurations.some((i) => hasCurve(i, column))
+        ? ""
+        : drawText("no curve to show", x(0) + 6, margins.top + 18)) +
       `<g clip-path="url(#${clip})"><g class="all" fill="none" stroke-width="1.1">${lines}</g></g>`,
   );
   stage.over.setAttribute("clip-path", `url(#${clip})`);
-  if (MANY) paintCurves(panel, margins);
+  if (crowded) paintCurves(panel, margins);
   attachPointer(stage, (px, py) => findCurve(panel, px, py));
   return panel;
+}
+
+/** Tell whether a configuration was evaluated at all. */
+function hasCurve(i, column) {
+  return meanCurveOf(i, column).some(isNumber);
 }
 
 /** Draw dashed lines where the learning rate falls. */
@@ -62,7 +72,8 @@ function drawDrops(x, top, bottom) {
 /** Draw the clip of a frame. */
 function drawClip(id, width, height, margins) {
   const [wide, high] = [width - margins.left - margins.right + 8, height - margins.top - margins.bottom + 4];
-  return `<clipPath id="${id}"><rect x="${margins.left}" y="${margins.top - 4}" width="${wide}" height="${high}"/></clipPath>`;
+  const rect = `<rect x="${margins.left}" y="${margins.top - 4}" width="${wide}" height="${high}"/>`;
+  return `<clipPath id="${id}">${rect}</clipPath>`;
 }
 
 /** Make the line of means over evaluations; gaps stay open. */
@@ -100,7 +111,8 @@ function paintCurves(panel, margins) {
     line(meanCurveOf(i, panel.column));
     context.stroke();
   };
-  for (const i of panel.configurations) paint(i, colourOf(i), 0.16, 1);
+  const opacity = Math.max(0.16, Math.min(0.5, 50 / panel.configurations.length));
+  for (const i of panel.configurations) paint(i, colourOf(i), opacity, 1);
   for (const i of panel.configurations) if (CONFIGURATIONS.on_front[i]) paint(i, readColour("--ink"), 0.9, 1.4);
   context.restore();
 }
@@ -139,8 +151,9 @@ function markCurves() {
   for (const panel of curvePanels.values()) {
     const here = listMarked().filter((i) => panel.configurations.includes(i));
     panel.stage.over.innerHTML = here.map((i) => drawMarkedCurve(panel, i)).join("");
-    const all = find(".all", panel.stage.svg);
-    if (all) all.setAttribute("opacity", state.kept.length ? 0.22 : state.hovered >= 0 ? 0.28 : 0.55);
+    const faded = here.length > 0 || state.kept.length > 0;
+    find(".all", panel.stage.svg).setAttribute("opacity", faded ? 0.25 : 0.55);
+    panel.stage.canvas.style.opacity = faded ? 0.45 : 1;
   }
 }
 

@@ -125,9 +125,15 @@ function nameSetting(setting) {
   return DATA.setting_names[setting] || setting;
 }
 
+/** Name the sweep of a configuration, where several are compared. */
+function nameSweep(i) {
+  return DATA.sweeps.length > 1 ? DATA.sweeps[CONFIGURATIONS.sweep[i]] : "";
+}
+
 /** Title a metric, or the column of a curve. */
 function titleOf(metric) {
-  return DATA.metrics[metric] ? DATA.metrics[metric].title : nameColumn(metric);
+  if (DATA.metrics[metric]) return DATA.metrics[metric].title;
+  return (DATA.curves && DATA.curves.titles && DATA.curves.titles[metric]) || nameColumn(metric);
 }
 
 /** Name a metric in short. */
@@ -145,8 +151,12 @@ function directionOf(metric) {
   return DATA.metrics[metric] && DATA.metrics[metric].better < 0 ? -1 : 1;
 }
 
-/** Tell whether a configuration has the outcomes of a whole training. */
+/** Tell whether every training of a configuration ran to its end. */
 function isFinished(i) {
-  const status = (CONFIGURATIONS.status || [])[i];
-  return status === undefined || status === "completed";
+  return CONFIGURATIONS.status[i] === "completed";
+}
+
+/** Tell whether a configuration may be on a front: some seed completed, none was stopped or diverged. */
+function isCandidate(i) {
+  return CONFIGURATIONS.n[i] > 0 && !CONFIGURATIONS.diverged[i] && CONFIGURATIONS.status[i] !== "stopped";
 }

@@ -31,7 +31,9 @@ function layOutForest(effect, width) {
   const names = effect.rows.map(nameContrast);
   const widest = Math.max(...names.map((name) => widthOf(name))) + 28;
   const narrow = width < 640 || widest > width * 0.45;
-  const step = narrow ? NARROW_ROW : ROW;
+  const fits = effect.rows.every((row) => widthOf(nameContrast(row) + writeContrast(row)) + 16 < width);
+  const nameLift = fits ? 13 : 29; // px above the mark: on the line of the numbers, or one above it
+  const step = narrow ? NARROW_ROW + nameLift - 13 : ROW;
   const [heads, rows] = [[], []];
   let y = 30;
   for (const setting of [...new Set(effect.rows.map((row) => row.setting))]) {
@@ -41,13 +43,13 @@ function layOutForest(effect, width) {
     }
     const group = effect.rows.filter((row) => row.setting === setting).sort((a, b) => b.mean - a.mean);
     for (const row of group) {
-      rows.push({ row, y: y + step / 2 + (narrow ? 9 : 0) });
+      rows.push({ row, y: narrow ? y + step - 10 : y + step / 2 });
       y += step;
     }
     y += 8;
   }
   const left = narrow ? 8 : widest;
-  return { heads, rows, narrow, width, left, right: width - (narrow ? 8 : 132), height: y + 36 };
+  return { heads, rows, narrow, nameLift, width, left, right: width - (narrow ? 8 : 132), height: y + 36 };
 }
 
 /** Draw grid, zero and axis of a forest. */
@@ -62,7 +64,7 @@ function drawForestFrame(effect, x, { narrow, left, right, height }) {
   const metric = titleOf(effect.metric || DATA.y).replace(/, %/, "");
   return (
     `<path class="grid" d="${grid}"/><path class="zero" d="M${round(x(0))} ${top - 6}V${bottom}"/>${texts.join("")}` +
-    drawText(`points of ${metric}`, (left + right) / 2, height - 6, "middle")
+    drawText(fitText(`points of ${metric}`, right - left), (left + right) / 2, height - 6, "middle")
   );
 }
 
@@ -72,23 +74,37 @@ function nameContrast(row) {
   return [row.family, parts].filter(Boolean).map(showControls).join(" · ");
 }
 
+/** Write the mean of a contrast with its interval. */
+function writeContrast({ mean, lo, hi }) {
+  const interval = isNumber(lo) && isNumber(hi) ? ` [${formatSigned(lo)}, ${formatSigned(hi)}]` : "";
+  return formatSigned(mean) + interval;
+}
+
 /** Draw one contrast: interval, ± 1 s.e., mark, name and numbers. */
-function drawContrast(row, y, x, { narrow, width, right }) {
+function drawContrast(row, y, x, { narrow, nameLift, width, left, right }) {
   const paint = `var(${hueOf(findHue(row))})`;
   const interval = isNumber(row.lo) && isNumber(row.hi);
-  const bar = (low, high, wide, opacity) =>
-    `<path d="M${round(x(low))} ${y}H${round(x(high))}" stroke="${paint}" stroke-width="${wide}" opacity="${opacity}"/>`;
+  const bar = (low, high, wide, opacity) => {
+    const line = `M${round(x(low))} ${y}H${round(x(high))}`;
+    return `<path d="${line}" stroke="${paint}" stroke-width="${wide}" opacity="${opacity}"/>`;
+  };
+  const mark = `translate(${round(x(row.mean))} ${y})`;
   const shape = symbolPath(shapeOf(DATA.subsets.indexOf(row.minuend)));
   const fill = row.told ? paint : "var(--bg)";
-  const numbers = `${formatSigned(row.mean)}${interval ? ` [${formatSigned(row.lo)}, ${formatSigned(row.hi)}]` : ""}`;
   const place = narrow ? [width - 4, y - 13, "end"] : [right + 12, y + 4, "start"];
   return (
     `<g class="contrast"><title>${escapeText(describeContrast(row))}</title>` +
-    drawText(nameContrast(row), narrow ? 0 : 16, narrow ? y - 13 : y + 4, "start", "ink") +
+    drawText(
+      fitText(nameContrast(row), narrow ? width : left - 24),
+      narrow ? 0 : 16,
+      narrow ? y - nameLift : y + 4,
+      "start",
+      "ink",
+    ) +
     (interval ? bar(row.lo, row.hi, row.told ? 2.2 : 1.2, row.told ? 1 : 0.75) : "") +
     (isNumber(row.se) ? bar(row.mean - row.se, row.mean + row.se, 5, 0.35) : "") +
-    `<path transform="translate(${round(x(row.mean))} ${y})" d="${shape}" fill="${fill}" stroke="${paint}" stroke-width="1.5"/>` +
-    `${drawText(numbers, ...place, row.told ? "told" : "")}</g>`
+    `<path transform="${mark}" d="${shape}" fill="${fill}" stroke="${paint}" stroke-width="1.5"/>` +
+    `${drawText(writeContrast(row), ...place, row.told ? "strong" : "")}</g>`
   );
 }
 
@@ -110,11 +126,12 @@ function describeContrast(row) {
 function captionForest(effect) {
   const told = effect.rows.filter((row) => row.told).length;
   const pooled = isNumber(effect.sd)
-    ? ` Standard deviation of a difference, pooled: ${formatNumber(effect.sd, 2)} points, ${effect.df} degrees of freedom.`
+    ? ` Pooled s.d. of a difference: ${formatNumber(effect.sd, 2)} points, ${effect.df} degrees of freedom.`
     : "";
   return (
     `<b>${escapeText(effect.title)}, paired by seed.</b> Thin: 95 % interval, simultaneous over ` +
-    `${formatCount(effect.m, "comparison")}; thick: ± 1 s.e. Filled marks are told from zero: ${told} of ${effect.m}.${pooled}`
+    `${formatCount(effect.m, "comparison")}; thick: ± 1 s.e. Filled marks are told from zero: ${told} of ` +
+    `${effect.m}.${pooled}`
   );
 }
 

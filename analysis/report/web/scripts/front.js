@@ -1,6 +1,7 @@
 /* The front: configurations by two metrics, the front of their means, and what few, most or all seeds attain. */
 
 const FRONT_MARGINS = { left: 40, right: 14, top: 46, bottom: 42 };
+const RADIUS = MANY ? 2.8 : COUNT > 60 ? 4 : 5; // of a mark
 const OUTLYING = 0.04; // share of a search's points that may lie outside the view
 
 const frontPanels = new Map();
@@ -46,12 +47,12 @@ function drawFront(box, setting, xDomain, yDomain) {
     stage,
     drawFrame(width, height, margins, x, y, options) +
       `<g class="attained">${drawAttained(shownHere, x, y)}</g>` +
-      drawOutside(marks.length - inside.length, height, margins) +
+      drawOutside(marks.length - inside.length, marks.length, height, margins) +
       (MANY ? "" : `<g class="marks">${inside.map(drawMark).join("")}</g>`),
   );
   if (MANY) for (const mark of inside) paintMark(stage.context, mark);
   attachMarks(stage, inside);
-  const members = listFront(marks.map((mark) => orient(mark.mean, mark.i)));
+  const members = listFront(marks.filter((mark) => isCandidate(mark.i)).map((mark) => orient(mark.mean, mark.i)));
   return { stage, margins, marks: inside, members: members.map((member) => member[2]), labelled: null };
 }
 
@@ -90,11 +91,10 @@ function liesInside(mark, width, height, margins) {
   return across && mark.y >= margins.top - 1 && mark.y <= height - margins.bottom + 1;
 }
 
-/** Say how many marks lie outside the view. */
-function drawOutside(count, height, margins) {
-  if (!count) return "";
-  const text = `${count} ${count === 1 ? "lies" : "lie"} outside this view`;
-  return drawText(text, margins.left + 6, height - margins.bottom - 8, "start", "lab");
+/** Say how many marks are not in view, in the corner that no axis uses, or that there are none at all. */
+function drawOutside(count, total, height, margins) {
+  if (!total) return drawText("no result to show", margins.left + 6, margins.top + 18);
+  return count ? drawText(`${count} not in view`, 0, height - 4) : "";
 }
 
 /** Draw a mark with its errors. */
@@ -105,7 +105,7 @@ function drawMark({ i, x, y, xError, yError }) {
     `M${round(x - xError)} ${round(y)}h${round(2 * xError)}` + `M${round(x)} ${round(y - yError)}v${round(2 * yError)}`;
   return (
     `<g data-i="${i}" stroke="${paint}"><path d="${errors}" opacity=".5"/><path class="pt" fill="${fill}" ` +
-    `transform="translate(${round(x)} ${round(y)})" d="${symbolPath(shapeOf(subsetOf[i]))}"/></g>`
+    `transform="translate(${round(x)} ${round(y)})" d="${symbolPath(shapeOf(subsetOf[i]), RADIUS)}"/></g>`
   );
 }
 
@@ -135,27 +135,26 @@ const smallSymbols = new Map();
 
 /** Make the path of a small marker once. */
 function smallSymbol(kind) {
-  if (!smallSymbols.has(kind)) smallSymbols.set(kind, new Path2D(symbolPath(kind, 2.8)));
+  if (!smallSymbols.has(kind)) smallSymbols.set(kind, new Path2D(symbolPath(kind, RADIUS)));
   return smallSymbols.get(kind);
 }
 
 /** Draw the front of the means, and the bands of attainment over the seeds. */
 function drawAttained(configurations, x, y) {
-  const finished = configurations.filter(isFinished);
-  const means = finished.map((i) => orient([state.x, state.y].map((m) => estimateOf(i, m, state.checkpoint).mean)));
+  const candidates = configurations.filter(isCandidate);
+  const means = candidates.map((i) => orient([state.x, state.y].map((m) => estimateOf(i, m, state.checkpoint).mean)));
   const end = x.range()[directionOf(state.x) > 0 ? 0 : 1];
   const foot = y.range()[directionOf(state.y) > 0 ? 0 : 1];
   const place = (corners) => corners.map((corner) => orient(corner)).map(([across, up]) => [x(across), y(up)]);
   const clamp = (corners) => clampCorners(place(corners), x.range(), y.range());
   const front = drawSteps(clamp(listFront(means.filter((point) => point.every(isNumber)))), end, foot);
   const line = `<path class="front" d="${front}" fill="none" stroke="var(--ink)" stroke-width="1.4"/>`;
-  const seeds = listSeedPoints(finished);
+  const seeds = listSeedPoints(candidates);
   if (seeds.length < 2) return line;
-  const [any, all] = [1, seeds.length].map((count) => clamp(listAttained(seeds, count)));
-  const band = `<path class="band" d="${drawBetween(any, all, end, foot)}" fill="var(--band)" fill-opacity=".07"/>`;
-  if (seeds.length === 2) return band + line;
-  const most = drawSteps(clamp(listAttained(seeds, Math.ceil(seeds.length / 2))), end, foot);
-  return `${band}<path d="${most}" fill="none" stroke="var(--soft)" stroke-dasharray="1.5 3"/>${line}`;
+  const [outer, middle, inner] = countAttaining(seeds.length).map((count) => clamp(listAttained(seeds, count)));
+  const between = drawBetween(outer, inner, end, foot);
+  const dotted = `<path d="${drawSteps(middle, end, foot)}" fill="none" stroke="var(--soft)" stroke-dasharray="1.5 3"/>`;
+  return `<path class="band" d="${between}" fill="var(--band)" fill-opacity=".07"/>${dotted}${line}`;
 }
 
 /** Keep corners within the axes, so that a front whose end lies outside the view still runs to its edge. */
@@ -163,16 +162,17 @@ function clampCorners(corners, [left, right], [bottom, top]) {
   return corners.map(([x, y]) => [Math.max(left, Math.min(right, x)), Math.max(top, Math.min(bottom, y))]);
 }
 
-/** List the points of each seed; only configurations with all seeds count, so that every seed has the same. */
+/** List the points of each seed, over the configurations that the same seeds completed. */
 function listSeedPoints(configurations) {
-  const points = configurations.map((i) =>
-    rowsOf[i]
-      .map((row) => orient([state.x, state.y].map((metric) => valueOfTrial(row, metric, state.checkpoint))))
-      .filter((point) => point.every(isNumber)),
-  );
-  const seeds = Math.max(0, ...points.map((list) => list.length));
-  const whole = points.filter((list) => list.length === seeds);
-  return Array.from({ length: seeds }, (_, seed) => whole.map((list) => list[seed]));
+  const points = configurations.map((i) => {
+    const pairs = rowsOf[i].map((row) => {
+      const point = orient([state.x, state.y].map((metric) => valueOfTrial(row, metric, state.checkpoint)));
+      return [DATA.trials.replicate[row], point];
+    });
+    return new Map(pairs.filter(([, point]) => point.every(isNumber)));
+  });
+  const { seeds, members } = balanceSeeds(points.map((known) => [...known.keys()]));
+  return seeds.map((seed) => members.map((place) => points[place].get(seed)));
 }
 
 /** Mark the hovered and the kept with rings, and name the kept and the front. */

@@ -1,4 +1,4 @@
-/* Fronts of points [x, y, …]: members, attainment by seeds, and their steps. Both metrics are turned to be maximised. */
+/* Fronts of points [x, y, …], of which more is better: members, attainment by seeds, and their steps. */
 
 /** List the points that no other dominates, from the greatest x down; of equal points the first stands. */
 function listFront(points) {
@@ -33,6 +33,27 @@ function listAttained(seeds, count) {
     }
   }
   return corners;
+}
+
+/** Count how many of some seeds must attain a point of the band's near edge, its middle and its far edge. */
+function countAttaining(seeds) {
+  return [0.25, 0.5, 0.75].map((share) => Math.ceil(share * seeds));
+}
+
+/**
+ * Choose the configurations that the same seeds completed, so that all seeds have the same candidates: among the sets
+ * of seeds that configurations have, the one that keeps most trials, of several the larger. `seedsOf` lists the seeds
+ * of each configuration; the answer has `seeds`, and `members` as places in `seedsOf`.
+ */
+function balanceSeeds(seedsOf) {
+  const sets = new Map(seedsOf.map((seeds) => [[...seeds].sort((a, b) => a - b).join(), seeds]));
+  let best = { seeds: [], members: [] };
+  for (const seeds of sets.values()) {
+    const members = seedsOf.map((_, place) => place).filter((place) => seeds.every((s) => seedsOf[place].includes(s)));
+    const [trials, most] = [seeds.length * members.length, best.seeds.length * best.members.length];
+    if (trials > most || (trials === most && seeds.length > best.seeds.length)) best = { seeds, members };
+  }
+  return best;
 }
 
 /** Draw the boundary of what a front attains, in pixels, from the foot of its first point to the far end. */

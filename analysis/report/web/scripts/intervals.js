@@ -12,7 +12,7 @@ function drawInterval(svg) {
     `<path class="axis" d="M8 12H292"/><path class="zero" d="M${x(0)} 5V19"/>` +
     `<path d="M${x(low)} 12H${x(high)}" stroke="var(--ink)" stroke-width="${open ? 1.5 : 3}"${dash}/>` +
     (isNumber(mean) && !open ? `<circle cx="${x(mean)}" cy="12" r="4.5" fill="var(--ink)"/>` : "") +
-    `<text class="tiny" x="${x(0)}" y="26" text-anchor="middle">0</text>`;
+    `<text class="small" x="${x(0)}" y="26" text-anchor="middle">0</text>`;
 }
 
 findAll("svg.interval").forEach(drawInterval);

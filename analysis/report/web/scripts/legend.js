@@ -1,14 +1,17 @@
-/* The legend: methods and subsets, which a press hides and shows, or the ramp of the knob that gives the colour. */
+/* The legend: sweeps, methods and subsets, which a press hides and shows, or the ramp of a knob. */
 
 const RAMP_WIDTH = 180;
 
 /** Draw the legend. */
 function drawLegend() {
   const knob = knobOf.get(state.colour);
-  const methods = knob ? drawRamp(knob) : drawKeys("method", DATA.families, (k) => drawSwatch(`var(${hueOf(k)})`));
+  const swatch = (k) => drawSwatch(`var(${hueOf(k)})`);
+  const several = DATA.sweeps.length > 1;
+  const hues = several ? drawKeys("sweep", DATA.sweeps, swatch) : drawKeys("method", DATA.families, swatch);
+  const methods = several ? drawKeys("method", DATA.families, () => "") : "";
   const subsets = drawKeys("subset", DATA.subsets, (k) => drawGlyph("var(--soft)", shapeOf(k)));
-  const gap = methods && subsets ? '<span class="gap"></span>' : "";
-  find("#legend").innerHTML = methods + gap + subsets;
+  const parts = [knob ? drawRamp(knob) : hues, methods, subsets].filter(Boolean);
+  find("#legend").innerHTML = parts.join('<span class="gap"></span>');
 }
 
 /** Draw the keys of one kind; a single one tells nothing. */
@@ -17,7 +20,8 @@ function drawKeys(kind, names, picture) {
   const keys = names.map((name, k) => {
     const pressed = !state.hidden.has(`${kind} ${name}`);
     const key = `data-kind="${kind}" data-name="${escapeText(name)}" data-place="${k}"`;
-    return `<button type="button" class="key" ${key} aria-pressed="${pressed}">${picture(k)}${escapeText(name)}</button>`;
+    const content = picture(k) + escapeText(name);
+    return `<button type="button" class="key" ${key} aria-pressed="${pressed}">${content}</button>`;
   });
   return `<span class="cap">${kind}</span>${keys.join("")}`;
 }
@@ -54,7 +58,7 @@ function drawRamp(knob) {
 function pressKey(event) {
   const key = event.target.closest("button[data-kind]");
   if (!key) return;
-  const names = key.dataset.kind === "method" ? DATA.families : DATA.subsets;
+  const names = { sweep: DATA.sweeps, method: DATA.families, subset: DATA.subsets }[key.dataset.kind];
   const name = `${key.dataset.kind} ${names[Number(key.dataset.place)]}`;
   const hidden = new Set(state.hidden);
   if (!hidden.delete(name)) hidden.add(name);

@@ -1,11 +1,11 @@
-/* Start: read the address, draw, and draw again when width, theme, fonts or paper change. */
+/* Start: read the address, draw, and draw again when the width changes or the page goes to paper. */
 
 /** Draw again when the width changes; the height alone does not matter. */
 function followWidth() {
-  let width = innerWidth;
+  let width = document.body.clientWidth;
   new ResizeObserver(() => {
-    if (Math.abs(innerWidth - width) < 3) return;
-    width = innerWidth;
+    if (Math.abs(document.body.clientWidth - width) < 3) return;
+    width = document.body.clientWidth;
     drawAll();
   }).observe(document.body);
 }
@@ -33,7 +33,6 @@ rememberStart();
 readAddress();
 drawAll(markReady);
 followWidth();
-document.fonts.ready.then(() => drawAll(markReady));
 printing.addEventListener("change", () => drawAll());
 addEventListener("hashchange", followAddress);
 reloadLater();

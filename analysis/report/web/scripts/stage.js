@@ -1,5 +1,6 @@
-/* Stages: a figure in three layers (grid, canvas for what is many, SVG for axes and marks), and scatter plots on one. */
+/* Stages: figures in three layers (grid, canvas for the many, SVG for axes and marks), with pointer and keys. */
 
+const HIDDEN = 'aria-hidden="true"';
 const REACH = 28; // px around the pointer within which a mark is found
 
 /** Make the boxes of all stages before one is measured, else the first is drawn too wide; others go. */
@@ -23,8 +24,8 @@ function holdStages(box, keys) {
 function openStage(box, key, height, label, { keys = false } = {}) {
   const stack = [...box.children].find((child) => child.dataset.key === key);
   if (!stack.firstChild) {
-    stack.innerHTML =
-      '<svg class="under" aria-hidden="true"></svg><canvas class="under" aria-hidden="true"></canvas><svg class="fig"></svg>';
+    const below = `<svg class="under" ${HIDDEN}></svg><canvas class="under" ${HIDDEN}></canvas>`;
+    stack.innerHTML = `${below}<svg class="fig"></svg>`;
   }
   const [under, canvas, svg] = stack.children;
   const width = Math.max(200, stack.clientWidth);

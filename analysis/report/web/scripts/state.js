@@ -8,7 +8,7 @@ const state = {
   x: DATA.x,
   y: DATA.y,
   checkpoint: DATA.checkpoint,
-  hidden: new Set(), // "method NAME" and "subset NAME"
+  hidden: new Set(), // "method NAME", "subset NAME" and "sweep NAME"
   query: "",
   ranges: {}, // path of a knob, or a metric: [low, high]; [null, null] keeps those where the knob is not set
   kept: [],
@@ -49,6 +49,7 @@ function listShown() {
 
 /** Test a configuration against legend, query and ranges. */
 function passesFilters(i) {
+  if (state.hidden.has(`sweep ${nameSweep(i)}`)) return false;
   if (state.hidden.has(`method ${CONFIGURATIONS.family[i]}`)) return false;
   if (state.hidden.has(`subset ${CONFIGURATIONS.subset_label[i]}`)) return false;
   return matchesQuery(i) && Object.entries(state.ranges).every(([path, range]) => liesWithin(i, path, range));
@@ -58,8 +59,10 @@ function passesFilters(i) {
 function matchesQuery(i) {
   const words = state.query.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length) return true;
-  const status = (CONFIGURATIONS.status || [])[i] || "";
-  const text = [CONFIGURATIONS.name[i], nameSetting(CONFIGURATIONS.setting[i]), status].join(" ").toLowerCase();
+  const status = CONFIGURATIONS.status[i];
+  const text = [CONFIGURATIONS.name[i], nameSetting(CONFIGURATIONS.setting[i]), nameSweep(i), status]
+    .join(" ")
+    .toLowerCase();
   return words.every((word) => text.includes(word));
 }
 
