@@ -126,7 +126,7 @@ def collect_comparison(
         "tables": {
             "difference": [_render_differences(differences)],
             "settings": [_render_settings(differ, names)],
-            **dict.fromkeys(("overfitting", "members", "upstream", "unfinished"), []),
+            **{key: [] for key in ("overfitting", "members", "upstream", "unfinished")},
         },
         "table_links": links,
         "figures": figures | {"overfitting": []},

@@ -15,8 +15,9 @@ from analysis.report.findings import list_findings, list_limits
 from analysis.report.notices import list_notices
 from analysis.report.search_answers import lay_out_search
 from analysis.report.setting import describe_setting
+from analysis.report.summary import describe_endings
 from analysis.report.tables.claims import render_claims
-from analysis.report.tables.configurations import render_configurations
+from analysis.report.tables.configurations import list_recorded, render_configurations
 from analysis.report.tables.effects import render_axis_effects, render_subset_effects
 from analysis.report.tables.endings import render_endings
 from analysis.report.tables.examples import render_agreements, render_counts
@@ -49,7 +50,7 @@ def collect_context(
         "findings": list_findings(found),
         "limits": list_limits(found),
         "sweeps": [collect_provenance(found)],
-        "configurations": render_configurations(block),
+        "configurations": render_configurations(block, list_recorded(found, block)),
         "tables": tables,
         "quoted_folder": repr(results.where),
         "table_links": links,
@@ -82,7 +83,7 @@ def collect_provenance(found: ReportData) -> dict[str, Any]:
     return {
         "name": found.results.study,
         "where": found.results.where,
-        "facts": provenance.describe_provenance(found),
+        "facts": provenance.describe_provenance(found) | {"trials": describe_endings(found.results)},
         "trained": describe_setting(found.results.plan) | provenance.describe_run(found),
         "damaged": [f"{line}; it is left out" for line in found.results.damaged()],
     }

@@ -10,11 +10,14 @@ import numpy as np
 from markupsafe import Markup
 
 from analysis.measures.stats import POINTS, Estimate, estimate
-from analysis.report.html import escape
-from analysis.results.metrics import parse_attack
+from analysis.report.data import ReportData
+from analysis.report.html import HYPHEN, escape
+from analysis.report.tables.cells import name_attack
+from analysis.results.metrics import parse_attack, shorten_attack
+from trainers.formatting import format_duration
 
 FEW_DIGITS = 1e-3  # below which, and from the inverse of which on, a knob is written with a power of ten
-GAPS = {"robust_overfitting": "best − last", "gradient_masking_gap": "PGD − AutoAttack"}
+OVERFITTING, OVERFITTING_TITLE = "robust_overfitting", "best − last"
 TAGS = {
     "on_front": ("front", "on the front of the means"),
     "knee": ("knee", "the knee of the front"),
@@ -38,11 +41,14 @@ class Column(NamedTuple):
     is_text: bool = False
 
 
-def render_configurations(block: Mapping[str, Any]) -> Markup:
-    """Render all configurations of a data block, in its order, at both checkpoints."""
-    columns = list(_list_columns(block))
+def render_configurations(block: Mapping[str, Any], recorded: Sequence[Column] = ()) -> Markup:
+    """Render all configurations of a data block, in its order, at both checkpoints; `recorded` are further columns."""
+    *columns, seeds = _list_columns(block)
+    columns = [*columns, *recorded, seeds]
     heads = Markup("").join(
-        Markup('<th scope="col"{}><button type="button">{}</button></th>').format(_kind(column), column.title)
+        Markup('<th scope="col"{}><button type="button">{}</button></th>').format(
+            _kind(column), escape(column.title).replace("-", HYPHEN)
+        )
         for column in columns
     )
     rows = Markup("\n").join(
@@ -53,6 +59,11 @@ def render_configurations(block: Mapping[str, Any]) -> Markup:
         '<div class="tbl tall" tabindex="0" role="region" aria-label="All configurations"><table class="data">\n'
         "<thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody></table></div>"
     ).format(heads, rows)
+
+
+def _render_head(column: Column) -> Markup:
+    title = escape(column.title.replace("-", HYPHEN))
+    return Markup('<th scope="col"{}><button type="button">{}</button></th>').format(_kind(column), title)
 
 
 def _kind(column: Column) -> Markup:
@@ -74,7 +85,9 @@ def _list_columns(block: Mapping[str, Any]) -> Iterator[Column]:
         for knob in block["knobs"]:
             yield Column(knob["short"], [_knob(value) for value in knob["values"]], is_text=knob["scale"] == "category")
     yield from _list_accuracies(block)
-    yield from _list_gaps(block)
+    overfitting = _estimate_each(block, block["trials"].get(OVERFITTING) or [])
+    if any(number.n for number in overfitting):
+        yield Column(OVERFITTING_TITLE, [_percent(number) for number in overfitting])
     if worst := _list_worst(block):
         yield Column("worst class", worst)
     if any(status != "completed" for status in told["status"]):
@@ -97,11 +110,29 @@ def _list_accuracies(block: Mapping[str, Any]) -> Iterator[Column]:
                 yield Column(title, [_percent(number) for number in _estimate_each(block, values)])
 
 
-def _list_gaps(block: Mapping[str, Any]) -> Iterator[Column]:
-    for name, title in GAPS.items():
-        numbers = _estimate_each(block, block["trials"].get(name) or [])
-        if any(number.n for number in numbers):
-            yield Column(title, [_percent(number) for number in numbers])
+def list_recorded(found: ReportData, block: Mapping[str, Any]) -> list[Column]:
+    """List what a report knows of its configurations besides the block: masked gradients, and the time they took."""
+    names = block["configurations"]["configuration"]
+    columns = []
+    if len(found.masking):
+        gaps = {row["configuration"]: row for row in found.masking.to_dict("records")}
+        numbers = [
+            Estimate(gaps[name]["gap"], gaps[name]["gap_se"], gaps[name]["n"]) if name in gaps else estimate([])
+            for name in names
+        ]
+        columns.append(Column(name_gap(found), [_percent(number) for number in numbers]))
+    costs = found.results.study_trials.groupby("configuration")[["seconds_alone", "seconds_billed"]].mean()
+    for column, title in (("seconds_alone", "time alone"), ("seconds_billed", "time billed")):
+        if costs[column].notna().any() and (
+            column == "seconds_alone" or (costs[column] < costs["seconds_alone"]).any()
+        ):
+            columns.append(Column(title, [_duration(costs[column].get(name, math.nan)) for name in names]))
+    return columns
+
+
+def name_gap(found: ReportData) -> str:
+    """Name the difference between the attack of the curves and the strongest one."""
+    return f"{shorten_attack('pgd', found.results.attacks)} − {name_attack(found)}"
 
 
 def _estimate_each(block: Mapping[str, Any], values: Sequence[float | None]) -> list[Estimate]:
@@ -174,6 +205,10 @@ def _knob(value: float | str | None) -> Cell:
     if value is None:
         return Cell(Markup('<span title="not set">–</span>'), "")
     return _text(value) if isinstance(value, str) else Cell(Markup(format_knob(value)), f"{value!r}")
+
+
+def _duration(seconds: float) -> Cell:
+    return Cell(Markup(format_duration(seconds)), f"{seconds:.1f}") if math.isfinite(seconds) else _nothing()
 
 
 def _nothing() -> Cell:

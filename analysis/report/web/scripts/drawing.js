@@ -32,6 +32,12 @@ function widthOf(text) {
   return String(text).length * LETTER;
 }
 
+/** Shorten a text to the room at hand, in pixels; a title of the figure has the whole. */
+function fitText(text, room) {
+  const letters = Math.max(8, Math.floor(room / LETTER));
+  return text.length > letters ? `${text.slice(0, letters - 1).trimEnd()}…` : text;
+}
+
 /** Widen a domain by a share of its length on both sides. */
 function padDomain(low, high, share = 0.06) {
   const [from, to] = low === high ? [low - 0.5, high + 0.5] : [low, high];
@@ -123,10 +129,11 @@ function drawFrame(width, height, margins, x, y, options = {}) {
 function drawTitles(width, height, margins, { title, xTitle, yTitle, yArrow = "↑" }) {
   const left = margins.left;
   const middle = (left + width - margins.right) / 2;
+  const fit = (text) => fitText(text, width - left);
   return (
-    (xTitle ? drawText(xTitle, middle, height - 4, "middle") : "") +
-    (title ? drawText(title, left, 14, "start", "ttl") : "") +
-    (yTitle ? drawText(`${yArrow} ${yTitle}`, left, title ? 32 : margins.top - 10) : "")
+    (xTitle ? drawText(fitText(xTitle, width - margins.right - left), middle, height - 4, "middle") : "") +
+    (title ? drawText(fit(title), left, 14, "start", "ttl") : "") +
+    (yTitle ? drawText(fit(`${yArrow} ${yTitle}`), left, title ? 32 : margins.top - 10) : "")
   );
 }
 

@@ -64,7 +64,7 @@ function drawForestFrame(effect, x, { narrow, left, right, height }) {
   const metric = titleOf(effect.metric || DATA.y).replace(/, %/, "");
   return (
     `<path class="grid" d="${grid}"/><path class="zero" d="M${round(x(0))} ${top - 6}V${bottom}"/>${texts.join("")}` +
-    drawText(`points of ${metric}`, (left + right) / 2, height - 6, "middle")
+    drawText(fitText(`points of ${metric}`, right - left), (left + right) / 2, height - 6, "middle")
   );
 }
 
@@ -81,7 +81,7 @@ function writeContrast({ mean, lo, hi }) {
 }
 
 /** Draw one contrast: interval, ± 1 s.e., mark, name and numbers. */
-function drawContrast(row, y, x, { narrow, nameLift, width, right }) {
+function drawContrast(row, y, x, { narrow, nameLift, width, left, right }) {
   const paint = `var(${hueOf(findHue(row))})`;
   const interval = isNumber(row.lo) && isNumber(row.hi);
   const bar = (low, high, wide, opacity) => {
@@ -94,7 +94,13 @@ function drawContrast(row, y, x, { narrow, nameLift, width, right }) {
   const place = narrow ? [width - 4, y - 13, "end"] : [right + 12, y + 4, "start"];
   return (
     `<g class="contrast"><title>${escapeText(describeContrast(row))}</title>` +
-    drawText(nameContrast(row), narrow ? 0 : 16, narrow ? y - nameLift : y + 4, "start", "ink") +
+    drawText(
+      fitText(nameContrast(row), narrow ? width : left - 24),
+      narrow ? 0 : 16,
+      narrow ? y - nameLift : y + 4,
+      "start",
+      "ink",
+    ) +
     (interval ? bar(row.lo, row.hi, row.told ? 2.2 : 1.2, row.told ? 1 : 0.75) : "") +
     (isNumber(row.se) ? bar(row.mean - row.se, row.mean + row.se, 5, 0.35) : "") +
     `<path transform="${mark}" d="${shape}" fill="${fill}" stroke="${paint}" stroke-width="1.5"/>` +

@@ -60,7 +60,8 @@ def open_page(chromium: Browser) -> Iterator[Opener]:
 
     def open_(path: Path, width: int = 1100, height: int = 900, address: str = "", **options: Any) -> Opened:
         size: Any = {"width": width, "height": height}
-        page = Opened(chromium.new_context(viewport=size, offline=True, **options).new_page(), path, address)
+        context = chromium.new_context(viewport=size, offline=True, **options)
+        page = Opened(context.new_page(), path, address, options.get("java_script_enabled", True))
         opened.append(page)
         return page
 

@@ -32,7 +32,7 @@ TICKS = """() => {
 class Opened:
     """A page that is open, with its errors and its requests."""
 
-    def __init__(self, page: Page, path: Path, address: str = "") -> None:
+    def __init__(self, page: Page, path: Path, address: str = "", scripts: bool = True) -> None:
         self.page, self.path, self.context = page, path, page.context
         self.errors: list[str] = []
         self.requests: list[str] = []
@@ -40,7 +40,9 @@ class Opened:
         page.on("console", self._hear)
         page.on("request", self._count)
         page.goto(f"{path.as_uri()}{address}")
-        self.rest()
+        if scripts:
+            page.wait_for_selector("html[data-ready]", state="attached")
+            self.rest()
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
