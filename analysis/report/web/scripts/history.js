@@ -36,7 +36,7 @@ function drawHypervolume(box, volumes) {
     stage,
     drawFrame(width, height, margins, x, y, titles) +
       drawClip("clip-history", width, height, margins) +
-      `<path clip-path="url(#clip-history)" d="${drawRising(volumes, x, y)}" fill="none" stroke="var(--ink)" stroke-width="1.6"/>`,
+      drawInkLine(drawRising(volumes, x, y), 'clip-path="url(#clip-history)"'),
   );
 }
 
@@ -61,7 +61,9 @@ function accumulateBest(values, direction) {
 
 /** Draw each configuration by one objective, and the best so far. */
 function drawBest(box, metric) {
-  const stage = openStage(box, metric, HISTORY_HEIGHT, `${titleOf(metric)} in the order drawn, and the best so far`, { keys: true });
+  const stage = openStage(box, metric, HISTORY_HEIGHT, `${titleOf(metric)} in the order drawn, and the best so far`, {
+    keys: true,
+  });
   const { width, height } = stage;
   const margins = HISTORY_MARGINS;
   const values = DATA.history.order.map((i) => estimateOf(i, metric, state.checkpoint).mean);
@@ -79,7 +81,7 @@ function drawBest(box, metric) {
     drawFrame(width, height, margins, x, y, { xTitle: "configurations", yTitle: titleOf(metric), yArrow }) +
       drawClip(clip, width, height, margins) +
       drawOutside(measured - marks.length, measured, height, margins) +
-      `<path clip-path="url(#${clip})" d="${best}" fill="none" stroke="var(--ink)" stroke-width="1.6"/>`,
+      drawInkLine(best, `clip-path="url(#${clip})"`),
   );
   const visible = marks.filter(({ i }) => isShown(i));
   attachMarks(stage, visible);

@@ -17,7 +17,8 @@ function listImportancePanels() {
 /** List the knobs from the most important over all panels down. */
 function rankKnobs(panels) {
   const totals = new Map();
-  for (const { knob, mean } of panels.flatMap(({ rows }) => rows)) totals.set(knob, (totals.get(knob) || 0) + (mean || 0));
+  for (const { knob, mean } of panels.flatMap(({ rows }) => rows))
+    totals.set(knob, (totals.get(knob) || 0) + (mean || 0));
   return [...totals.keys()].sort((a, b) => totals.get(b) - totals.get(a));
 }
 
@@ -99,8 +100,7 @@ function drawMethodKey(methods, left) {
 /** Draw a bar: filled for the first method, hollow for others. */
 function drawBar(x, y, width, filled) {
   const fill = filled ? 'fill="var(--soft)" fill-opacity=".5"' : 'fill="var(--bg)"';
-  const box = `x="${round(x)}" y="${round(y)}" width="${round(Math.max(1, width))}" height="${BAR}"`;
-  return `<rect ${box} ${fill} stroke="var(--soft)"/>`;
+  return drawBox(x, y, Math.max(1, width), BAR, `${fill} stroke="var(--soft)"`);
 }
 
 /** Draw the bar of a knob with its interval and its number. */

@@ -28,7 +28,8 @@ function drawSlices() {
 
 /** Draw the slice along one knob. */
 function drawSlice(box, described, points, domain) {
-  const label = `${titleOf(state.y)} along ${described.title}. Arrow keys walk along the configurations, Enter keeps one.`;
+  const help = "Arrow keys walk along the configurations, Enter keeps one.";
+  const label = `${titleOf(state.y)} along ${described.title}. ${help}`;
   const stage = openStage(box, described.path, SLICE_HEIGHT, label, { keys: true });
   const { width, height } = stage;
   const margins = SLICE_MARGINS;
@@ -44,7 +45,7 @@ function drawSlice(box, described, points, domain) {
     stage,
     drawSliceFrame(axis, width, height, margins, y) +
       (isFirst ? drawOutside(points.length - marks.length, points.length, height, margins) : "") +
-      `<path d="${drawMedians(axis, all, y)}" fill="none" stroke="var(--ink)" stroke-width="1.6"/>`,
+      drawInkLine(drawMedians(axis, all, y)),
   );
   attachMarks(stage, visible);
   return { stage, marks };
