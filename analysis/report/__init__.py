@@ -2,6 +2,7 @@
 
 page                                 the whole page; html renders its elements, report.css styles them
 data                                 all that the page shows, computed once
+block                                the same as one block of JSON, which the scripts of the page draw from
 figures, tables                      figures with captions, and a package of tables
 answers, findings                    what the numbers say, in words
 setting, provenance                  what was trained, and where the numbers come from

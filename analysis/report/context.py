@@ -26,6 +26,13 @@ from analysis.report.tables.importance import render_importance
 from analysis.report.tables.overfitting import render_gaps
 from analysis.report.tables.trainings import render_unfinished, render_upstream
 
+SHORT_TITLES = {  # of sections, in the bar at the top
+    "what-matters": "Knobs",
+    "along-training": "Curves",
+    "stopping": "Stopping",
+    "classes": "Classes",
+    "settings": "Settings",
+}
 Tables = Mapping[str, list[Markup]]
 
 
@@ -70,6 +77,7 @@ def collect_frame(block: Mapping[str, Any], contents: Mapping[str, str]) -> dict
         "is_search": block["kind"] == "search",
         "has_front": bool(block["trials"].get(f"{block['checkpoint']}_{block['y']}")),
         "contents": contents,
+        "short_titles": SHORT_TITLES,
         "numeric_knobs": _list_numeric(block),
     }
 
@@ -115,14 +123,14 @@ def _list_contents(found: ReportData, block: Mapping[str, Any], figures: Figures
     sections: dict[str, tuple[str, Any]] = {
         "answer": ("Answer", True),
         "history": ("History", block["history"]),
-        "what-matters": ("What matters", block["importance"] or several_knobs or figures["knobs"]),
+        "what-matters": ("What matters", several_knobs or figures["knobs"] or (is_search and block["importance"])),
         "slices": ("Slices", is_search and block["knobs"]),
         "along-training": ("Along training", block["curves"].get("epoch")),
         "stopping": ("What stopping cut", is_search and (block["stopping"] or tables["stopping"])),
         "evidence": ("Evidence", found.front or tables["claims"]),
         "configurations": ("Configurations", len(block["configurations"]["choice"])),
         "classes": ("Class by class", len(found.classes)),
-        "examples": ("Examples", figures["examples"] or tables["examples"]),
+        "examples": ("Examples", figures["examples"] or figures["groups"] or tables["examples"]),
         "limits": ("Limits", True),
         "provenance": ("Provenance", True),
     }
@@ -140,7 +148,9 @@ def _describe_study(found: ReportData) -> str:
     """Describe in a line what was trained, and how much of it."""
     name = found.results.study
     setting = describe_setting(found.results.plan)
-    what = ", ".join(setting[key] for key in ("data", "model") if setting.get(key))
+    epochs = setting.get("epochs", "")
+    parts = (setting.get("data set", "").partition(",")[0], setting.get("model", ""), epochs and f"{epochs} epochs")
+    what = ", ".join(filter(None, parts))
     return f"{name}. " * bool(found.results.question) + f"{what}. " * bool(what) + provenance.describe_extent(found)
 
 

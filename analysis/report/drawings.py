@@ -16,6 +16,7 @@ from analysis.report.figures import (
     specify_effects,
     specify_front,
     specify_gaps,
+    specify_groups,
     specify_importance,
     specify_knobs,
     specify_rankings,
@@ -33,7 +34,8 @@ PARTS: dict[str, tuple[Specify, tuple[str, ...]]] = {
     "curves": (specify_curves, ()),
     "overfitting": (specify_gaps, ("overfitting",)),
     "classes": (specify_classes, ()),
-    "examples": (specify_rankings, ("groups", "gallery")),
+    "examples": (specify_rankings, ("gallery",)),
+    "groups": (specify_groups, ("groups",)),
 }
 DRAWN = "drawn"  # the part of all figures that scripts draw too: for readers without scripts
 

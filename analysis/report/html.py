@@ -27,22 +27,21 @@ def render_table(
     rows: Sequence[Sequence[str]],
     caption: str,
     texts: Sequence[int] = (0,),
-    marked: Sequence[int] = (),
+    is_wordy: bool = False,
 ) -> Markup:
-    """Render a table that scrolls in its own box. A row of one cell heads a group; `marked` rows are on the front.
+    """Render a table that scrolls in its own box. A row of one cell heads a group.
 
-    `texts` are the columns of text, which are aligned to the left.
+    `texts` are the columns of text, which are aligned to the left; in a wordy table they are broken into lines.
     """
     lines = []
-    for place, row in enumerate(rows):
+    for row in rows:
         if len(row) == 1:
             lines.append(f'<tr class="group"><td class="t" colspan="{len(header)}">{escape(row[0])}</td></tr>')
         else:
-            kind = ' class="front"' if place in marked else ""
-            lines.append(f"<tr{kind}>{_render_cells('td', row, texts)}</tr>")
+            lines.append(f"<tr>{_render_cells('td', row, texts)}</tr>")
     return Markup(
         f'<p class="note">{escape(caption)}</p>\n<div class="tbl short" tabindex="0" role="region" '
-        f'aria-label="{escape(caption)}"><table class="data">\n'
+        f'aria-label="{escape(caption)}"><table class="data{" words" * is_wordy}">\n'
         f"<thead><tr>{_render_cells('th', header, texts)}</tr></thead>\n"
         "<tbody>\n" + "\n".join(lines) + "\n</tbody></table></div>"
     )

@@ -25,4 +25,4 @@ def render_claims(found: ReportData) -> list[Markup]:
     if not rows:
         return []
     caption = " ".join([METHOD, *list_remedies(judged)])
-    return [html.render_table(("claim", *HEADER), rows, caption, texts=(0, 3, 5))]
+    return [html.render_table(("claim", *HEADER), rows, caption, texts=(0, 3, 5), is_wordy=True)]
