@@ -2,6 +2,7 @@
    side; where they would stand too close they lie, one below the other. brush.js keeps ranges of them. */
 
 const LEAST_GAP = 62; // px between axes that stand
+const ABREAST = 9; // axes at most that stand beside the front; more take a row of their own
 const LYING_GAP = 54; // px between axes that lie
 const STANDING_HEIGHT = 400;
 const STANDING_MARGINS = { left: 30, right: 40, top: 50, bottom: 18 };
@@ -167,4 +168,7 @@ function markParallel() {
   parallel.stage.over.innerHTML = lines.join("");
 }
 
-if (DATA.knobs.length) addView({ element: find("#parallel"), first: true, draw: drawParallel, mark: markParallel });
+if (DATA.knobs.length && find("#parallel")) {
+  find("#parallel").parentElement.classList.toggle("single", DATA.knobs.length + 2 > ABREAST);
+  addView({ element: find("#parallel"), first: true, draw: drawParallel, mark: markParallel });
+}
