@@ -5,8 +5,8 @@ context, rendering, html             what its templates show, and how; `web` has
 block                                the data that the scripts of the page draw from
 data                                 all that the page shows, computed once
 figures, drawings, captions, tables  figures with captions, as files and on the page, and a package of tables
-answers, search_answers, notices,    what the numbers say, in words; of a search; what to know before; and the rest
-findings
+answers, findings                    what the numbers say, in words
+search_answers, notices              what a search says, and what a reader has to know before all that
 setting, provenance                  what was trained, and where the numbers come from
 configurations                       every configuration as a row of numbers, for tables in other formats
 summary, matrices                    tables on a terminal

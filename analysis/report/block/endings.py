@@ -53,8 +53,7 @@ def _explain(sweep: Sweep, trial: Mapping[str, Any]) -> str:
     """Say why a training has no result, by its own records."""
     outcome = sweep.outcomes.get(trial["id"], {})
     if trial["status"] == STOPPED:
-        stop = outcome.get("stopped", {})
-        return ": ".join(filter(None, (str(stop.get("rule", "")), str(stop.get("reason", "")))))
+        return describe_stop(outcome)
     if trial["status"] == DIVERGED:
         return str(outcome.get("diverged", {}).get("why", ""))
     if trial["status"] == "failed":
@@ -62,6 +61,12 @@ def _explain(sweep: Sweep, trial: Mapping[str, Any]) -> str:
         text = read_with(error, lambda content: content.decode(errors="replace"), sweep.damage) or ""
         return (text.strip().splitlines() or ["no traceback was saved"])[-1]
     return ""
+
+
+def describe_stop(outcome: Mapping[str, Any]) -> str:
+    """Return which part of a rule stopped a training, by its result, and by which numbers: "no new best: …"."""
+    stop = outcome.get("stopped", {})
+    return escape_controls(": ".join(filter(None, (str(stop.get("rule", "")), str(stop.get("reason", ""))))))
 
 
 def describe_state(rows: Rows) -> dict[str, Any]:

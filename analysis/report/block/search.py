@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from analysis.measures.history import measure_history
+from analysis.report.block.endings import describe_stop
 from analysis.report.block.json_text import round_number, round_numbers
 from analysis.report.block.rows import Rows, is_search
 
@@ -48,10 +49,10 @@ def build_stopping(rows: Rows) -> list[dict[str, Any]] | None:
     """Build for each configuration that a rule stopped after how many epochs it did, and why; None without any."""
     stops: dict[int, dict[str, Any]] = {}
     for _, sweep, trials in rows.split():
-        for trial, place in zip(trials["id"], trials["place"], strict=True):
-            if stop := sweep.outcomes.get(trial, {}).get("stopped"):
-                words = [str(stop[key]) for key in ("rule", "reason") if stop.get(key)]
-                stops.setdefault(
-                    place, {"configuration": place, "epoch": stop.get("epoch"), "reason": ": ".join(words)}
-                )
+        for trial, place, done in trials[["id", "place", "epochs_done"]].itertuples(index=False):
+            outcome = sweep.outcomes.get(trial, {})
+            if "stopped" in outcome:
+                epoch = outcome["stopped"].get("epoch", int(done))
+                stop = {"configuration": place, "epoch": epoch, "reason": describe_stop(outcome)}
+                stops.setdefault(place, stop)
     return [stops[place] for place in sorted(stops)] or None
