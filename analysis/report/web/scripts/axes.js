@@ -1,5 +1,6 @@
-/* Axes of knobs and of metrics, as parallel coordinates, slices and the heat map draw them. A knob may not be set in some
-   configurations, since it belongs to a method that they do not use: its axis has a tick for these beside the scale. */
+/* Axes of knobs and of metrics, as parallel coordinates, slices and the heat map draw them. A knob may not be set in
+   some configurations, since it belongs to a method that they do not use: its axis has a tick for these beside the
+   scale. */
 
 const FEW_VALUES = 12; // a knob with so few values is drawn value by value
 
@@ -65,6 +66,21 @@ function drawShortText(text, width, x, y, anchor, kind) {
   const short = shortenText(text, width);
   const whole = short === showControls(text) ? "" : `<title>${escapeText(text)}</title>`;
   return drawText(short, x, y, anchor, kind).replace("</text>", `${whole}</text>`);
+}
+
+/** Draw a box; `attributes` are its paint. */
+function drawBox(x, y, width, height, attributes) {
+  return `<rect x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" ${attributes}/>`;
+}
+
+/** Draw a marker at a place; `attributes` are its paint. */
+function drawSymbol(kind, radius, x, y, attributes) {
+  return `<path transform="translate(${round(x)} ${round(y)})" d="${symbolPath(kind, radius)}" ${attributes}/>`;
+}
+
+/** Draw a line in ink, such as a median or the best so far; `attributes` may clip it. */
+function drawInkLine(path, attributes = "") {
+  return `<path d="${path}" fill="none" stroke="var(--ink)" stroke-width="1.6" ${attributes}/>`;
 }
 
 /** Spread what lies at one value over a width, each configuration always at the same place. */

@@ -1,5 +1,5 @@
-/* Brushing parallel coordinates: a drag along an axis keeps a range everywhere on the page, a click on its title releases
-   it. On the tick of what is not set a drag or a click keeps the configurations where the knob is not set. */
+/* Brushing parallel coordinates: a drag along an axis keeps a range everywhere on the page, a click on its title
+   releases it. On the tick of what is not set both keep the configurations where the knob is not set. */
 
 const BRUSH = 14; // px on each side of an axis that answers a drag
 const DRAG = 4; // px that make a drag
@@ -33,7 +33,7 @@ function drawAlong(lying, across, low, high, reach, attributes) {
   const [x, y, width, height] = lying
     ? [low, across - reach, high - low, 2 * reach]
     : [across - reach, low, 2 * reach, high - low];
-  return `<rect x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" ${attributes}/>`;
+  return drawBox(x, y, width, height, attributes);
 }
 
 /** Let drags brush; the pointer hovers and keeps nothing meanwhile. */
@@ -114,7 +114,7 @@ function invertOn(axis, pixel) {
   const [first, last] = [Math.min(axis.start, axis.to), Math.max(axis.start, axis.to)];
   const value = axis.scale.invert(Math.max(first, Math.min(last, pixel)));
   if (pixel > first && pixel < last) return Number(value.toPrecision(BRUSH_DIGITS));
-  return (pixel <= first) === axis.start < axis.to ? axis.domain[0] : axis.domain[1];
+  return pixel <= first === axis.start < axis.to ? axis.domain[0] : axis.domain[1];
 }
 
 /** Release the range of an axis. */

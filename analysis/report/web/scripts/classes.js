@@ -148,13 +148,6 @@ function round2(value) {
   return Math.round(value * 100) / 100;
 }
 
-/** Shorten a text to a width. */
-function shorten(text, width) {
-  const room = Math.floor(width / LETTER) - 1;
-  const plain = showControls(text);
-  return plain.length <= room ? plain : `${plain.slice(0, Math.max(1, room - 1))}…`;
-}
-
 if (classMethod && classMetric && listClassMetrics().length) {
   fillSelect(classMethod, DATA.families, (family) => family, DATA.families[0]);
   fillSelect(classMetric, listClassMetrics(), shortOf, startClassMetric());

@@ -92,29 +92,34 @@ function drawCurve(panel, i) {
 
 /** Paint many curves on the canvas, those on the front last and in ink. */
 function paintCurves(panel, margins) {
-  const { context, width, height } = panel.stage;
-  const line = lineOver(panel).context(context);
+  const opacity = Math.max(0.16, Math.min(0.5, 50 / panel.configurations.length));
+  paintWithin(panel.stage, margins, () => {
+    for (const i of panel.configurations) paintCurve(panel, i, colourOf(i), opacity, 1);
+    for (const i of panel.configurations) {
+      if (CONFIGURATIONS.on_front[i]) paintCurve(panel, i, readColour("--ink"), 0.9, 1.4);
+    }
+  });
+}
+
+/** Paint on the canvas what lies within the frame. */
+function paintWithin({ context, width, height }, { left, right, top, bottom }, paint) {
   context.save();
   context.beginPath();
-  context.rect(
-    margins.left,
-    margins.top - 4,
-    width - margins.left - margins.right,
-    height - margins.top - margins.bottom + 4,
-  );
+  context.rect(left, top - 4, width - left - right, height - top - bottom + 4);
   context.clip();
-  const paint = (i, colour, opacity, wide) => {
-    context.strokeStyle = colour;
-    context.globalAlpha = opacity;
-    context.lineWidth = wide;
-    context.beginPath();
-    line(meanCurveOf(i, panel.column));
-    context.stroke();
-  };
-  const opacity = Math.max(0.16, Math.min(0.5, 50 / panel.configurations.length));
-  for (const i of panel.configurations) paint(i, colourOf(i), opacity, 1);
-  for (const i of panel.configurations) if (CONFIGURATIONS.on_front[i]) paint(i, readColour("--ink"), 0.9, 1.4);
+  paint();
   context.restore();
+}
+
+/** Paint one curve on the canvas. */
+function paintCurve(panel, i, colour, opacity, wide) {
+  const { context } = panel.stage;
+  context.strokeStyle = colour;
+  context.globalAlpha = opacity;
+  context.lineWidth = wide;
+  context.beginPath();
+  lineOver(panel).context(context)(meanCurveOf(i, panel.column));
+  context.stroke();
 }
 
 /** Find the curve nearest to a place, at the evaluation nearest to it. */

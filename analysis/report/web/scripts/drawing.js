@@ -38,6 +38,13 @@ function fitText(text, room) {
   return text.length > letters ? `${text.slice(0, letters - 1).trimEnd()}…` : text;
 }
 
+/** Shorten a text to a width. */
+function shorten(text, width) {
+  const room = Math.floor(width / LETTER) - 1;
+  const plain = showControls(text);
+  return plain.length <= room ? plain : `${plain.slice(0, Math.max(1, room - 1))}…`;
+}
+
 /** Widen a domain by a share of its length on both sides. */
 function padDomain(low, high, share = 0.06) {
   const [from, to] = low === high ? [low - 0.5, high + 0.5] : [low, high];
@@ -144,13 +151,13 @@ function drawText(text, x, y, anchor = "start", kind = "") {
 }
 
 /**
- * Place labels beside their points so that they cover the least; one that finds no free place is left out.
+ * Place labels, in their order, beside their points so that they cover the least; one without a free place is left out.
  * `labels` are {x, y, text}, `points` are {x, y} that should stay visible.
  */
 function placeLabels(labels, points, width, height, margins) {
   const used = [];
   const texts = [];
-  for (const label of [...labels].sort((a, b) => b.x - a.x)) {
+  for (const label of labels) {
     const places = LABEL_PLACES.map((place) => rateLabel(label, place, points, used, width, height, margins));
     const best = places.reduce((least, place) => (place.cost < least.cost ? place : least));
     if (best.cost >= 30) continue;

@@ -1,6 +1,8 @@
 /* The front: configurations by two metrics, the front of their means, and what few, most or all seeds attain. */
 
 const FRONT_MARGINS = { left: 40, right: 14, top: 46, bottom: 42 };
+const LABELS = 8;
+const MOST_LETTERS = 40;
 const RADIUS = MANY ? 2.8 : COUNT > 60 ? 4 : 5; // of a mark
 const OUTLYING = 0.04; // share of a search's points that may lie outside the view
 
@@ -153,7 +155,8 @@ function drawAttained(configurations, x, y) {
   if (seeds.length < 2) return line;
   const [outer, middle, inner] = countAttaining(seeds.length).map((count) => clamp(listAttained(seeds, count)));
   const between = drawBetween(outer, inner, end, foot);
-  const dotted = `<path d="${drawSteps(middle, end, foot)}" fill="none" stroke="var(--soft)" stroke-dasharray="1.5 3"/>`;
+  const steps = drawSteps(middle, end, foot);
+  const dotted = `<path d="${steps}" fill="none" stroke="var(--soft)" stroke-dasharray="1.5 3"/>`;
   return `<path class="band" d="${between}" fill="var(--band)" fill-opacity=".07"/>${dotted}${line}`;
 }
 
@@ -185,11 +188,14 @@ function markFronts() {
   }
 }
 
-/** Label the kept and the members of the front. */
+/** Label the kept and the members of the front; of a long front its ends and its knee. */
 function labelFront({ stage, marks, members, margins }) {
-  const named = [...new Set([...state.kept, ...members])].map((i) => marks.find((mark) => mark.i === i));
-  const labels = named.filter(Boolean).map(({ i, x, y }) => ({ x, y, text: showControls(CONFIGURATIONS.choice[i]) }));
-  return placeLabels(labels, MANY ? [] : marks, stage.width, stage.height, margins);
+  const [ends, knees] = [[members[0], members[members.length - 1]], members.filter((i) => CONFIGURATIONS.knee[i])];
+  const chosen = members.length > LABELS ? [...ends, ...knees] : members;
+  const named = [...new Set([...state.kept, ...chosen])].map((i) => marks.find((mark) => mark.i === i));
+  const room = Math.min(MOST_LETTERS * LETTER, stage.width * 0.6);
+  const labels = named.filter(Boolean).map(({ i, x, y }) => ({ x, y, text: shorten(CONFIGURATIONS.choice[i], room) }));
+  return placeLabels(labels, marks, stage.width, stage.height, margins);
 }
 
 addView({ element: find("#front"), first: true, draw: drawFronts, mark: markFronts });

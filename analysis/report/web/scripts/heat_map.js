@@ -3,7 +3,7 @@
 const HEAT_HEIGHT = 340;
 const HEAT_MARGINS = { left: 66, right: 62, top: 30, bottom: 42 };
 const BINS = 8; // along a knob with many values
-const MANY_CELLS = 16; // from as many on, the colours begin at the worst tenth, so that one bad cell does not hide the rest
+const MANY_CELLS = 16; // from as many on, the worst tenth has one colour, so that a bad cell does not hide the others
 
 const heat = { x: find("#heat-x"), y: find("#heat-y"), value: find("#heat-value") };
 let heatPanels = []; // what was drawn last, for each setting: the stage, its cells and where they lie
@@ -93,8 +93,7 @@ function shadeOf(mean, [low, high], metric) {
 function drawHeatCell({ column, row, mean }, x, y, metric, shades) {
   const fill = rampColour(shadeOf(mean, shades, metric));
   const [wide, high] = [x(1) - x(0), y(0) - y(1)];
-  const box = `x="${round(x(column) + 0.5)}" y="${round(y(row + 1) + 0.5)}" width="${round(wide - 1)}" height="${round(high - 1)}"`;
-  const cell = `<rect ${box} rx="2" fill="${fill}"/>`;
+  const cell = drawBox(x(column) + 0.5, y(row + 1) + 0.5, wide - 1, high - 1, `rx="2" fill="${fill}"`);
   if (wide < 30 || high < 16) return cell;
   const text = `x="${round(x(column + 0.5))}" y="${round(y(row + 0.5) + 4)}" text-anchor="middle"`;
   return `${cell}<text ${text} style="fill:${textOn(fill)}">${formatNumber(mean, wide < 38 ? 0 : 1)}</text>`;
@@ -105,12 +104,18 @@ function drawCellAxes(across, up, x, y, width, height, { left, right, top, botto
   const wide = x(1) - x(0);
   const columns = listCellTicks(across, (text) => widthOf(text) + 8, wide);
   const rows = listCellTicks(up, () => 16, y(0) - y(1));
-  const below = (text, place) => drawShortText(text, across.choices ? wide - 4 : 80, x(place), height - bottom + 17, "middle");
+  const below = (text, place) =>
+    drawShortText(text, across.choices ? wide - 4 : 80, x(place), height - bottom + 17, "middle");
   const beside = (text, place) => drawShortText(text, left - 10, left - 7, y(place) + 4, "end");
   return (
     columns.map(({ text, place }) => below(text, place)).join("") +
     rows.map(({ text, place }) => beside(text, place)).join("") +
-    drawText(across.title + (across.log && !across.few ? " (log)" : ""), (left + width - right) / 2, height - 4, "middle") +
+    drawText(
+      across.title + (across.log && !across.few ? " (log)" : ""),
+      (left + width - right) / 2,
+      height - 4,
+      "middle",
+    ) +
     drawText(`↑ ${up.title}${up.log && !up.few ? " (log)" : ""}`, left, top - 10)
   );
 }
@@ -140,12 +145,17 @@ function drawShadeKey(shades, cells, metric, width, height, { right, top, bottom
   const bars = Array.from({ length: steps }, (_, k) => {
     const share = (k + 0.5) / steps;
     const fill = rampColour(directionOf(metric) > 0 ? share : 1 - share);
-    const y = round(top + tall * (1 - (k + 1) / steps));
-    return `<rect x="${left}" y="${y}" width="10" height="${round(tall / steps + 0.6)}" fill="${fill}"/>`;
+    const y = top + tall * (1 - (k + 1) / steps);
+    return drawBox(left, y, 10, tall / steps + 0.6, `fill="${fill}"`);
   });
   const [low, high] = extentOf(cells.map(({ mean }) => mean));
-  const ends = [(low < shades[0] ? "≤ " : "") + formatNumber(shades[0]), (high > shades[1] ? "≥ " : "") + formatNumber(shades[1])];
-  return bars.join("") + drawText(ends[1], width, top - 6, "end") + drawText(ends[0], width, height - bottom + 17, "end");
+  const ends = [
+    (low < shades[0] ? "≤ " : "") + formatNumber(shades[0]),
+    (high > shades[1] ? "≥ " : "") + formatNumber(shades[1]),
+  ];
+  return (
+    bars.join("") + drawText(ends[1], width, top - 6, "end") + drawText(ends[0], width, height - bottom + 17, "end")
+  );
 }
 
 /** Find the cell at a place; a click on it keeps its best configuration. */
@@ -169,10 +179,9 @@ function findCell({ x, y, cells, across, up, metric }, px, py) {
 function markHeatMaps() {
   for (const { stage, x, y, cells } of heatPanels) {
     const marked = listMarked().map((i) => cells.find((cell) => cell.members.includes(i)));
-    const outlines = marked.filter(Boolean).map(({ column, row }) => {
-      const size = `width="${round(x(1) - x(0))}" height="${round(y(0) - y(1))}"`;
-      return `<rect x="${round(x(column))}" y="${round(y(row + 1))}" ${size} rx="2" fill="none" stroke="var(--ink)" stroke-width="2"/>`;
-    });
+    const [wide, high] = [x(1) - x(0), y(0) - y(1)];
+    const paint = 'rx="2" fill="none" stroke="var(--ink)" stroke-width="2"';
+    const outlines = marked.filter(Boolean).map(({ column, row }) => drawBox(x(column), y(row + 1), wide, high, paint));
     stage.over.innerHTML = outlines.join("");
   }
 }

@@ -36,7 +36,7 @@ function drawHypervolume(box, volumes) {
     stage,
     drawFrame(width, height, margins, x, y, titles) +
       drawClip("clip-history", width, height, margins) +
-      `<path clip-path="url(#clip-history)" d="${drawRising(volumes, x, y)}" fill="none" stroke="var(--ink)" stroke-width="1.6"/>`,
+      drawInkLine(drawRising(volumes, x, y), 'clip-path="url(#clip-history)"'),
   );
 }
 
@@ -61,25 +61,29 @@ function accumulateBest(values, direction) {
 
 /** Draw each configuration by one objective, and the best so far. */
 function drawBest(box, metric) {
-  const stage = openStage(box, metric, HISTORY_HEIGHT, `${titleOf(metric)} in the order drawn, and the best so far`, { keys: true });
+  const { order, best: records } = DATA.history;
+  const values = order.map((i) => estimateOf(i, metric, state.checkpoint).mean);
+  const best = accumulateBest(values, directionOf(metric));
+  const end = formatNumber(best[best.length - 1]);
+  const label = `${titleOf(metric)}, in the order drawn; the best after ${formatCount(order.length, "configuration")}: ${end}`;
+  const stage = openStage(box, metric, HISTORY_HEIGHT, label, { keys: true });
   const { width, height } = stage;
   const margins = HISTORY_MARGINS;
-  const values = DATA.history.order.map((i) => estimateOf(i, metric, state.checkpoint).mean);
   const x = scaleHistory(width, margins);
   const y = d3.scaleLinear(findView(metric, values), [height - margins.bottom, margins.top]);
-  const placed = DATA.history.order.map((i, place) => ({ i, x: x(place + 1), y: y(values[place]) }));
-  const marks = placed.filter((mark) => mark.y >= margins.top - 1 && mark.y <= height - margins.bottom + 1);
+  const marks = order
+    .map((i, place) => ({ i, x: x(place + 1), y: y(values[place]) }))
+    .filter((mark) => mark.y >= margins.top - 1 && mark.y <= height - margins.bottom + 1);
   const measured = values.filter(isNumber).length;
-  paintSlice(stage.context, marks);
-  const best = drawRising(accumulateBest(values, directionOf(metric)), x, y);
+  const clip = `clip-history-${Object.keys(records).indexOf(metric)}`;
   const yArrow = directionOf(metric) > 0 ? "↑" : "↓";
-  const clip = `clip-history-${Object.keys(DATA.history.best).indexOf(metric)}`;
+  paintSlice(stage.context, marks);
   fillStage(
     stage,
     drawFrame(width, height, margins, x, y, { xTitle: "configurations", yTitle: titleOf(metric), yArrow }) +
       drawClip(clip, width, height, margins) +
       drawOutside(measured - marks.length, measured, height, margins) +
-      `<path clip-path="url(#${clip})" d="${best}" fill="none" stroke="var(--ink)" stroke-width="1.6"/>`,
+      drawInkLine(drawRising(best, x, y), `clip-path="url(#${clip})"`),
   );
   const visible = marks.filter(({ i }) => isShown(i));
   attachMarks(stage, visible);

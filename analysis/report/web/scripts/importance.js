@@ -3,7 +3,9 @@
 const BAR = 10; // px, the height of a bar
 const BAR_PITCH = 13;
 const KNOB_GAP = 12; // px between two knobs
-const IMPORTANCE_MARGINS = { right: 52, top: 52, bottom: 28 };
+const IMPORTANCE_MARGINS = { right: 46, top: 32, bottom: 28 };
+const TITLE_PITCH = 18; // px from one line of the title to the next
+const BOLD = 1.2; // how much wider a title is than text
 const KNOB_NAME = [60, 150]; // px, the least and the greatest width of their names
 
 /** List the panels: objectives by problems. */
@@ -17,7 +19,8 @@ function listImportancePanels() {
 /** List the knobs from the most important over all panels down. */
 function rankKnobs(panels) {
   const totals = new Map();
-  for (const { knob, mean } of panels.flatMap(({ rows }) => rows)) totals.set(knob, (totals.get(knob) || 0) + (mean || 0));
+  for (const { knob, mean } of panels.flatMap(({ rows }) => rows))
+    totals.set(knob, (totals.get(knob) || 0) + (mean || 0));
   return [...totals.keys()].sort((a, b) => totals.get(b) - totals.get(a));
 }
 
@@ -45,12 +48,11 @@ function drawImportancePanel(box, { metric, setting, rows }, knobs, methods, lon
   const [least, most] = KNOB_NAME;
   const widest = Math.max(...knobs.map((knob) => widthOf(nameKnob(knob))));
   const name = Math.max(least, Math.min(most, widest + 12));
-  const margins = { ...IMPORTANCE_MARGINS, left: name };
+  const titles = DATA.settings.length > 1 ? [nameSetting(setting), shortOf(metric)] : [shortOf(metric)];
+  const margins = { ...IMPORTANCE_MARGINS, left: name, top: IMPORTANCE_MARGINS.top + TITLE_PITCH * titles.length };
   const pitch = methods.length * BAR_PITCH + KNOB_GAP;
   const tall = margins.top + knobs.length * pitch + margins.bottom;
-  const where = DATA.settings.length > 1 ? `${nameSetting(setting)}: ` : "";
-  const title = `${where}${shortOf(metric)}`;
-  const stage = openStage(box, `${metric} ${setting}`, tall, describeImportance(title, rows));
+  const stage = openStage(box, `${metric} ${setting}`, tall, describeImportance(titles.join(": "), rows));
   const { width, height } = stage;
   const x = d3.scaleLinear([0, longest], [margins.left, width - margins.right]);
   const bars = knobs.map((knob, place) => {
@@ -59,13 +61,9 @@ function drawImportancePanel(box, { metric, setting, rows }, knobs, methods, lon
     const label = drawShortText(nameKnob(knob), name - 8, 0, top + pitch / 2 + 4, "start", "ink");
     return label + own.map((row, k) => drawImportanceBar(row, x, top + KNOB_GAP / 2 + k * BAR_PITCH, k === 0)).join("");
   });
-  fillStage(
-    stage,
-    drawShortText(`importance for ${title}`, width, 0, 14, "start", "ttl") +
-      drawMethodKey(methods, margins.left) +
-      drawShares(x, margins.top, height - margins.bottom) +
-      bars.join(""),
-  );
+  const lines = titles.map((title, k) => drawShortText(title, width / BOLD, 0, 14 + k * TITLE_PITCH, "start", "ttl"));
+  const key = drawMethodKey(methods, 8 + titles.length * TITLE_PITCH);
+  fillStage(stage, lines.join("") + key + drawShares(x, margins.top, height - margins.bottom) + bars.join(""));
 }
 
 /** Say the importances of a panel in words. */
@@ -87,11 +85,11 @@ function formatShare(share) {
   return `${formatNumber(100 * share, 0)}\u00a0%`;
 }
 
-/** Draw which bar is which method. */
-function drawMethodKey(methods, left) {
+/** Draw which bar is which method, in a line that begins at `top`. */
+function drawMethodKey(methods, top) {
   const keys = methods.map((method, k) => {
-    const x = left + methods.slice(0, k).reduce((sum, other) => sum + widthOf(other) + 36, 0);
-    return drawBar(x, 29, 14, k === 0) + drawText(method, x + 20, 38);
+    const x = methods.slice(0, k).reduce((sum, other) => sum + widthOf(other) + 36, 0);
+    return drawBar(x, top, 14, k === 0) + drawText(method, x + 20, top + 9);
   });
   return keys.join("");
 }
@@ -99,8 +97,7 @@ function drawMethodKey(methods, left) {
 /** Draw a bar: filled for the first method, hollow for others. */
 function drawBar(x, y, width, filled) {
   const fill = filled ? 'fill="var(--soft)" fill-opacity=".5"' : 'fill="var(--bg)"';
-  const box = `x="${round(x)}" y="${round(y)}" width="${round(Math.max(1, width))}" height="${BAR}"`;
-  return `<rect ${box} ${fill} stroke="var(--soft)"/>`;
+  return drawBox(x, y, Math.max(1, width), BAR, `${fill} stroke="var(--soft)"`);
 }
 
 /** Draw the bar of a knob with its interval and its number. */

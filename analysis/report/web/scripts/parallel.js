@@ -1,7 +1,8 @@
-/* Parallel coordinates: a line a configuration over its knobs and the two metrics of the front. Axes stand side by side;
-   where they would stand too close they lie, one below the other. brush.js keeps ranges of them. */
+/* Parallel coordinates: a line a configuration over its knobs and the two metrics of the front. Axes stand side by
+   side; where they would stand too close they lie, one below the other. brush.js keeps ranges of them. */
 
 const LEAST_GAP = 62; // px between axes that stand
+const ABREAST = 9; // axes at most that stand beside the front
 const LYING_GAP = 54; // px between axes that lie
 const STANDING_HEIGHT = 400;
 const STANDING_MARGINS = { left: 30, right: 40, top: 50, bottom: 18 };
@@ -10,6 +11,11 @@ const UNSET_ROOM = { standing: 26, lying: 56 }; // px between the scale and what
 const LINE_REACH = 14; // px around the pointer within which a line is found
 
 let parallel = null; // what was drawn last: the stage, its axes and the line of each configuration
+
+/** Tell whether the front or the lines need the whole width. */
+function isWide() {
+  return DATA.settings.length > 1 || DATA.knobs.length + 2 > ABREAST;
+}
 
 /** Draw the lines of all configurations, and their axes above. */
 function drawParallel() {
@@ -81,7 +87,9 @@ function drawAxis(axis) {
   const { across, start, to, lying } = axis;
   const room = (tick) => (lying ? widthOf(formatOnAxis(axis, tick)) + 14 : 34);
   const ticks = listAxisTicks(axis, lying ? 70 : 60, room);
-  const rule = lying ? `M${round(start)} ${round(across)}H${round(to)}` : `M${round(across)} ${round(start)}V${round(to)}`;
+  const rule = lying
+    ? `M${round(start)} ${round(across)}H${round(to)}`
+    : `M${round(across)} ${round(start)}V${round(to)}`;
   return `<path d="${rule}" stroke="var(--faint)"/>${ticks.map((tick) => drawAxisTick(axis, tick)).join("")}`;
 }
 
@@ -89,7 +97,9 @@ function drawAxis(axis) {
 function drawAxisTick(axis, tick) {
   const place = axis.place(tick);
   const text = formatOnAxis(axis, tick);
-  const mark = axis.lying ? `M${round(place)} ${round(axis.across - 3)}v6` : `M${round(axis.across - 3)} ${round(place)}h6`;
+  const mark = axis.lying
+    ? `M${round(place)} ${round(axis.across - 3)}v6`
+    : `M${round(axis.across - 3)} ${round(place)}h6`;
   const slot = axis.choices ? Math.abs(axis.to - axis.start) / axis.choices.length : Infinity;
   const label = axis.lying
     ? drawShortText(text, slot, clampMiddle(place, text, axis), axis.across + 16, "middle", "lab small")
@@ -103,7 +113,7 @@ function clampMiddle(place, text, axis) {
   return Math.max(half, Math.min(axis.to + LYING_MARGINS.right - half, place));
 }
 
-/** Draw the title of an axis, with a cross if a range is kept; titles of axes that stand alternate between two lines. */
+/** Draw the title of an axis, with a cross if a range is kept; above axes that stand they alternate in two lines. */
 function drawAxisTitle(axis) {
   const { across, lying, k, path, title } = axis;
   const text = path in state.ranges ? `${title} ×` : title;
@@ -163,4 +173,7 @@ function markParallel() {
   parallel.stage.over.innerHTML = lines.join("");
 }
 
-if (DATA.knobs.length) addView({ element: find("#parallel"), first: true, draw: drawParallel, mark: markParallel });
+if (DATA.knobs.length && find("#parallel")) {
+  find("#parallel").parentElement.classList.toggle("single", isWide());
+  addView({ element: find("#parallel"), first: true, draw: drawParallel, mark: markParallel });
+}

@@ -24,7 +24,7 @@ function groupStops() {
   return rules.map((group, k) => ({ ...group, shape: RULE_SHAPES[k % RULE_SHAPES.length] }));
 }
 
-/** Find the curve that rules look at: robust accuracy in validation, else what the vertical axis shows along training. */
+/** Find the curve that rules look at: robust accuracy in validation, else the curve of the vertical axis. */
 function findStoppingColumn() {
   const columns = listCurves();
   const shownAlong = (DATA.metrics[DATA.y] || {}).curve;
@@ -47,17 +47,19 @@ function scaleEpochs(width, margins) {
   return d3.scaleLinear([0, last], [margins.left, width - margins.right]);
 }
 
-/** Draw the learning curves of all configurations: the front's in ink, those that were stopped with a mark at their end. */
+/** Draw the learning curves of all configurations: the front's in ink, a mark at the end of those that were stopped. */
 function drawAllCurves(box, column, groups) {
   const label = `${titleOf(column)} along training of all configurations, with where each was stopped`;
   const stage = openStage(box, "curves", STOPPING_HEIGHT, label);
-  const { width, height, context } = stage;
+  const { width, height } = stage;
   const margins = STOPPING_MARGINS;
   const x = scaleEpochs(width, margins);
   const y = d3.scaleLinear(findCurveDomain(column), [height - margins.bottom, margins.top]);
   const panel = { stage, x, y, column, configurations: listShown(), ends: [] };
-  const stopped = new Map(groups.flatMap(({ stops, shape }) => stops.map((stop) => [stop.configuration, { ...stop, shape }])));
-  paintAllCurves(panel, context, margins, stopped);
+  const stopped = new Map(
+    groups.flatMap(({ stops, shape }) => stops.map((stop) => [stop.configuration, { ...stop, shape }])),
+  );
+  paintAllCurves(panel, margins, stopped);
   panel.ends = placeEnds(panel, stopped).filter((end) => end.y <= height - margins.bottom);
   fillStage(
     stage,
@@ -71,28 +73,18 @@ function drawAllCurves(box, column, groups) {
   return panel;
 }
 
-/** Paint the curves: those that ran to their end in grey, those that were stopped in the colour of a loss. */
-function paintAllCurves(panel, context, margins, stopped) {
-  const { width, height } = panel.stage;
-  const line = lineOver(panel).context(context);
+/** Paint the curves: those that were not stopped in grey, those that were in the colour of a loss. */
+function paintAllCurves(panel, margins, stopped) {
   const [soft, cut, ink] = ["--soft", "--neg", "--ink"].map(readColour);
-  context.save();
-  context.beginPath();
-  context.rect(margins.left, margins.top - 4, width - margins.left - margins.right, height - margins.top - margins.bottom + 4);
-  context.clip();
-  const paint = (i, colour, opacity, wide) => {
-    context.strokeStyle = colour;
-    context.globalAlpha = opacity;
-    context.lineWidth = wide;
-    context.beginPath();
-    line(meanCurveOf(i, panel.column));
-    context.stroke();
-  };
   const [plain, strong] = MANY ? [0.1, 0.16] : [0.3, 0.55];
-  for (const i of panel.configurations) if (!stopped.has(i)) paint(i, soft, plain, 1);
-  for (const i of panel.configurations) if (stopped.has(i)) paint(i, cut, strong, 1.1);
-  for (const i of panel.configurations) if (CONFIGURATIONS.on_front[i]) paint(i, ink, 0.95, 1.6);
-  context.restore();
+  const paint = (test, ...look) => {
+    for (const i of panel.configurations) if (test(i)) paintCurve(panel, i, ...look);
+  };
+  paintWithin(panel.stage, margins, () => {
+    paint((i) => !stopped.has(i), soft, plain, 1);
+    paint((i) => stopped.has(i), cut, strong, 1.1);
+    paint((i) => CONFIGURATIONS.on_front[i], ink, 0.95, 1.6);
+  });
 }
 
 /** Find where the curves of the stopped end. */
@@ -110,14 +102,16 @@ function placeEnds({ x, y, column, configurations }, stopped) {
 /** Draw the end of a curve that was stopped, with the shape of its rule. */
 function drawEnd({ x, y, shape }) {
   const radius = MANY ? 2.4 : 3.4;
-  return `<path transform="translate(${round(x)} ${round(y)})" d="${symbolPath(shape, radius)}" fill="var(--neg)" stroke="var(--bg)" stroke-width=".8"/>`;
+  return drawSymbol(shape, radius, x, y, 'fill="var(--neg)" stroke="var(--bg)" stroke-width=".8"');
 }
 
 /** Draw a row for each rule: the configurations that it stopped, by epoch. */
 function drawRules(box, groups) {
   const margins = { ...STOPPING_MARGINS, left: 6, top: 8 };
   const label = `When rules stopped: ${groups.map((group) => `${group.rule}, ${countStops(group)}`).join("; ")}`;
-  const stage = openStage(box, "rules", margins.top + margins.bottom + groups.length * RULE_HEIGHT, label, { keys: true });
+  const stage = openStage(box, "rules", margins.top + margins.bottom + groups.length * RULE_HEIGHT, label, {
+    keys: true,
+  });
   const { width, height } = stage;
   const x = scaleEpochs(width, margins);
   const rows = groups.map((group, k) => {
@@ -125,10 +119,11 @@ function drawRules(box, groups) {
     return { ...group, floor, marks: pileStops(group.stops, x, floor) };
   });
   const ticks = listTicks(x, 6, () => 40);
+  const grid = ticks.map((tick) => `M${round(x(tick))} ${margins.top}V${height - margins.bottom}`).join("");
   const marks = rows.flatMap((row) => row.marks);
   fillStage(
     stage,
-    `<path class="grid" d="${ticks.map((tick) => `M${round(x(tick))} ${margins.top}V${height - margins.bottom}`).join("")}"/>` +
+    `<path class="grid" d="${grid}"/>` +
       rows.map((row) => drawRule(row, width, margins)).join("") +
       ticks.map((tick) => drawText(tick, x(tick), height - margins.bottom + 17, "middle")).join("") +
       drawText("stopped after epoch", (margins.left + width - margins.right) / 2, height - 4, "middle"),
@@ -156,7 +151,12 @@ function pileStops(stops, x, floor) {
   return [...piles.values()].flatMap((pile) => {
     const columns = Math.ceil(pile.length / PILE_LEVELS);
     const pitch = Math.min(STOP_PITCH, PILE_WIDTH / columns);
-    const middle = x(quantileOf(pile.map(({ epoch }) => epoch), 0.5));
+    const middle = x(
+      quantileOf(
+        pile.map(({ epoch }) => epoch),
+        0.5,
+      ),
+    );
     return pile.map(({ configuration, reason }, place) => {
       const across = (place % columns) - (columns - 1) / 2;
       const level = Math.floor(place / columns);
@@ -168,10 +168,9 @@ function pileStops(stops, x, floor) {
 /** Draw the row of a rule. */
 function drawRule(row, width, margins) {
   const top = row.floor - RULE_HEIGHT + 8;
-  const glyph = `<path transform="translate(${margins.left + 5} ${top + 10})" d="${symbolPath(row.shape, 4)}" fill="var(--neg)"/>`;
+  const glyph = drawSymbol(row.shape, 4, margins.left + 5, top + 10, 'fill="var(--neg)"');
   const dots = row.marks.map(({ i, x, y }) => {
-    const opacity = isShown(i) ? 0.9 : 0.2;
-    return `<path transform="translate(${round(x)} ${round(y)})" d="${symbolPath(row.shape, STOP_RADIUS)}" fill="var(--neg)" opacity="${opacity}"/>`;
+    return drawSymbol(row.shape, STOP_RADIUS, x, y, `fill="var(--neg)" opacity="${isShown(i) ? 0.9 : 0.2}"`);
   });
   return (
     glyph +
@@ -184,7 +183,8 @@ function drawRule(row, width, margins) {
 /** Describe a stop in a tip. */
 function describeStop(i) {
   const { epoch, reason } = DATA.stopping.find((stop) => stop.configuration === i);
-  return `<b>${escapeText(CONFIGURATIONS.choice[i])}</b><small>stopped after epoch ${epoch}. ${escapeText(reason)}</small>`;
+  const small = `<small>stopped after epoch ${epoch}. ${escapeText(reason)}</small>`;
+  return `<b>${escapeText(CONFIGURATIONS.choice[i])}</b>${small}`;
 }
 
 /** Draw the curves of the kept and the hovered above all others, and rings around their stops. */

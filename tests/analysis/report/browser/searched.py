@@ -47,7 +47,9 @@ def write_search(folder: Path, made: Searched = Searched()) -> Path:
     rng = np.random.default_rng(0)
     folder.mkdir(parents=True)
     configurations = [_draw(rng, number) for number in range(made.count)]
-    trials = [_plan(made, number, drawn, seed) for number, drawn in enumerate(configurations) for seed in range(made.seeds)]
+    trials = [
+        _plan(made, number, drawn, seed) for number, drawn in enumerate(configurations) for seed in range(made.seeds)
+    ]
     plan = {
         "study": made.study,
         "question": "Which beta and learning rate give the best trade-off?",

@@ -22,7 +22,9 @@ def test_the_page_is_small_enough_to_send(large: Path) -> None:
 
 
 def test_the_first_paint_comes_soon(large: Path, open_page: Opener) -> None:
-    paints = [open_page(large).run("performance.getEntriesByName('first-contentful-paint')[0].startTime") for _ in "123"]
+    paints = [
+        open_page(large).run("performance.getEntriesByName('first-contentful-paint')[0].startTime") for _ in "123"
+    ]
     assert min(paints) <= FIRST_PAINT
 
 

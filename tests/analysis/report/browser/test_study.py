@@ -111,7 +111,9 @@ def test_headers_sort(study: Path, open_page: Opener) -> None:
     values = [float(value) for value in opened.read_column(place)]
     assert values == sorted(values)
     headers.first.click()
-    names = [[int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)] for name in opened.read_column(0)]
+    names = [
+        [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)] for name in opened.read_column(0)
+    ]
     assert names in (sorted(names), sorted(names, reverse=True)), "numbers within names by size"
 
 
@@ -203,11 +205,15 @@ def test_drawn_numbers_are_those_of_the_records(study: Path, open_page: Opener) 
     opened.focus_front()
     opened.press("Home", "Enter")
     row = opened.page.locator("#configurations tr.pin")
-    own = means.loc[opened.run("JSON.parse(document.getElementById('data').textContent)")["configurations"]["name"][
-        int(row.get_attribute("data-i"))
-    ]]
+    own = means.loc[
+        opened.run("JSON.parse(document.getElementById('data').textContent)")["configurations"]["name"][
+            int(row.get_attribute("data-i"))
+        ]
+    ]
     expected = {axis: own[f"best_{opened.page.input_value(f'#axis-{axis}')}"] for axis in "xy"}
-    assert all(f"{value:.1f} ±" in opened.text("#tip") and f"{value:.1f} ±" in row.inner_text() for value in expected.values())
+    assert all(
+        f"{value:.1f} ±" in opened.text("#tip") and f"{value:.1f} ±" in row.inner_text() for value in expected.values()
+    )
     ticks = opened.run(TICKS)
     for (axis, value), drawn in zip(expected.items(), ticks["ring"], strict=True):
         values, pixels = np.array(ticks[axis]).T
