@@ -2,7 +2,7 @@
    side; where they would stand too close they lie, one below the other. brush.js keeps ranges of them. */
 
 const LEAST_GAP = 62; // px between axes that stand
-const ABREAST = 9; // axes at most that stand beside the front; more take a row of their own
+const ABREAST = 9; // axes at most that stand beside the front
 const LYING_GAP = 54; // px between axes that lie
 const STANDING_HEIGHT = 400;
 const STANDING_MARGINS = { left: 30, right: 40, top: 50, bottom: 18 };
@@ -11,6 +11,11 @@ const UNSET_ROOM = { standing: 26, lying: 56 }; // px between the scale and what
 const LINE_REACH = 14; // px around the pointer within which a line is found
 
 let parallel = null; // what was drawn last: the stage, its axes and the line of each configuration
+
+/** Tell whether the front or the lines need the whole width. */
+function isWide() {
+  return DATA.settings.length > 1 || DATA.knobs.length + 2 > ABREAST;
+}
 
 /** Draw the lines of all configurations, and their axes above. */
 function drawParallel() {
@@ -169,6 +174,6 @@ function markParallel() {
 }
 
 if (DATA.knobs.length && find("#parallel")) {
-  find("#parallel").parentElement.classList.toggle("single", DATA.knobs.length + 2 > ABREAST);
+  find("#parallel").parentElement.classList.toggle("single", isWide());
   addView({ element: find("#parallel"), first: true, draw: drawParallel, mark: markParallel });
 }

@@ -1,20 +1,22 @@
 /* Slices: each configuration along each knob, on the scale of the knob, against the metric of the vertical axis. */
 
 const SLICE_HEIGHT = 236;
-const SLICE_MARGINS = { left: 40, right: 12, top: 26, bottom: 42 };
+const SLICE_MARGINS = { left: 40, right: 12, bottom: 42 };
 const SLICE_UNSET = 46; // px between the scale and what is not set
 const NEIGHBOURS = 7; // configurations on each side of a running median at least
 const NEAR = 0.03; // and this share of all
 const MEDIAN_STEPS = 80; // points of a running median at most
 
-const slicePanels = [];
+let slicePanels = [];
 
-/** Draw a slice for each knob, all on one vertical axis. */
+/** Draw a slice for each knob of each setting, all on one vertical axis. */
 function drawSlices() {
   const box = find("#slices-chart");
+  const settings = listPanels();
+  const slices = settings.flatMap((setting) => DATA.knobs.map(({ path }) => ({ setting, path })));
   holdStages(
     box,
-    DATA.knobs.map((knob) => knob.path),
+    slices.map(({ setting, path }) => `${setting} ${path}`),
   );
   const measured = ALL.map((i) => ({ i, value: estimateOf(i, state.y, state.checkpoint).mean }));
   const points = measured.filter(({ value }) => isNumber(value));
@@ -22,40 +24,45 @@ function drawSlices() {
     state.y,
     points.map(({ value }) => value),
   );
-  slicePanels.length = 0;
-  for (const knob of DATA.knobs) slicePanels.push(drawSlice(box, describeAxis(knob.path), points, domain));
+  slicePanels = slices.map((slice) => drawSlice(box, slice, points, domain));
 }
 
-/** Draw the slice along one knob. */
-function drawSlice(box, described, points, domain) {
+/** Draw the slice of a setting along one knob. */
+function drawSlice(box, { setting, path }, points, domain) {
+  const described = describeAxis(path);
+  const own = points.filter(({ i }) => CONFIGURATIONS.setting[i] === setting);
+  const title = DATA.settings.length > 1 ? nameSetting(setting) : "";
   const help = "Arrow keys walk along the configurations, Enter keeps one.";
-  const label = `${titleOf(state.y)} along ${described.title}. ${help}`;
-  const stage = openStage(box, described.path, SLICE_HEIGHT, label, { keys: true });
+  const label = `${title ? `${title}: ` : ""}${titleOf(state.y)} along ${described.title}. ${help}`;
+  const stage = openStage(box, `${setting} ${path}`, SLICE_HEIGHT, label, { keys: true });
   const { width, height } = stage;
-  const margins = SLICE_MARGINS;
+  const margins = { ...SLICE_MARGINS, top: title ? 42 : 26 };
   const inset = described.hasUnset ? 22 : 6;
   const axis = layAxis(described, margins.left + inset, width - margins.right - 6, SLICE_UNSET);
   const y = d3.scaleLinear(domain, [height - margins.bottom, margins.top]);
-  const all = placeSlice(axis, points, y);
+  const all = placeSlice(axis, own, y);
   const marks = all.filter((mark) => mark.y >= margins.top - 1 && mark.y <= height - margins.bottom + 1);
-  const visible = marks.filter(({ i }) => isShown(i));
+  const isFirst = path === DATA.knobs[0].path; // all slices of a setting leave out the same
   paintSlice(stage.context, marks);
-  const isFirst = described.path === DATA.knobs[0].path; // all slices have the same vertical axis
   fillStage(
     stage,
-    drawSliceFrame(axis, width, height, margins, y) +
-      (isFirst ? drawOutside(points.length - marks.length, points.length, height, margins) : "") +
+    drawSliceFrame(axis, width, height, margins, y, title) +
+      (isFirst ? drawOutside(own.length - marks.length, own.length, height, margins) : "") +
       drawInkLine(drawMedians(axis, all, y)),
   );
-  attachMarks(stage, visible);
+  attachMarks(
+    stage,
+    marks.filter(({ i }) => isShown(i)),
+  );
   return { stage, marks };
 }
 
 /** Draw the frame of a slice. */
-function drawSliceFrame(axis, width, height, margins, y) {
+function drawSliceFrame(axis, width, height, margins, y, title) {
   const slot = axis.choices ? Math.abs(axis.to - axis.start) / axis.choices.length : Infinity;
   const write = (value) => shortenText(formatOnAxis(axis, value), value === null ? Infinity : slot - 4);
   return drawFrame(width, height, margins, axis.place, y, {
+    title: shortenText(title, (width - margins.left) / BOLD),
     xTicks: listAxisTicks(axis, 70, (tick) => widthOf(formatOnAxis(axis, tick)) + 10),
     xFormat: write,
     xTitle: axis.title + (axis.log ? " (log)" : ""),
