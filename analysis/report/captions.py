@@ -18,7 +18,7 @@ def describe_front(front: FrontData, several: bool = False) -> str:
     counts = format_seed_counts(n for panel in front.panels for n in panel.points["n"])
     bars = " ± 1 s.e." if any((panel.points["n"] > 1).any() for panel in front.panels) else ""
     parts = [
-        f"Each mark is a configuration, mean of {counts}{bars}.",
+        f"Each mark is a configuration, mean of {counts}{bars}{'' if bars else '.'}",
         "Line: front of the means" + (" of all sweeps together." if several else "."),
         *(_describe_band(n) for n in list_seed_counts(front)),
         *dict.fromkeys(panel.missing for panel in front.panels if panel.missing),
