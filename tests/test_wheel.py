@@ -20,10 +20,20 @@ NEEDED = PROJECT["build-system"]["requires"][0].partition(">=")[2]
 OLD = int(version("setuptools").partition(".")[0]) < int(NEEDED)
 
 
+def list_declared(package: str) -> set[Path]:
+    """List the files of a package that are declared as its data."""
+    patterns = PROJECT["tool"]["setuptools"]["package-data"][package]
+    return {path for pattern in patterns for path in ROOT.joinpath(*package.split(".")).glob(pattern)}
+
+
 def test_every_space_is_declared_as_package_data() -> None:
-    patterns = PROJECT["tool"]["setuptools"]["package-data"]["spaces"]
-    declared = {path for pattern in patterns for path in (ROOT / "spaces").glob(pattern)}
-    assert declared == set((ROOT / "spaces").rglob("*.yaml"))
+    assert list_declared("spaces") == set((ROOT / "spaces").rglob("*.yaml"))
+
+
+def test_all_that_the_report_page_is_made_of_is_declared_as_package_data() -> None:
+    web = ROOT / "analysis" / "report" / "web"
+    parts = {path for path in web.rglob("*") if path.is_file() and path.suffix != ".md" and path.name != ".prettierrc"}
+    assert len(parts) > 20 and list_declared("analysis.report") == parts
 
 
 @pytest.mark.long

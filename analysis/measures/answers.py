@@ -145,11 +145,10 @@ def _say_open(family: Family) -> Answer:
         "open",
         (f"{len(rows)} of {m} open",),
         (
-            f"No difference was found in {'any' if len(rows) == m else len(rows)} of the {m} comparisons of "
-            f"{family.title}, with intervals of "
+            f"Not found in {'any' if len(rows) == m else len(rows)} of the {m} comparisons of {family.title}, within "
             f"{within} points. The nearest, {nearest['minuend']} − {nearest['subtrahend']}{where and f' at {where}'} (",
             Points(nearest["mean"]),
-            f" points), would take {_format_seeds(nearest['more'])}; {point}.{single}",
+            f"), would take {_format_seeds(nearest['more'])}; {point}.{single}",
         ),
     )
 

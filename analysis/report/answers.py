@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.measures.answers import Points, answer_question, write_parts
+from analysis.measures.answers import Answer, Points, answer_question, write_parts
 from analysis.measures.families import Family
 from analysis.measures.stats import CONFIDENCE, POINTS, format_count, format_seed_counts
 from analysis.report.data import ReportData
@@ -22,6 +23,49 @@ def list_answers(data: ReportData) -> list[tuple[str, str]]:
     if data.front is None:
         return []
     return [(write_parts(answer.lead), write_parts(answer.text)) for answer in answer_question(data.answering)]
+
+
+class AnswerCard(NamedTuple):
+    """An answer as a page shows it: a large number, what stands beside it, a sentence, and an interval in points."""
+
+    number: str
+    detail: str
+    text: str
+    is_open: bool
+    mean: float
+    lo: float  # NaN, as `hi`, without an interval
+    hi: float
+    half: float  # of the axis that all intervals share
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether there is an interval to draw."""
+        return math.isfinite(self.lo)
+
+
+def lay_out_answers(data: ReportData) -> list[AnswerCard]:
+    """Lay the answers out as cards; none without results."""
+    if data.front is None:
+        return []
+    cards = [_lay_out(answer, data.answering) for answer in answer_question(data.answering)]
+    ends = [abs(end) for card in cards for end in (card.lo, card.hi) if math.isfinite(end)]
+    half = float(math.ceil(max(ends, default=1.0)))
+    return [card._replace(half=half) for card in cards]
+
+
+def _lay_out(answer: Answer, family: Family | None) -> AnswerCard:
+    text, lead = write_parts(answer.text), answer.lead
+    if answer.kind == "open" or family is None:
+        rows = family.rows[~family.rows["told"].astype(bool)] if family and family.claims else pd.DataFrame()
+        half = POINTS * float(((rows["hi"] - rows["lo"]) / 2).max()) if len(rows) else math.nan
+        detail = f"±{half:.1f} points" if len(rows) else ""
+        return AnswerCard(write_parts(lead), detail, text, True, 0.0, -half, half, 0.0)
+    number = next(part for part in lead if isinstance(part, Points))
+    lo, hi = (number.lo, number.hi) if answer.kind != "all" else (family.rows["lo"].min(), family.rows["hi"].max())
+    detail = write_parts(lead).removeprefix(Points(number.mean).text()).strip()
+    return AnswerCard(
+        Points(number.mean).text(), detail, text, False, POINTS * number.mean, POINTS * lo, POINTS * hi, 0.0
+    )
 
 
 def describe_terms(data: ReportData) -> str:

@@ -254,14 +254,18 @@ def specify_classes(digest: ReportData, width: float = WIDTH) -> Iterator[Figure
         yield from _specify_sheets(slug, topic, caption, sheets)
 
 
-def specify_rankings(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
-    """Specify figures of how difficulty groups train, and of the images at both ends of each ranking."""
+def specify_groups(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
+    """Specify figures of how difficulty groups train."""
     curves = {one.title: measure_profile_groups(digest.results, one, GROUP_CURVES) for one in digest.rankings}
     known = {name: found for name, found in curves.items() if len(found)}
     if known:
         pairs = [dict([*known.items()][start : start + SHOWN_COLUMNS]) for start in range(0, len(known), SHOWN_COLUMNS)]
         sheets = [(size_groups(pair, width), partial(draw_groups, info=pair)) for pair in pairs]
         yield from _specify_sheets("groups", "Difficulty groups along training", _describe_groups(known), sheets)
+
+
+def specify_rankings(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
+    """Specify figures of the images at both ends of each ranking."""
     for ranking in digest.rankings:
         info = collect_gallery(digest.results, ranking)
         if info is not None:

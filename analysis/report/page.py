@@ -1,40 +1,27 @@
-"""The page of a report: figures, tables and findings, in one file."""
+"""The page of a report: its answer first, then figures and tables, in one file that needs no other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
-from analysis.charts.saving import WIDTH, FigureSpec, save_figure
+import pandas as pd
+
+from analysis.charts.saving import WIDTH
 from analysis.exceptions import SweepError
-from analysis.report import html, provenance
-from analysis.report.answers import describe_terms, list_answers
+from analysis.report.block import build_block
+from analysis.report.comparison import collect_comparison, collect_joint_frames, draw_comparison
+from analysis.report.context import collect_context
 from analysis.report.data import ReportData, collect_frames, collect_report_data
-from analysis.report.figures import (
-    specify_classes,
-    specify_curves,
-    specify_effects,
-    specify_front,
-    specify_gaps,
-    specify_importance,
-    specify_knobs,
-    specify_rankings,
-)
-from analysis.report.findings import list_findings, list_limits
-from analysis.report.setting import describe_setting
-from analysis.report.summary import describe_endings
-from analysis.report.tables.claims import render_claims
-from analysis.report.tables.effects import render_axis_effects, render_subset_effects
-from analysis.report.tables.examples import render_agreements, render_counts
-from analysis.report.tables.front import render_members, render_summary
-from analysis.report.tables.importance import render_importance
-from analysis.report.tables.overfitting import render_gaps
-from analysis.report.tables.trainings import render_unfinished, render_upstream
+from analysis.report.drawings import PARTS, draw_figures
+from analysis.report.rendering import render_page
 from analysis.results.sweep import load_sweep
 from analysis.results.table_files import write_table
 from trainers.record_io import write_atomic
 
-STEPS = 1 + 9  # of a report: its tables, and its sections
+STEPS = 1 + len(PARTS) + 1  # of a report: its tables, its figures, and the page
+FOLDERS = ("tables", "figures")  # beside the page
 
 
 def redraw_report(folder: Path, width: float = WIDTH) -> Path:
@@ -45,99 +32,60 @@ def redraw_report(folder: Path, width: float = WIDTH) -> Path:
     return write_report(collect_report_data(load_sweep(folder)), width)
 
 
-def write_report(found: ReportData, width: float = WIDTH, advance: Callable[[], None] = lambda: None) -> Path:
-    """Write figures as PNG and SVG, tables as CSV and Parquet, and one page that embeds all it shows.
+def write_report(
+    found: ReportData,
+    width: float = WIDTH,
+    advance: Callable[[], None] = lambda: None,
+    page: Path | None = None,
+    reload_seconds: float | None = None,
+) -> Path:
+    """Write figures as SVG, PNG and PDF, tables as CSV and Parquet, and one page that embeds all it shows.
 
-    `width` is the width of the figures in inches; `advance` is called after each of STEPS steps. Raises SweepError if a
-    link would redirect the report.
+    `width` is the width of the figures in inches; `advance` is called after each of STEPS steps. The page is the
+    report's own unless `page` names another. It loads itself again after `reload_seconds`, None for never. Raises
+    SweepError if a link would redirect the report.
     """
-    results = found.results
-    place = results.folder / "report"
-    for path in (place, *place.rglob("*")):
-        if path.is_symlink():  # in a sweep from elsewhere a link may lead anywhere
-            raise SweepError(f"{path}: is a link, and the report would be written to its target; remove the link")
-    for name, table in collect_frames(found).items():
-        write_table(table, place / "tables", name)
+    path = page or found.results.folder / "report" / "index.html"
+    tables, drawn = _place_folders(path, own=page is None)
+    links = _write_tables(collect_frames(found), tables)
     advance()
-    body = [
-        *_render_head(found),
-        *_render_findings(found),
-        *_render_sections(found, place / "figures", width, advance),
-        *_render_tail(found),
-    ]
-    write_atomic(place / "index.html", html.render_document(f"{results.study}: report", body))
-    return place / "index.html"
+    figures = draw_figures(found, drawn, width, advance)
+    block = build_block(found, reload_seconds=reload_seconds)
+    write_atomic(path, render_page(block, **collect_context(found, block, figures, links)))
+    advance()
+    return path
 
 
-def _render_head(found: ReportData) -> list[str]:
-    results = found.results
-    answers = list_answers(found)
-    lead = f"{provenance.describe_extent(found)} {describe_endings(results)}"
-    return [
-        html.render_heading(results.question or results.study, 1),
-        *([html.render_answers(answers), html.render_paragraph(describe_terms(found), "terms")] if answers else []),
-        html.render_paragraph(f"{results.study * bool(results.question)}: {lead}".removeprefix(": "), "lead"),
-        html.render_facts(provenance.describe_run(found)),
-        html.render_heading("What was trained", 3),
-        html.render_facts(describe_setting(results.plan)),
-    ]
+def write_comparison(
+    reports: Sequence[ReportData], page: Path, width: float = WIDTH, reload_seconds: float | None = None
+) -> Path:
+    """Write one page of several sweeps: their joint front, where one attains more, and what else differs.
+
+    Raises SweepError if their fronts cannot be compared, or a link would redirect the page.
+    """
+    tables, drawn = _place_folders(page, own=False)
+    links = _write_tables(collect_joint_frames(reports), tables)
+    block = build_block(*reports, reload_seconds=reload_seconds)
+    context = collect_comparison(reports, block, draw_comparison(reports, drawn, width), links)
+    write_atomic(page, render_page(block, **context))
+    return page
 
 
-def _render_findings(found: ReportData) -> list[str]:
-    return [
-        html.render_heading("Key findings"),
-        html.render_bullets(list_findings(found)),
-        html.render_heading("Limits", 3),
-        html.render_bullets(list_limits(found)),
-    ]
+def _place_folders(page: Path, own: bool) -> list[Path]:
+    """Return the folders of tables and figures: in a report's own folder, else beside the page and named after it.
+
+    Raises SweepError if a link would redirect what is written: in a sweep from elsewhere one may lead anywhere.
+    """
+    folders = [page.parent / (name if own else f"{page.stem}_{name}") for name in FOLDERS]
+    written = (page.parent,) if own else (page, *folders)
+    for path in (path for place in written for path in (place, *place.rglob("*"))):
+        if path.is_symlink():
+            raise SweepError(f"{path}: is a link, and the report would be written to its target; remove the link")
+    return folders
 
 
-def _render_sections(found: ReportData, folder: Path, width: float, advance: Callable[[], None]) -> list[str]:
-    """Render the sections of the page; a section without figures and tables is omitted."""
-    parts: list[tuple[str, Iterable[FigureSpec], list[str]]] = [
-        (
-            "Clean against robust accuracy",
-            specify_front(found, width),
-            [*render_members(found), *render_summary(found)],
-        ),
-        ("What the subset changes", specify_effects(found, width), render_subset_effects(found)),
-        ("What each axis changes", specify_knobs(found, width), render_axis_effects(found)),
-        ("Which knobs matter", specify_importance(found, width), render_importance(found)),
-        ("Along training", specify_curves(found, width), []),
-        ("Overfitting", specify_gaps(found, width), render_gaps(found)),
-        ("Accuracy by class", specify_classes(found, width), []),
-        (
-            "Which examples",
-            specify_rankings(found, width),
-            [*render_counts(found), *render_agreements(found)],
-        ),
-        ("Claims of the papers", (), render_claims(found)),
-    ]
-    body = []
-    for title, drawings, shown in parts:
-        figures = [_render_drawing(drawing, folder) for drawing in drawings]
-        if figures or shown:
-            body += [html.render_heading(title), *figures, *shown]
-        advance()
-    return body
-
-
-def _render_drawing(drawing: FigureSpec, folder: Path) -> str:
-    save_figure(drawing.draw, drawing.size, [folder / f"{drawing.slug}.{kind}" for kind in ("png", "svg")])
-    return html.render_figure(folder, drawing.slug, drawing.title, drawing.caption)
-
-
-def _render_tail(found: ReportData) -> list[str]:
-    body = []
-    others = render_upstream(found)
-    if others:
-        body += [html.render_heading("Pretraining and profiling"), *others]
-    unfinished = render_unfinished(found)
-    if unfinished:
-        body += [html.render_heading("Trials that did not complete"), *unfinished]
-    if damaged := found.results.damaged():
-        body += [
-            html.render_heading("Damaged records"),
-            html.render_bullets([f"{line}; it is left out" for line in damaged]),
-        ]
-    return [*body, html.render_heading("Provenance"), html.render_facts(provenance.describe_provenance(found))]
+def _write_tables(frames: Mapping[str, pd.DataFrame], folder: Path) -> dict[str, str]:
+    """Write tables, and return the links to them from the page."""
+    for name, table in frames.items():
+        write_table(table, folder, name)
+    return {f"{name}.csv": f"{quote(folder.name)}/{name}.csv" for name in frames}

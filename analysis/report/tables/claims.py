@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from analysis.claims.judging import judge_claims
 from analysis.claims.reading import read_paper_claims
 from analysis.claims.tables import HEADER, METHOD, lay_out, list_remedies
@@ -9,7 +11,7 @@ from analysis.report import html
 from analysis.report.data import ReportData
 
 
-def render_claims(found: ReportData) -> list[str]:
+def render_claims(found: ReportData) -> list[Markup]:
     """Render the verdicts on the papers' claims that the study has the data for; nothing without any."""
     judged, _ = judge_claims(read_paper_claims(), [found.results])
     rows: list[tuple[str, ...]] = []
@@ -23,4 +25,4 @@ def render_claims(found: ReportData) -> list[str]:
     if not rows:
         return []
     caption = " ".join([METHOD, *list_remedies(judged)])
-    return [html.render_table(("claim", *HEADER), rows, caption, texts=(0, 3, 5))]
+    return [html.render_table(("claim", *HEADER), rows, caption, texts=(0, 3, 5), is_wordy=True)]

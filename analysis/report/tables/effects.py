@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from analysis.measures.stats import Estimate
 from analysis.report import html
@@ -19,18 +20,18 @@ from analysis.results.metrics import (
 from analysis.results.page_cut import cut_end
 
 
-def render_subset_effects(found: ReportData) -> list[str]:
+def render_subset_effects(found: ReportData) -> list[Markup]:
     """Render paired differences between subsets, in points."""
     return _render_effects(found, found.subset_effects, "subset")
 
 
-def render_axis_effects(found: ReportData) -> list[str]:
+def render_axis_effects(found: ReportData) -> list[Markup]:
     """Render paired differences along each other axis, in points."""
     tables = found.axis_effects.items()
     return [part for path, table in tables for part in _render_effects(found, table, path)]
 
 
-def _render_effects(found: ReportData, table: pd.DataFrame, axis: str) -> list[str]:
+def _render_effects(found: ReportData, table: pd.DataFrame, axis: str) -> list[Markup]:
     """Render the paired differences along an axis, and name the values without a comparison."""
     known = table[table["n"] > 0]
     alone = ", ".join(found.uncompared.get(axis, ()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from analysis.measures.difficulty import correlate_scores
 from analysis.report import html
 from analysis.report.data import ReportData
@@ -11,7 +13,7 @@ from analysis.results.page_cut import cut_end
 MAX_CLASSES = 12  # columns of classes that fit on paper
 
 
-def render_counts(found: ReportData) -> list[str]:
+def render_counts(found: ReportData) -> list[Markup]:
     """Render the classes of each subset; many classes are split into several tables that fit on paper."""
     if found.counts.empty:
         return []
@@ -37,7 +39,7 @@ def render_counts(found: ReportData) -> list[str]:
     return parts
 
 
-def render_agreements(found: ReportData) -> list[str]:
+def render_agreements(found: ReportData) -> list[Markup]:
     """Render the rank correlations between the scores of each ranking."""
     parts = []
     for ranking in found.rankings:

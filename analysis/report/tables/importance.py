@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+from markupsafe import Markup
 
 from analysis.measures.importance import EVALUATORS, Importance
 from analysis.measures.stats import Estimate
@@ -11,7 +12,7 @@ from analysis.report.data import ReportData
 from analysis.results.page_cut import cut_end
 
 
-def render_importance(found: ReportData) -> list[str]:
+def render_importance(found: ReportData) -> list[Markup]:
     """Render a row per knob with its importance for each objective, by both evaluators, in percent."""
     info = found.importance
     if info is None:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from analysis.measures.stats import POINTS
 from analysis.report import html
 from analysis.report.data import ReportData
@@ -14,7 +16,7 @@ from analysis.results.metrics import shorten_attack
 from analysis.results.page_cut import MAX_TABLE_ROWS, cut_in_turn
 
 
-def render_gaps(found: ReportData) -> list[str]:
+def render_gaps(found: ReportData) -> list[Markup]:
     """Render a table of the overfitting of each configuration."""
     known = found.gaps[found.gaps["robust_overfitting"].notna()]
     if known.empty:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from analysis.measures.stats import estimate
 from analysis.report import html
 from analysis.report.data import ReportData
@@ -19,7 +21,7 @@ from trainers.record_reader import read_with
 KINDS = {"pretrain": "pretraining, which trials start from", "profile": "profiling, which ranks the examples"}
 
 
-def render_upstream(found: ReportData) -> list[str]:
+def render_upstream(found: ReportData) -> list[Markup]:
     """Render the trainings that trials start from or are ranked by, such as the pretraining that is their control."""
     trials = found.results.trials
     made = trials[(trials["kind"] != "trial") & (trials["status"] == COMPLETED)]
@@ -42,7 +44,7 @@ def render_upstream(found: ReportData) -> list[str]:
     return [html.render_table(("training", "seeds", *ends), [rows[place] for place in cut.rows], caption)]
 
 
-def render_unfinished(found: ReportData) -> list[str]:
+def render_unfinished(found: ReportData) -> list[Markup]:
     """Render a table of trials that diverged, were stopped, failed or still wait, with the reason."""
     trials = found.results.trials
     others = trials[trials["status"] != COMPLETED]

@@ -18,7 +18,7 @@ from analysis.charts.text import write_percent
 from analysis.measures.curves import collect_curves
 from analysis.measures.difficulty import measure_profile_groups, open_profiles
 from analysis.report.data import ReportData, collect_report_data
-from analysis.report.figures import specify_curves, specify_rankings
+from analysis.report.figures import specify_curves, specify_groups
 from analysis.results.page_cut import MAX_PANELS, cut_each
 from analysis.results.sweep import load_sweep
 
@@ -208,7 +208,7 @@ def test_groups_have_percent_a_spread_over_trials_and_say_how_they_were_formed(c
     (row,) = found[(found["quantity"] == "loss") & (found["group"] == 3)].tail(1).to_dict("records")
     assert row["mean"] == pytest.approx(np.mean(ends), rel=1e-5)
     assert row["hi"] - row["mean"] == pytest.approx(np.std(ends, ddof=1) / np.sqrt(2), rel=1e-4)
-    captions = [drawing.caption for drawing in specify_rankings(crowd) if drawing.slug.startswith("groups")]
+    captions = [drawing.caption for drawing in specify_groups(crowd) if drawing.slug.startswith("groups")]
     assert len(captions) == 1 and "of which G0, G3, G6, G9 are drawn" in captions[0]
     assert "formed by the mean loss in these same trainings" in captions[0] and "standard error" in captions[0]
     figure = Figure(figsize=(5.2, 5))

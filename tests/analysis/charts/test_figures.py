@@ -37,7 +37,14 @@ from analysis.measures.gallery import collect_gallery
 from analysis.measures.overfitting import collect_gaps
 from analysis.measures.subsets import Sizes, collect_sizes, tabulate_sizes
 from analysis.report.data import ReportData, collect_report_data
-from analysis.report.figures import specify_curves, specify_effects, specify_front, specify_gaps, specify_rankings
+from analysis.report.figures import (
+    specify_curves,
+    specify_effects,
+    specify_front,
+    specify_gaps,
+    specify_groups,
+    specify_rankings,
+)
 from analysis.results.axes import SEPARATOR
 from analysis.results.page_cut import MAX_PANELS, cut_each
 from analysis.results.sweep import Sweep, load_sweep
@@ -323,7 +330,7 @@ def test_surfaces_say_the_seeds_that_they_are_over(tmp_path: Path) -> None:
 
 
 def test_every_figure_draws_and_says_its_seeds(found: ReportData, tmp_path: Path) -> None:
-    parts = (specify_front, specify_effects, specify_curves, specify_gaps, specify_rankings)
+    parts = (specify_front, specify_effects, specify_curves, specify_gaps, specify_groups, specify_rankings)
     drawings = [drawing for part in parts for drawing in part(found)]
     assert len({drawing.slug for drawing in drawings}) == len(drawings) == 8
     for drawing in drawings:

@@ -29,6 +29,7 @@ from analysis.report.figures import (
     specify_effects,
     specify_front,
     specify_gaps,
+    specify_groups,
     specify_knobs,
     specify_rankings,
 )
@@ -58,7 +59,15 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
 
 def drawn(found: ReportData, width: float) -> list[FigureSpec]:
     """All figures of a page."""
-    parts = (specify_front, specify_effects, specify_knobs, specify_curves, specify_gaps, specify_rankings)
+    parts = (
+        specify_front,
+        specify_effects,
+        specify_knobs,
+        specify_curves,
+        specify_gaps,
+        specify_groups,
+        specify_rankings,
+    )
     return [drawing for part in parts for drawing in part(found, width)]
 
 

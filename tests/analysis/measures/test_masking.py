@@ -85,7 +85,8 @@ def test_the_gap_stands_on_the_page_and_in_its_own_table(tmp_path: Path, unrende
     folder = attacked(tmp_path / "gairat", MADE).results.folder
     page = redraw_report(folder)
     text = page.read_text(encoding="utf-8")
-    assert "PGD‑10 − AutoAttack standard</th>" in text and ">22.0 ± 0.0</td>" in text
+    assert ">PGD‑10 − AutoAttack standard</button>" in text and ">22.0 <i>± 0.0</i></td>" in text
+    assert "Signs of masked gradients: trust the strongest attack for GAIRAT." in text.partition("<h1>")[0]
     assert (page.parent / "tables" / "masking.csv").exists()
 
 

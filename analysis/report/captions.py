@@ -1,0 +1,69 @@
+"""The captions of the figures that scripts draw: what they show, of how many seeds, and what they cannot show."""
+
+from __future__ import annotations
+
+import math
+
+from analysis.measures.front import FrontData
+from analysis.measures.front_members import count_attaining, list_seed_counts
+from analysis.measures.stats import POINTS, format_seed_counts
+from analysis.report.data import ReportData
+from analysis.results.metrics import EPOCH_METRIC
+
+HANDLING = "Hover for numbers; click or Enter to keep a configuration; arrows walk along."
+
+
+def describe_front(front: FrontData, several: bool = False) -> str:
+    """Describe the figure of the front."""
+    counts = format_seed_counts(n for panel in front.panels for n in panel.points["n"])
+    bars = " ± 1 s.e." if any((panel.points["n"] > 1).any() for panel in front.panels) else ""
+    parts = [
+        f"Each mark is a configuration, mean of {counts}{bars}{'' if bars else '.'}",
+        "Line: front of the means" + (" of all sweeps together." if several else "."),
+        *(_describe_band(n) for n in list_seed_counts(front)),
+        *dict.fromkeys(panel.missing for panel in front.panels if panel.missing),
+        "The front over test accuracies describes and is never used for selection.",
+        HANDLING,
+    ]
+    return " ".join(parts)
+
+
+def _describe_band(n: int) -> str:
+    low, middle, high = count_attaining(n)
+    return f"Shaded: between what at least {low} and at least {high} of {n} seeds attain; dotted: at least {middle}."
+
+
+def describe_curves(found: ReportData) -> str:
+    """Describe the figure of learning curves."""
+    chosen = "; the mark is the epoch that validation selected (median)" if found.results.selects else ""
+    return (
+        f"One line a configuration, mean of {found.seeds_text}. Kept ones in full colour with ± 1 s.e.{chosen}. Dashed "
+        "verticals: the learning rate falls."
+    )
+
+
+def describe_classes(found: ReportData) -> str:
+    """Describe the figure of accuracy by class, and below which difference it shows chance alone."""
+    text = (
+        f"Accuracy minus that of training on all examples, in points, mean of {found.seeds_text}; beside it the share of "
+        "each class's training examples left out."
+        if len(found.counts)
+        else f"Test accuracy by class in percent, mean of {found.seeds_text}."
+    )
+    classes, column = found.results.outcomes, f"{found.results.checkpoint}_{found.robust or EPOCH_METRIC}"
+    sizes = [outcome.get("data", {}).get("classes") for outcome in classes.values()]
+    known = [int(size) for size in sizes if isinstance(size, int)]
+    share = float(found.results.completed[column].mean()) if column in found.results.completed else math.nan
+    if known and math.isfinite(found.results.test_examples) and math.isfinite(share):
+        images = found.results.test_examples / known[0]
+        chance = POINTS * math.sqrt(2 * share * (1 - share) / images)
+        text += f" A class has about {images:.0f} test images: differences under {chance:.0f} points may be chance."
+    return text
+
+
+def describe_stopping(found: ReportData) -> str:
+    """Say how much of the planned training was done."""
+    trials = found.results.study_trials
+    planned, done = float(trials["epochs_planned"].sum()), float(trials["epochs_done"].sum())
+    share = f" ({POINTS * done / planned:.0f} %)" if planned else ""
+    return f"{done:,.0f} of {planned:,.0f} epochs were trained{share}."

@@ -1,0 +1,190 @@
+"""What the page of several sweeps shows: their joint front, where one attains more, and in what else they differ."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from analysis.charts.front import draw_front, size_front
+from analysis.charts.front_difference import draw_front_difference, size_front_difference
+from analysis.charts.front_keys import assign_keys
+from analysis.charts.saving import FigureSpec
+from analysis.charts.styles import build_register
+from analysis.exceptions import SweepError
+from analysis.measures.front import FrontData, FrontPanel, compute_fronts
+from analysis.measures.front_difference import FrontDifference, compare_fronts
+from analysis.measures.stats import POINTS, format_count
+from analysis.report import html
+from analysis.report.answers import AnswerCard
+from analysis.report.captions import describe_front
+from analysis.report.context import collect_frame, collect_provenance, list_drawings
+from analysis.report.data import ReportData, collect_frames
+from analysis.report.drawings import DRAWN, Figures, draw_figure
+from analysis.report.findings import list_limits
+from analysis.report.notices import list_notices
+from analysis.report.tables.configurations import render_configurations
+from analysis.results.metrics import CHECKPOINTS
+from analysis.results.sweep import name_sweeps
+
+MAX_COMPARED = 8  # sweeps that are compared two by two
+MAX_PANELS = 6  # of the figure of differences
+Differences = Sequence[tuple[FrontPanel, FrontDifference]]
+
+
+def collect_joint_frames(reports: Sequence[ReportData]) -> dict[str, pd.DataFrame]:
+    """Collect the tables of all sweeps, each with a column that names the sweep, and that of the joint front."""
+    names = name_sweeps([report.results for report in reports])
+    found: dict[str, list[pd.DataFrame]] = {}
+    for name, report in zip(names, reports, strict=True):
+        for key, table in collect_frames(report).items():
+            found.setdefault(key, []).append(table.assign(sweep=name))
+    frames = {key: pd.concat(tables, ignore_index=True) for key, tables in found.items()}
+    panels = find_joint_front(reports).panels
+    return frames | {"front": pd.concat([panel.points for panel in panels], ignore_index=True)}
+
+
+def find_joint_front(reports: Sequence[ReportData]) -> FrontData:
+    """Compute the front of all sweeps. Raises SweepError if they cannot be compared."""
+    results = [report.results for report in reports]
+    return compute_fronts(results, checkpoint=None if all(sweep.selects for sweep in results) else "last")
+
+
+def draw_comparison(reports: Sequence[ReportData], folder: Path, width: float) -> Figures:
+    """Draw the joint front, which scripts draw too, and where the seeds of one sweep attain more."""
+    front, results = find_joint_front(reports), [report.results for report in reports]
+    keys = assign_keys(front, build_register([sweep.study_trials for sweep in results], front.sweeps))
+    joint = FigureSpec(
+        "front", "Clean against robust test accuracy", f"{front.note} {keys.words}", size_front(front, width),
+        lambda figure: draw_front(figure, front, keys),
+    )  # fmt: skip
+    command = f"python -m analysis.pareto {' '.join(sweep.where for sweep in results)} -o front.pdf"
+    figures: Figures = {DRAWN: [draw_figure(joint, folder, command)], "difference": []}
+    differences = compare_sweeps(front)
+    if differences:
+        shown = differences[:MAX_PANELS]
+        spec = FigureSpec(
+            "difference", "Where one sweep attains more",
+            "The share of the seeds of one sweep that attain a pair of accuracies less that of the other: colour says "
+            "which, and how dark it is by how much." + _say_left_out(len(shown), len(differences)),
+            size_front_difference(shown, width), partial(draw_front_difference, panels=shown),
+        )  # fmt: skip
+        figures["difference"] = [draw_figure(spec, folder, f"{command} --difference difference.pdf")]
+    return figures
+
+
+def compare_sweeps(front: FrontData) -> list[tuple[FrontPanel, FrontDifference]]:
+    """Compare the sweeps two by two, unless they are too many."""
+    return list(compare_fronts(front)) if len(front.curves) <= MAX_COMPARED else []
+
+
+def collect_comparison(
+    reports: Sequence[ReportData], block: Mapping[str, Any], figures: Figures, links: Mapping[str, str]
+) -> dict[str, Any]:
+    """Collect what the page of several sweeps shows. Raises SweepError if they cannot be compared."""
+    if len(reports) < 2:
+        raise SweepError("a comparison needs two sweeps at least")
+    front, names = find_joint_front(reports), name_sweeps([report.results for report in reports])
+    differences = compare_sweeps(front)
+    differ = block.get("settings_differ") or []
+    sections: dict[str, tuple[str, Any]] = {
+        "answer": ("Answer", True),
+        "difference": ("Difference", differences),
+        "settings": ("Settings that differ", differ),
+        "along-training": ("Along training", block["curves"].get("epoch")),
+        "configurations": ("Configurations", True),
+        "limits": ("Limits", True),
+        "provenance": ("Provenance", True),
+    }
+    contents = {anchor: title for anchor, (title, shown) in sections.items() if shown}
+    listed = " against ".join(names) if len(names) == 2 else ", ".join(names)
+    several = [f"{name}: {text}" for name, report in zip(names, reports, strict=True) for text in list_notices(report)]
+    limits = dict.fromkeys(text for report in reports for text in list_limits(report))
+    return {
+        **collect_frame(block, contents),
+        "is_search": False,
+        "name": listed,
+        "question": f"{listed}: which front is better?",
+        "kicker": f"{format_count(len(names), 'sweep')}, {len(block['configurations']['choice'])} configurations.",
+        "notices": several,
+        "answers": [*_tell_members(front), *(_tell_difference(found) for _, found in differences[:2])],
+        "terms": f"{front.note} All numbers are of the {CHECKPOINTS[front.checkpoint]}.",
+        "selects": front.checkpoint == "best",
+        "no_front": "",
+        "captions": {
+            "front": describe_front(front, several=True),
+            "curves": "One line a configuration, mean of seeds.",
+        },
+        "limits": list(limits),
+        "sweeps": [collect_provenance(report) for report in reports],
+        "configurations": render_configurations(block),
+        "tables": {
+            "difference": [_render_differences(differences)],
+            "settings": [_render_settings(differ, names)],
+            **{key: [] for key in ("overfitting", "members", "upstream", "unfinished")},
+        },
+        "table_links": links,
+        "figures": figures | {"overfitting": []},
+        "drawings": list_drawings(figures),
+    }
+
+
+def _tell_members(front: FrontData) -> Iterator[AnswerCard]:
+    """Tell how many members of the joint front each sweep has."""
+    members = front.members
+    counts = members["sweep"].value_counts().reindex(front.sweeps, fill_value=0)
+    first, count = counts.idxmax(), int(counts.max())
+    each = "; ".join(f"{name} {n}" for name, n in counts.items())
+    where = f" over {format_count(len(front.panels), 'panel')}" if len(front.panels) > 1 else ""
+    yield _card(f"{count} of {len(members)}", "members of the joint front", f"are of {first}{where}. Of each: {each}.")
+
+
+def _tell_difference(found: FrontDifference) -> AnswerCard:
+    """Tell how often a seed of one sweep attains what a seed of the other does, and back."""
+    (one, other), (more, less) = (found.one, found.other), (found.forward, found.backward)
+    if less.member > more.member:
+        (one, other), (more, less) = (other, one), (less, more)
+    where = f"{found.title}: " * bool(found.title)
+    text = (
+        f"{where}so often a seed of {one} attains a member of the front of a seed of {other}; the other way round "
+        f"{POINTS * less.member:.0f} %. Seeds: {found.seeds[0]} and {found.seeds[1]}."
+    )
+    return _card(f"{POINTS * more.member:.0f} %", f"p = {found.p:.2g}, permutation test", text)
+
+
+def _card(number: str, detail: str, text: str) -> AnswerCard:
+    return AnswerCard(number, detail, text, False, math.nan, math.nan, math.nan, 1.0)
+
+
+def _render_differences(differences: Differences) -> Markup:
+    """Render a row for each pair of sweeps and direction."""
+    rows = []
+    for panel, found in differences:
+        for one, other, share in ((found.one, found.other, found.forward), (found.other, found.one, found.backward)):
+            name = f"{panel.title}: " * bool(panel.title) + f"{one} attains {other}"
+            seeds = " and ".join(map(str, found.seeds if one == found.one else found.seeds[::-1]))
+            member = f"{POINTS * share.member:.0f} %"
+            rows.append((name, seeds, member, f"{share.whole} of {share.pairs}", f"{found.p:.2g}"))
+    caption = (
+        "How often a seed of one sweep attains what a seed of the other does: a member of its front, and all of them. "
+        "p: permutation test of the largest difference of attainment; three seeds against three reach 0.1 at best."
+    )
+    return html.render_table(("sweeps", "seeds", "a member", "all (pairs)", "p"), rows, caption)
+
+
+def _render_settings(differ: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Markup:
+    """Render what differs between the sweeps besides their axes."""
+    rows = [(str(one["name"]), *(str(value) for value in one["values"])) for one in differ]
+    texts = tuple(range(1 + len(names)))
+    return html.render_table(
+        ("setting", *names), rows, "What all trainings of a sweep share, where sweeps differ.", texts
+    )
+
+
+def _say_left_out(shown: int, total: int) -> str:
+    return f" Shown are {shown} of {total} pairs." if shown < total else ""

@@ -1,0 +1,73 @@
+"""What a reader has to know before the answers: what is unfinished, missing, diverged, constant or masked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from analysis.measures.masking import find_plain_training, select_masked
+from analysis.measures.stats import format_count
+from analysis.report.data import ReportData
+from analysis.report.findings import MAX_NAMES
+from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
+
+SETTLED = (COMPLETED, DIVERGED, STOPPED)
+
+
+def list_notices(found: ReportData) -> list[str]:
+    """List what qualifies all that follows, most weighty first; nothing for a finished study without losses."""
+    parts = (_tell_unfinished, _tell_lost, _tell_one_seed, _tell_constant, _tell_masked, _tell_damaged)
+    return [text for part in parts for text in part(found)]
+
+
+def _tell_unfinished(found: ReportData) -> Iterator[str]:
+    trials = found.results.study_trials
+    rest = trials[~trials["status"].isin([*SETTLED, "failed"])]
+    if len(rest):
+        states = ", ".join(f"{n} {status}" for status, n in rest["status"].value_counts().items())
+        yield f"Unfinished: {len(trials) - len(rest)} of {len(trials)} trials have ended ({states}); all may change."
+
+
+def _tell_lost(found: ReportData) -> Iterator[str]:
+    trials = found.results.study_trials
+    for status, words in (
+        ("failed", "failed, so their seeds are missing"),
+        (DIVERGED, "diverged; a configuration with such a seed is on no front"),
+    ):
+        lost = trials[trials["status"] == status]
+        if len(lost):
+            yield f"{format_count(len(lost), 'trial')} {words}: {_name_first(lost['name'])}."
+
+
+def _tell_one_seed(found: ReportData) -> Iterator[str]:
+    if found.seeds == 1:
+        yield "One seed a configuration: no error is known, and differences of a point or two may be chance."
+
+
+def _tell_constant(found: ReportData) -> Iterator[str]:
+    gaps = found.gaps
+    if len(gaps) and len(constant := gaps[gaps["constant"] > 0]):
+        yield f"Networks that name one class whatever the image, in no comparison: {_name_first(constant['name'])}."
+
+
+def _tell_masked(found: ReportData) -> Iterator[str]:
+    if found.masking.empty:
+        return
+    for setting, table in found.masking.groupby(found.masking["setting"].map(str), sort=False):
+        plain = find_plain_training(table)
+        least = table.sort_values("gap").iloc[0] if plain is None else plain
+        masked = select_masked(table, float(least["gap"]))
+        if len(masked):
+            where = f" in {setting}" if setting else ""
+            yield f"Signs of masked gradients{where}: trust the strongest attack for {_name_first(masked['choice'])}."
+
+
+def _tell_damaged(found: ReportData) -> Iterator[str]:
+    if damaged := found.results.damaged():
+        yield f"{format_count(len(damaged), 'damaged record')} left out, listed under Provenance."
+
+
+def _name_first(names: Iterable[object]) -> str:
+    """Join the first few different names, and say how many more there are."""
+    known = list(dict.fromkeys(map(str, names)))
+    more = f" and {len(known) - MAX_NAMES} more" if len(known) > MAX_NAMES else ""
+    return "; ".join(known[:MAX_NAMES]) + more

@@ -1,0 +1,101 @@
+"""The answers of a search, whose configurations differ in everything: its knee, what matters, and its last gain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis.measures.front import FrontPanel
+from analysis.measures.importance import FANOVA
+from analysis.measures.stats import POINTS, format_count
+from analysis.report.answers import AnswerCard
+from analysis.report.data import ReportData
+from analysis.results.metrics import shorten_metric
+
+STILL = 0.9995  # share of its last hypervolume from which on a front stands still
+
+
+def lay_out_search(found: ReportData, block: Mapping[str, Any]) -> list[AnswerCard]:
+    """Lay out what a search says in answer to its question: a card for each part that its records tell of."""
+    if found.front is None:
+        return []
+    return [*_tell_knee(found), *_tell_importance(found), *_tell_last_gain(block)]
+
+
+def _tell_knee(found: ReportData) -> Iterator[AnswerCard]:
+    """Tell which member of each front is its knee; of several problems only the first stands large."""
+    front = found.front
+    assert front is not None
+    panel = front.panels[0]
+    knees, members = panel.points[panel.points["knee"]], panel.points[panel.points["on_front"]]
+    chosen = knees if len(knees) else members.sort_values("y", ascending=False)
+    if chosen.empty:
+        return
+    row = chosen.iloc[0]
+    names = [shorten_metric(metric, found.results.attacks) for metric in (front.x, front.y)]
+    number = " / ".join(_percent(row[axis]) for axis in ("x", "y"))
+    what = "The knee of the front" if len(knees) else "The most robust member of the front"
+    where = f" of {panel.title}" if panel.title else ""
+    text = f"{what}{where} is {row['choice']}. {_describe_span(panel, members)}"
+    yield _card(number, f"% {names[0]} / {names[1]}, n = {row['n']}", text)
+
+
+def _describe_span(panel: FrontPanel, members: pd.DataFrame) -> str:
+    """Say from where to where the members of a front run."""
+    if len(members) < 2:
+        return f"It is the only member, of {format_count(len(panel.points), 'configuration')}."
+    clean, robust = (f"{_percent(members[axis].min())} to {_percent(members[axis].max())}" for axis in ("x", "y"))
+    return f"The {len(members)} members run from {clean} clean and {robust} robust."
+
+
+def _tell_importance(found: ReportData) -> Iterator[AnswerCard]:
+    """Tell which knob explains most of the last objective, as a rule the robust one, and of the others."""
+    info = found.importance
+    if info is None:
+        return
+    table = info.table[(info.table["evaluator"] == FANOVA) & (info.table["setting"] == info.table["setting"].iloc[0])]
+    ranked = {
+        str(objective): rows.sort_values("mean", ascending=False).to_dict("records")
+        for objective, rows in table.groupby("objective", sort=False)
+    }
+    if not ranked:
+        return
+    *others, last = ranked
+    best, *rest = ranked[last]
+    ends = f"[{POINTS * best['lo']:.0f}, {POINTS * best['hi']:.0f}] " if math.isfinite(best["lo"]) else ""
+    second = f"; next {_share(info.names, rest[0])}" if rest else ""
+    also = "".join(f"; of {info.titles[name]}, {_share(info.names, ranked[name][0])}" for name in others)
+    text = f"of {info.titles[last]} goes with {info.names[best['axis']]} alone, over the region searched{second}{also}."
+    yield _card(f"{POINTS * best['mean']:.0f} %", f"{ends}of variance", text)
+
+
+def _share(names: Mapping[str, str], row: Mapping[str, Any]) -> str:
+    return f"{names[row['axis']]} ({POINTS * row['mean']:.0f} %)"
+
+
+def _tell_last_gain(block: Mapping[str, Any]) -> Iterator[AnswerCard]:
+    """Tell for how many configurations the hypervolume has stood still."""
+    volumes = _known((block["history"] or {}).get("hypervolume") or [])
+    if not volumes or not volumes[-1]:
+        return
+    reached = next(place for place, volume in enumerate(volumes, 1) if volume >= STILL * volumes[-1])
+    text = (
+        f"The hypervolume has stood within {POINTS * (1 - STILL):.2g} % of its end since configuration {reached}, in "
+        "the order of completion. It is of means over seeds, and neighbours on the front need not be told apart."
+    )
+    yield _card(f"{len(volumes) - reached} of {len(volumes)}", "since the last gain", text)
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _percent(value: float) -> str:
+    return f"{POINTS * value:.1f}"
+
+
+def _card(number: str, detail: str, text: str) -> AnswerCard:
+    return AnswerCard(number, detail, text, False, math.nan, math.nan, math.nan, 1.0)

@@ -1,0 +1,223 @@
+"""The table of all configurations, a row for each, which scripts sort and hide but never rewrite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+
+from analysis.measures.stats import POINTS, Estimate, estimate
+from analysis.report.data import ReportData
+from analysis.report.html import HYPHEN, escape
+from analysis.report.tables.cells import name_attack
+from analysis.results.metrics import parse_attack, shorten_attack
+from trainers.formatting import format_duration
+
+FEW_DIGITS = 1e-3  # below which, and from the inverse of which on, a knob is written with a power of ten
+OVERFITTING, OVERFITTING_TITLE = "robust_overfitting", "best − last"
+TAGS = {
+    "on_front": ("front", "on the front of the means"),
+    "knee": ("knee", "the knee of the front"),
+    "selected": ("val", "validation would select it"),
+}
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Cell(NamedTuple):
+    """What a cell shows, as markup, and the value that it is sorted by."""
+
+    shown: Markup
+    value: str
+
+
+class Column(NamedTuple):
+    """A column: its title, a cell for each configuration, and whether it is of text, which is aligned to the left."""
+
+    title: str
+    cells: list[Cell]
+    is_text: bool = False
+
+
+def render_configurations(block: Mapping[str, Any], recorded: Sequence[Column] = ()) -> Markup:
+    """Render all configurations of a data block, in its order, at both checkpoints; `recorded` are further columns."""
+    *columns, seeds = _list_columns(block)
+    columns = [*columns, *recorded, seeds]
+    heads = Markup("").join(
+        Markup('<th scope="col"{}><button type="button">{}</button></th>').format(
+            _kind(column), escape(column.title).replace("-", HYPHEN)
+        )
+        for column in columns
+    )
+    rows = Markup("\n").join(
+        Markup('<tr data-i="{}">{}</tr>').format(place, Markup("").join(_render_cell(one, place) for one in columns))
+        for place in range(len(block["configurations"]["choice"]))
+    )
+    return Markup(
+        '<div class="tbl tall" tabindex="0" role="region" aria-label="All configurations"><table class="data">\n'
+        "<thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody></table></div>"
+    ).format(heads, rows)
+
+
+def _render_head(column: Column) -> Markup:
+    title = escape(column.title.replace("-", HYPHEN))
+    return Markup('<th scope="col"{}><button type="button">{}</button></th>').format(_kind(column), title)
+
+
+def _kind(column: Column) -> Markup:
+    return Markup(' class="t"' * column.is_text)
+
+
+def _render_cell(column: Column, place: int) -> Markup:
+    cell = column.cells[place]
+    return Markup('<td{} data-v="{}">{}</td>').format(_kind(column), cell.value, cell.shown)
+
+
+def _list_columns(block: Mapping[str, Any]) -> Iterator[Column]:
+    """List the columns that have anything to show."""
+    told, names = block["configurations"], block["setting_names"]
+    yield Column("configuration", [_name(told, place) for place in range(len(told["choice"]))], is_text=True)
+    if len(block["settings"]) > 1:
+        yield Column("setting", [_text(names.get(key, key)) for key in told["setting"]], is_text=True)
+    if block["kind"] == "search":
+        for knob in block["knobs"]:
+            yield Column(knob["short"], [_knob(value) for value in knob["values"]], is_text=knob["scale"] == "category")
+    yield from _list_accuracies(block)
+    overfitting = _estimate_each(block, block["trials"].get(OVERFITTING) or [])
+    if any(number.n for number in overfitting):
+        yield Column(OVERFITTING_TITLE, [_percent(number) for number in overfitting])
+    if worst := _list_worst(block):
+        yield Column("worst class", worst)
+    if any(status != "completed" for status in told["status"]):
+        ended = [_end(status, why) for status, why in zip(told["status"], told["reason"], strict=True)]
+        yield Column("ended", ended, is_text=True)
+        yield Column("epochs", [_count(epochs) for epochs in told["epochs_done"]])
+    yield Column("n", [_count(n) for n in told["n"]])
+
+
+def _list_accuracies(block: Mapping[str, Any]) -> Iterator[Column]:
+    """List the accuracies on both axes at both checkpoints, then those under other final attacks at the first."""
+    start, axes = block["checkpoint"], [block["x"], block["y"]]
+    others = [name for name, known in block["metrics"].items() if name.startswith("test_") and not known["curve"]]
+    for metric in dict.fromkeys([*axes, *others]):
+        for checkpoint in ("best", "last") if metric in axes and start == "best" else (start,):
+            values = block["trials"].get(f"{checkpoint}_{metric}")
+            if values is not None and metric in block["metrics"]:
+                when = ", last epoch" if checkpoint == "last" and start == "best" else ""
+                title = f"{block['metrics'][metric]['short']}{when}"
+                yield Column(title, [_percent(number) for number in _estimate_each(block, values)])
+
+
+def list_recorded(found: ReportData, block: Mapping[str, Any]) -> list[Column]:
+    """List what a report knows of its configurations besides the block: masked gradients, and the time they took."""
+    names = block["configurations"]["configuration"]
+    columns = []
+    if len(found.masking):
+        gaps = {row["configuration"]: row for row in found.masking.to_dict("records")}
+        numbers = [
+            Estimate(gaps[name]["gap"], gaps[name]["gap_se"], gaps[name]["n"]) if name in gaps else estimate([])
+            for name in names
+        ]
+        columns.append(Column(name_gap(found), [_percent(number) for number in numbers]))
+    costs = found.results.study_trials.groupby("configuration")[["seconds_alone", "seconds_billed"]].mean()
+    for column, title in (("seconds_alone", "time alone"), ("seconds_billed", "time billed")):
+        if costs[column].notna().any() and (
+            column == "seconds_alone" or (costs[column] < costs["seconds_alone"]).any()
+        ):
+            columns.append(Column(title, [_duration(costs[column].get(name, math.nan)) for name in names]))
+    return columns
+
+
+def name_gap(found: ReportData) -> str:
+    """Name the difference between the attack of the curves and the strongest one."""
+    return f"{shorten_attack('pgd', found.results.attacks)} − {name_attack(found)}"
+
+
+def _estimate_each(block: Mapping[str, Any], values: Sequence[float | None]) -> list[Estimate]:
+    """Estimate a column of the trials for each configuration."""
+    count = len(block["configurations"]["choice"])
+    if not len(values):
+        return [estimate([])] * count
+    rows = np.asarray(block["trials"]["configuration"], dtype=int)
+    numbers = np.array(values, dtype=float)
+    order = np.argsort(rows, kind="stable")
+    parts = np.split(numbers[order], np.searchsorted(rows[order], np.arange(1, count)))
+    return [estimate(part) for part in parts]
+
+
+def _list_worst(block: Mapping[str, Any]) -> list[Cell]:
+    """List each configuration's accuracy in its worst class under the attack of the y axis; nothing if not recorded."""
+    classes, metric = block["classes"] or {}, block["y"]
+    found = classes.get(metric) or classes.get(parse_attack(metric or "") or "")
+    names = classes.get("names") or []
+    if not found:
+        return []
+    return [_worst(values, names) for values in found]
+
+
+def _worst(values: Sequence[float | None] | None, names: Sequence[str]) -> Cell:
+    known = [(value, place) for place, value in enumerate(values or []) if value is not None]
+    if not known:
+        return _nothing()
+    value, place = min(known)
+    label = names[place] if place < len(names) else str(place)
+    return Cell(Markup("{:.1f} <i>({})</i>").format(value, label), f"{value:.3f}")
+
+
+def _name(told: Mapping[str, Any], place: int) -> Cell:
+    """Write the name of a configuration as the button that keeps it, with its tags."""
+    choice = str(told["choice"][place])
+    tags = [
+        Markup('<span class="tag" title="{}">{}</span>').format(why, tag)
+        for key, (tag, why) in TAGS.items()
+        if told[key][place]
+    ]
+    button = Markup(
+        '<button type="button"><svg class="glyph" viewBox="-8 -8 16 16" aria-hidden="true"></svg>'
+        "<span>{}</span></button>"
+    ).format(escape(choice))
+    return Cell(button + Markup("").join(tags), choice)
+
+
+def _text(text: str) -> Cell:
+    return Cell(escape(text), text)
+
+
+def _end(status: str, why: str) -> Cell:
+    return Cell(Markup('<span title="{}">{}</span>').format(escape(why or ""), status), status)
+
+
+def _percent(number: Estimate) -> Cell:
+    """Write a mean in percent, its error smaller beside it."""
+    if not number.n:
+        return _nothing()
+    mean, _, error = number.text().partition(" ± ")
+    return Cell(Markup("{} <i>± {}</i>").format(mean, error) if error else Markup(mean), f"{POINTS * number.mean:.4f}")
+
+
+def _count(value: float | None) -> Cell:
+    return _nothing() if value is None or math.isnan(value) else Cell(Markup(f"{value:g}"), f"{value:g}")
+
+
+def _knob(value: float | str | None) -> Cell:
+    if value is None:
+        return Cell(Markup('<span title="not set">–</span>'), "")
+    return _text(value) if isinstance(value, str) else Cell(Markup(format_knob(value)), f"{value!r}")
+
+
+def _duration(seconds: float) -> Cell:
+    return Cell(Markup(format_duration(seconds)), f"{seconds:.1f}") if math.isfinite(seconds) else _nothing()
+
+
+def _nothing() -> Cell:
+    return Cell(Markup("–"), "")
+
+
+def format_knob(value: float) -> str:
+    """Write the value of a knob to three digits, or two and a power of ten: "0.0431", "3.3·10⁻⁴"."""
+    if value == 0 or FEW_DIGITS <= abs(value) < 1 / FEW_DIGITS**2:
+        return f"{value:.3g}".replace("-", "−") if abs(value) < 1000 else f"{value:.0f}"
+    digits, _, power = f"{value:.1e}".partition("e")
+    return f"{digits}·10{str(int(power)).translate(_SUPERSCRIPTS)}".replace("-", "−")

@@ -1,0 +1,59 @@
+"""A page that is written again whenever the records of its sweeps change, until no more can come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from analysis.report.data import ReportData
+from analysis.results.search_block import read_search_block
+from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
+
+RECORDS = ("*.json", "trials/*/*.json", "trials/*/*.jsonl", "trials/*/*.txt")
+PASSING = "now.json"  # which a running sweep writes every moment, and which a report does not read
+ENDED = (COMPLETED, DIVERGED, STOPPED, "failed", "damaged")
+Marks = dict[Path, tuple[int, int]]
+
+
+def watch_records(
+    folders: Sequence[Path], write: Callable[[], bool], interval: float, wait: Callable[[float], None] = time.sleep
+) -> None:
+    """Write a page now, and again after each interval in which records changed; `write` returns whether more may come.
+
+    Records that change while the page is written are seen after the next interval.
+    """
+    seen: Marks = {}
+    while True:
+        marks = mark_records(folders)
+        if marks != seen and not write():
+            return
+        seen = marks
+        wait(interval)
+
+
+def mark_records(folders: Sequence[Path]) -> Marks:
+    """Return the time of change and the size of each record."""
+    marks: Marks = {}
+    for path in (path for folder in folders for pattern in RECORDS for path in folder.glob(pattern)):
+        try:
+            found = path.stat()
+        except OSError:  # replaced in this moment
+            continue
+        if path.name != PASSING:
+            marks[path] = (found.st_mtime_ns, found.st_size)
+    return marks
+
+
+def may_change(reports: Sequence[ReportData]) -> bool:
+    """Return whether more records may come: trainings have not ended, or a search has not noted its end."""
+    return any(
+        not report.results.study_trials["status"].isin(ENDED).all()
+        or (bool(read_search_block(report.results)) and _lacks_end(report))
+        for report in reports
+    )
+
+
+def _lacks_end(report: ReportData) -> bool:
+    runs = report.results.runs
+    return bool(runs) and "ended" not in runs[-1]

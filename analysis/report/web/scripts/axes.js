@@ -1,0 +1,97 @@
+/* Axes of knobs and of metrics, as parallel coordinates, slices and the heat map draw them. A knob may not be set in
+   some configurations, since it belongs to a method that they do not use: its axis has a tick for these beside the
+   scale. */
+
+const FEW_VALUES = 12; // a knob with so few values is drawn value by value
+
+/** Describe the axis of a knob or of a metric: where each configuration lies, null where the knob is not set. */
+function describeAxis(path) {
+  const knob = knobOf.get(path);
+  const coordinates = ALL.map((i) => valueOn(i, path, state.checkpoint));
+  if (!knob) {
+    const domain = padDomain(...extentOf(coordinates), 0.02);
+    return { path, title: shortOf(path), log: false, domain, choices: null, coordinates, hasUnset: false };
+  }
+  const choices = knob.scale === "category" ? knob.choices : null;
+  const domain = choices ? [-0.5, choices.length - 0.5] : scaleOf(knob).domain();
+  const log = knob.scale === "log";
+  return { path, title: knob.short, log, domain, choices, coordinates, hasUnset: coordinates.includes(null) };
+}
+
+/** Lay an axis from one pixel to another; the tick of what is not set takes `room` at its first end, if it has one. */
+function layAxis(axis, from, to, room) {
+  const start = axis.hasUnset ? from + Math.sign(to - from) * room : from;
+  const scale = (axis.log ? d3.scaleLog() : d3.scaleLinear()).domain(axis.domain).range([start, to]);
+  return { ...axis, scale, start, from, to, place: (value) => (value === null ? from : scale(value)) };
+}
+
+/** List the values of an axis, from the least up. */
+function listAxisValues(axis) {
+  return [...new Set(axis.coordinates.filter(isNumber))].sort((a, b) => a - b);
+}
+
+/**
+ * List the ticks of an axis that was laid: all choices; the values of a knob where they are few, else round numbers,
+ * those that have room. null is the tick of what is not set.
+ */
+function listAxisTicks(axis, gap, room) {
+  const unset = axis.hasUnset ? [null] : [];
+  if (axis.choices) return [...unset, ...axis.choices.map((_, place) => place)];
+  const values = knobOf.has(axis.path) ? listAxisValues(axis) : [];
+  const count = Math.max(2, Math.floor(Math.abs(axis.to - axis.start) / gap));
+  if (!values.length || values.length > FEW_VALUES) return [...unset, ...listTicks(axis.scale, count, room)];
+  const kept = [];
+  for (const value of values) {
+    const last = kept[kept.length - 1];
+    if (last === undefined || Math.abs(axis.scale(value) - axis.scale(last)) >= room(value)) kept.push(value);
+  }
+  return [...unset, ...kept];
+}
+
+/** Write a tick of an axis. */
+function formatOnAxis(axis, value) {
+  if (value === null) return NOT_SET;
+  return formatKnob(axis.choices ? axis.choices[value] : value);
+}
+
+/** Shorten a text to a width in pixels. */
+function shortenText(text, width) {
+  const letters = [...showControls(text)];
+  const room = Math.max(3, Math.floor(width / LETTER));
+  return letters.length <= room ? letters.join("") : `${letters.slice(0, room - 1).join("")}…`;
+}
+
+/** Draw a text shortened to a width; the whole of it shows under the pointer. */
+function drawShortText(text, width, x, y, anchor, kind) {
+  const short = shortenText(text, width);
+  const whole = short === showControls(text) ? "" : `<title>${escapeText(text)}</title>`;
+  return drawText(short, x, y, anchor, kind).replace("</text>", `${whole}</text>`);
+}
+
+/** Draw a box; `attributes` are its paint. */
+function drawBox(x, y, width, height, attributes) {
+  return `<rect x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" ${attributes}/>`;
+}
+
+/** Draw a marker at a place; `attributes` are its paint. */
+function drawSymbol(kind, radius, x, y, attributes) {
+  return `<path transform="translate(${round(x)} ${round(y)})" d="${symbolPath(kind, radius)}" ${attributes}/>`;
+}
+
+/** Draw a line in ink, such as a median or the best so far; `attributes` may clip it. */
+function drawInkLine(path, attributes = "") {
+  return `<path d="${path}" fill="none" stroke="var(--ink)" stroke-width="1.6" ${attributes}/>`;
+}
+
+/** Spread what lies at one value over a width, each configuration always at the same place. */
+function spreadOver(i, width) {
+  return (((i * 0.618034) % 1) - 0.5) * width;
+}
+
+/** Find the part of the values of a metric to show: of a search without the worst few. */
+function findView(metric, values) {
+  let [low, high] = extentOf(values);
+  if (DATA.kind === "search" && directionOf(metric) > 0) low = quantileOf(values, OUTLYING);
+  if (DATA.kind === "search" && directionOf(metric) < 0) high = quantileOf(values, 1 - OUTLYING);
+  return isNumber(low) && isNumber(high) ? padDomain(low, high) : [0, 100];
+}

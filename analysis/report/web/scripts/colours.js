@@ -1,0 +1,130 @@
+/* Colours: methods by hue and subsets by marker, or the values of one knob on a ramp. */
+
+const HUES = 6; // from the seventh method on grey, which hovering names
+const WHOLE = "circle"; // training on all examples
+const SHAPES = [
+  ["up", "down"],
+  ["square", "diamond"],
+  ["star", "cross"],
+];
+// plasma from .02 to .63 on white and from .36 to .97 on black, so that both ends stand out from the ground
+const RAMPS = {
+  light: ["#1b068d", "#4b03a1", "#7401a8", "#99159f", "#b83289", "#d24f71", "#e76e5b"],
+  dark: ["#a51f99", "#c23c81", "#da5a6a", "#ed7953", "#fa9b3d", "#fdc229", "#f4ed27"],
+};
+const printing = matchMedia("print");
+const readColours = new Map();
+const shapes = assignShapes(DATA.subsets);
+
+/** Assign a marker to each subset: subsets of one kind, such as friendly-90 and friendly-80, have related ones. */
+function assignShapes(subsets) {
+  const kinds = [...new Set(subsets.filter((subset) => subset !== "all").map(kindOf))];
+  const free = SHAPES.flat();
+  return subsets.map((subset) => {
+    if (subset === "all" || subsets.length === 1) return WHOLE;
+    const own = (SHAPES[kinds.indexOf(kindOf(subset))] || []).find((shape) => free.includes(shape));
+    const shape = own || free[free.length - 1] || WHOLE;
+    if (free.includes(shape)) free.splice(free.indexOf(shape), 1);
+    return shape;
+  });
+}
+
+/** Name the kind of a subset: its name without the size. */
+function kindOf(subset) {
+  return subset.replace(/[-_ ]?[\d.]+ ?%?$/, "");
+}
+
+/** Read a colour of the style sheet, such as --ink, as it is in the present theme. */
+function readColour(name) {
+  if (!readColours.has(name)) {
+    readColours.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  }
+  return readColours.get(name);
+}
+
+/** Forget the colours read, since the theme has changed. */
+function forgetColours() {
+  readColours.clear();
+}
+
+/** Tell whether the page is drawn on a dark ground. */
+function isDark() {
+  return document.documentElement.dataset.theme === "dark" && !printing.matches;
+}
+
+/** Name the colour of a method in the style sheet. */
+function hueOf(family) {
+  return `--c${family >= 0 && family < HUES ? family : HUES}`;
+}
+
+/** Name the marker of a subset. */
+function shapeOf(subset) {
+  return shapes[subset] || WHOLE;
+}
+
+/** Place a configuration among the hues: its method's, or its sweep's where several are compared. */
+function hueIndexOf(i) {
+  return DATA.sweeps.length > 1 ? CONFIGURATIONS.sweep[i] : familyOf[i];
+}
+
+/** Paint a configuration within SVG: its hue as a variable of the style sheet, or its colour on the ramp. */
+function paintOf(i) {
+  return knobOf.has(state.colour) ? colourOf(i) : `var(${hueOf(hueIndexOf(i))})`;
+}
+
+/** Colour a configuration for a canvas. */
+function colourOf(i) {
+  const knob = knobOf.get(state.colour);
+  if (!knob) return readColour(hueOf(hueIndexOf(i)));
+  const value = valueOn(i, knob.path, state.checkpoint);
+  return value === null ? readColour("--faint") : rampColour(scaleOf(knob).range([0, 1])(value));
+}
+
+/** Scale the values of a knob: by powers of ten, linearly, or by the places of its choices. */
+function scaleOf(knob) {
+  if (knob.scale === "category") return d3.scaleLinear().domain([0, Math.max(1, knob.choices.length - 1)]);
+  const scale = knob.scale === "log" ? d3.scaleLog() : d3.scaleLinear();
+  return scale.domain(knob.low === knob.high ? padDomain(knob.low, knob.high) : [knob.low, knob.high]);
+}
+
+/** Colour a share from 0 to 1 on the ramp of the present theme. */
+function rampColour(share) {
+  const ramp = RAMPS[isDark() ? "dark" : "light"];
+  const place = Math.max(0, Math.min(0.9999, share || 0)) * (ramp.length - 1);
+  const step = Math.floor(place);
+  const [from, to] = [ramp[step], ramp[step + 1]].map(parseColour);
+  return `rgb(${from.map((part, k) => Math.round(part + (place - step) * (to[k] - part))).join()})`;
+}
+
+/** Parse a colour, written as #rgb, #rrggbb, rgb(…) or the name of a variable, to its three parts. */
+function parseColour(colour) {
+  const text = colour.startsWith("--") ? readColour(colour) : colour;
+  if (!text.startsWith("#"))
+    return text
+      .match(/[\d.]+/g)
+      .slice(0, 3)
+      .map(Number);
+  const digits = text.length === 4 ? [...text.slice(1)].map((digit) => digit + digit).join("") : text.slice(1);
+  return [0, 2, 4].map((place) => parseInt(digits.slice(place, place + 2), 16));
+}
+
+/** Blend a colour with the ground, as a fill of that opacity does. */
+function blendColour(colour, opacity) {
+  const ground = parseColour("--bg");
+  return parseColour(colour).map((part, k) => part * opacity + ground[k] * (1 - opacity));
+}
+
+/** Measure the relative luminance of a colour in three parts. */
+function luminanceOf(parts) {
+  const [red, green, blue] = parts.map((part) => {
+    const share = part / 255;
+    return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+/** Choose black or white for text on a colour, whichever contrasts more. */
+function textOn(colour) {
+  const luminance = luminanceOf(Array.isArray(colour) ? colour : parseColour(colour));
+  return 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 ? "#fff" : "#000";
+}

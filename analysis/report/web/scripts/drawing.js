@@ -1,0 +1,188 @@
+/* Drawing kit: frames, symbols and labels as text of SVG, at the width at hand. Every name passes escapeText. */
+
+const LETTER = 6.6; // mean width of a letter at the figures' 12 px
+const LABEL_PLACES = [
+  [10, -8, "start", 0],
+  [-10, -8, "end", 0],
+  [10, 16, "start", 0.3],
+  [-10, 16, "end", 0.3],
+  [8, -22, "start", 1.2],
+  [-8, -22, "end", 1.2],
+  [8, 30, "start", 1.4],
+  [-8, 30, "end", 1.4],
+];
+
+/** Round a coordinate to a tenth of a pixel. */
+function round(value) {
+  return Math.round(value * 10) / 10;
+}
+
+/** Find an element. */
+function find(selector, root = document) {
+  return root.querySelector(selector);
+}
+
+/** Find all elements. */
+function findAll(selector, root = document) {
+  return [...root.querySelectorAll(selector)];
+}
+
+/** Estimate the width of a text in a figure. */
+function widthOf(text) {
+  return String(text).length * LETTER;
+}
+
+/** Shorten a text to the room at hand, in pixels; a title of the figure has the whole. */
+function fitText(text, room) {
+  const letters = Math.max(8, Math.floor(room / LETTER));
+  return text.length > letters ? `${text.slice(0, letters - 1).trimEnd()}…` : text;
+}
+
+/** Shorten a text to a width. */
+function shorten(text, width) {
+  const room = Math.floor(width / LETTER) - 1;
+  const plain = showControls(text);
+  return plain.length <= room ? plain : `${plain.slice(0, Math.max(1, room - 1))}…`;
+}
+
+/** Widen a domain by a share of its length on both sides. */
+function padDomain(low, high, share = 0.06) {
+  const [from, to] = low === high ? [low - 0.5, high + 0.5] : [low, high];
+  return [from - (to - from) * share, to + (to - from) * share];
+}
+
+/** Find the least and the greatest of the finite values; [0, 1] without any. */
+function extentOf(values) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of values) {
+    if (!isNumber(value)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return low > high ? [0, 1] : [low, high];
+}
+
+/** Find a quantile of the finite values. */
+function quantileOf(values, share) {
+  const sorted = values.filter(isNumber).sort((a, b) => a - b);
+  return sorted.length ? sorted[Math.round(share * (sorted.length - 1))] : NaN;
+}
+
+/** Draw a marker around the origin. */
+function symbolPath(kind, radius = 5) {
+  const r = radius;
+  if (kind === "up") return `M0 ${-r * 1.15}L${r * 1.05} ${r * 0.75}H${-r * 1.05}Z`;
+  if (kind === "down") return `M0 ${r * 1.15}L${-r * 1.05} ${-r * 0.75}H${r * 1.05}Z`;
+  const types = { square: d3.symbolSquare, diamond: d3.symbolDiamond, star: d3.symbolStar, cross: d3.symbolCross };
+  return d3.symbol(types[kind] || d3.symbolCircle, r * r * (kind in types ? 3.2 : 3.1))();
+}
+
+/** Draw a marker as a picture within text. */
+function drawGlyph(paint, kind, hollow = false) {
+  const fill = hollow ? "none" : paint;
+  return (
+    `<svg viewBox="-8 -8 16 16" aria-hidden="true"><path d="${symbolPath(kind)}" fill="${fill}" ` +
+    `stroke="${paint}" stroke-width="1.5"/></svg>`
+  );
+}
+
+/** List the ticks of a scale that have room: those of a log scale at 1, 2 and 5, powers of ten before others. */
+function listTicks(scale, count, room) {
+  if (!scale.ticks) return scale.domain();
+  const ticks = scale.base ? scale.ticks(4).filter((tick) => /^[125]/.test(tick.toExponential())) : scale.ticks(count);
+  const powers = scale.base ? ticks.filter((tick) => /^1e/.test(tick.toExponential())) : ticks;
+  const kept = powers.length > 1 || !scale.base ? [] : [...ticks];
+  const free = (tick) => kept.every((other) => Math.abs(scale(tick) - scale(other)) >= room(tick));
+  for (const tick of powers) if (free(tick)) kept.push(tick);
+  for (const tick of ticks) if (!kept.includes(tick) && free(tick)) kept.push(tick);
+  return kept.sort((a, b) => a - b);
+}
+
+/** Choose how a scale writes its ticks. */
+function tickFormat(scale, ticks) {
+  if (scale.base || !scale.tickFormat) return formatKnob;
+  const format = scale.tickFormat(Math.max(1, ticks.length));
+  return (value) => format(value);
+}
+
+/**
+ * Draw grid, axes and titles. `x` and `y` are scales in pixels; options are `title`, `xTitle`, `yTitle`, `yArrow`,
+ * `xTicks` and `yTicks` (counts or lists), `xFormat` and `yFormat`.
+ */
+function drawFrame(width, height, margins, x, y, options = {}) {
+  const [left, right] = [margins.left, width - margins.right];
+  const [top, bottom] = [margins.top, height - margins.bottom];
+  const xCount = options.xTicks || Math.max(3, Math.min(7, Math.floor((right - left) / 62)));
+  const yCount = options.yTicks || Math.max(3, Math.floor((bottom - top) / 46));
+  const xRoom = (tick) => widthOf((options.xFormat || formatKnob)(tick)) + 10;
+  const xTicks = Array.isArray(xCount) ? xCount : listTicks(x, xCount, xRoom);
+  const yTicks = Array.isArray(yCount) ? yCount : listTicks(y, yCount, () => 20);
+  const xFormat = options.xFormat || tickFormat(x, xTicks);
+  const yFormat = options.yFormat || tickFormat(y, yTicks);
+  const grid = yTicks.map((tick) => `M${left} ${round(y(tick))}H${right}`).join("");
+  const xMarks = xTicks.map((tick) => `M${round(x(tick))} ${bottom}v4`).join("");
+  const xTexts = xTicks.map((tick) => drawText(xFormat(tick), x(tick), bottom + 17, "middle"));
+  const yTexts = yTicks.map((tick) => drawText(yFormat(tick), left - 7, y(tick) + 4, "end"));
+  return (
+    `<path class="grid" d="${grid}"/><path class="axis" d="M${left} ${bottom}H${right}${xMarks}"/>` +
+    xTexts.join("") +
+    yTexts.join("") +
+    drawTitles(width, height, margins, options)
+  );
+}
+
+/** Draw the titles of a frame: its own, that of the y axis above the axis, that of the x axis below. */
+function drawTitles(width, height, margins, { title, xTitle, yTitle, yArrow = "↑" }) {
+  const left = margins.left;
+  const middle = (left + width - margins.right) / 2;
+  const fit = (text) => fitText(text, width - left);
+  return (
+    (xTitle ? drawText(fitText(xTitle, width - margins.right - left), middle, height - 4, "middle") : "") +
+    (title ? drawText(fit(title), left, 14, "start", "ttl") : "") +
+    (yTitle ? drawText(fit(`${yArrow} ${yTitle}`), left, title ? 32 : margins.top - 10) : "")
+  );
+}
+
+/** Draw a text; `kind` is a class of the style sheet. */
+function drawText(text, x, y, anchor = "start", kind = "") {
+  const style = kind ? ` class="${kind}"` : "";
+  return `<text${style} x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escapeText(text)}</text>`;
+}
+
+/**
+ * Place labels, in their order, beside their points so that they cover the least; one without a free place is left out,
+ * unless it must be there. `labels` are {x, y, text, must}, `points` are {x, y} that should stay visible.
+ */
+function placeLabels(labels, points, width, height, margins) {
+  const used = [];
+  const texts = [];
+  for (const label of labels) {
+    const places = LABEL_PLACES.map((place) => rateLabel(label, place, points, used, width, height, margins));
+    const best = places.reduce((least, place) => (place.cost < least.cost ? place : least));
+    if (best.cost >= 30 && !label.must) continue;
+    used.push(best.box);
+    texts.push(drawText(label.text, best.x, best.y, best.anchor, "lab"));
+  }
+  return texts.join("");
+}
+
+/** Rate one place of a label: cheap where nothing lies beneath it, dear outside the frame or on another label. */
+function rateLabel(label, [dx, dy, anchor, bias], points, used, width, height, margins) {
+  const [x, y] = [label.x + dx, label.y + dy];
+  const wide = widthOf(label.text) + 4;
+  const box = { x: anchor === "start" ? x : x - wide, y: y - 11, width: wide, height: 14 };
+  let cost = bias;
+  if (box.x < margins.left || box.x + wide > width + 4) cost += 50;
+  if (box.y < margins.top - 14 || box.y + 14 > height - margins.bottom) cost += 50;
+  for (const other of used) if (boxesTouch(box, other)) cost += 30;
+  for (const point of points) {
+    if (boxesTouch(box, { x: point.x - 5, y: point.y - 5, width: 10, height: 10 })) cost += 3;
+  }
+  return { cost, box, x, y, anchor };
+}
+
+/** Tell whether two boxes overlap. */
+function boxesTouch(a, b) {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}

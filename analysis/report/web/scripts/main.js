@@ -1,0 +1,38 @@
+/* Start: read the address, draw, and draw again when the width changes or the page goes to paper. */
+
+/** Draw again when the width changes; the height alone does not matter. */
+function followWidth() {
+  let width = document.body.clientWidth;
+  new ResizeObserver(() => {
+    if (Math.abs(document.body.clientWidth - width) < 3) return;
+    width = document.body.clientWidth;
+    drawAll();
+  }).observe(document.body);
+}
+
+/** Load the page again after a while, as long as its sweep runs. */
+function reloadLater() {
+  if (!DATA.reload_seconds || !DATA.state.running) return;
+  setTimeout(() => location.reload(), 1000 * DATA.reload_seconds);
+}
+
+/** Say that all is drawn. */
+function markReady() {
+  document.documentElement.dataset.ready = "true";
+}
+
+/** Draw what the address says, after the reader changed it. */
+function followAddress() {
+  if (!location.hash.startsWith(PREFIX)) return;
+  readAddress();
+  change({});
+}
+
+state.colour = startColour();
+rememberStart();
+readAddress();
+drawAll(markReady);
+followWidth();
+printing.addEventListener("change", () => drawAll());
+addEventListener("hashchange", followAddress);
+reloadLater();

@@ -1,0 +1,112 @@
+"""Pages made once for all tests in a browser, and a browser to open them in.
+
+The browser is Chromium: that of the environment variable CHROMIUM, or else the first on the path.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import analysis.charts.saving
+from analysis.report.page import redraw_report
+
+from ...synthetic import Made, write_sweep
+from .reading import Opened
+from .searched import Searched, write_search
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+METHODS = ("AT 0.10", "TRADES 0.10", "MART 0.10")
+SUBSETS = ("all", "friendly 108", "friendly 96", "random 108", "random 96")
+HOSTILE = "<img src=x onerror=window.hit=1></script>"
+Opener = Callable[..., Opened]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all tests of this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Start a browser for all tests of a worker; without one they are skipped, with a warning that says so."""
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not path:
+        warnings.warn("NO TEST OPENED THE PAGE: there is no Chromium; install it, or set CHROMIUM", stacklevel=1)
+        pytest.skip("no Chromium: install it, or set CHROMIUM to its path")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[Opener]:
+    """Open pages without a network; afterwards none of them had an error, or asked for anything."""
+    opened: list[Opened] = []
+
+    def open_(path: Path, width: int = 1100, height: int = 900, address: str = "", **options: Any) -> Opened:
+        size: Any = {"width": width, "height": height}
+        context = chromium.new_context(viewport=size, offline=True, **options)
+        page = Opened(context.new_page(), path, address, options.get("java_script_enabled", True))
+        opened.append(page)
+        return page
+
+    yield open_
+    for page in opened:
+        page.context.close()
+        assert page.errors == [] and page.requests == []
+
+
+@pytest.fixture(scope="session")
+def undrawn() -> Iterator[None]:
+    """Draw no pixels of figures by matplotlib, which take most of the time of a page."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(analysis.charts.saving, "_render", lambda figure, suffix: b"")
+        yield
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of 30 configurations as friendly_k has them, and 3 seeds, with its figures."""
+    made = Made(study="study", methods=METHODS, subsets=SUBSETS, faults=False)
+    return redraw_report(write_sweep(tmp_path_factory.mktemp("browser") / "study", made))
+
+
+@pytest.fixture(scope="session")
+def search(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+    """A search of 60 configurations, some of them stopped or diverged."""
+    return redraw_report(write_search(tmp_path_factory.mktemp("browser") / "searched"))
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+    """A search of 1,000 configurations, 3 seeds and 200 epochs."""
+    made = Searched(count=1000, seeds=3, epochs=200, study="large")
+    return redraw_report(write_search(tmp_path_factory.mktemp("browser") / "large", made))
+
+
+@pytest.fixture(scope="session")
+def unfinished(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+    """A study with trainings that diverged, failed or left torn records."""
+    return redraw_report(write_sweep(tmp_path_factory.mktemp("browser") / "made_up", Made()))
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+    """A study one of whose methods has HTML for a name."""
+    made = Made(study="hostile", noise=(0.0,), methods=("AT 0.10", HOSTILE), faults=False, profile=False)
+    return redraw_report(write_sweep(tmp_path_factory.mktemp("browser") / "hostile", made))

@@ -1,0 +1,70 @@
+"""The page fits every width, and every text on it can be read, in the light and in the dark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .conftest import Opener
+
+WIDTHS = (390, 768, 1100, 1600)
+PAGES = ("study", "search", "unfinished", "hostile")
+TALLEST = 5500  # of a study at a width of 1100
+
+CLIPPED = """() => [...document.querySelectorAll('svg.fig text')].filter((text) => {
+  const box = text.getBoundingClientRect();
+  return box.width && (box.left < -1 || box.right > innerWidth + 1);
+}).map((text) => text.textContent)"""
+
+FAINT = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(params=PAGES)
+def page(request: pytest.FixtureRequest) -> Path:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_width_scrolls_sideways_or_clips_a_label(page: Path, width: int, open_page: Opener) -> None:
+    opened = open_page(page, width)
+    assert opened.count("#front svg[role=application]") >= 1
+    wide = """() => [...document.querySelectorAll('main *')].filter((e) => !e.closest('.tbl, svg'))
+      .filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 80))"""
+    assert opened.run("document.documentElement.scrollWidth <= innerWidth"), opened.run(wide)
+    assert opened.run(CLIPPED) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_text_has_enough_contrast(page: Path, theme: str, open_page: Opener) -> None:
+    opened = open_page(page, color_scheme=theme)
+    assert opened.run("document.documentElement.dataset.theme") == theme
+    opened.focus_front()
+    opened.press("Home", "Enter")  # with a card, a tip and a kept row
+    assert opened.count("#tip") == opened.count("#cards .card") == 1
+    assert opened.run(FAINT) == []
+
+
+def test_the_measure_of_contrast_finds_a_faint_text(study: Path, open_page: Opener) -> None:
+    opened = open_page(study)
+    opened.run("document.querySelector('h1').style.color = '#999'")
+    opened.run("document.querySelector('#front svg.fig text').style.fill = '#aaa'")
+    assert len(opened.run(FAINT)) == 2
+
+
+def test_the_answer_comes_first_and_the_page_is_short(study: Path, open_page: Opener) -> None:
+    opened = open_page(study)
+    place = "(selector) => document.querySelector(selector).getBoundingClientRect()"
+    assert opened.run(f"({place})('h1').top") < 120
+    assert opened.run(f"({place})('#front').top") < 560, "the front begins on the first screen"
+    assert opened.run("document.documentElement.scrollHeight") <= TALLEST
+
+
+def test_the_theme_changes_and_stays(study: Path, open_page: Opener) -> None:
+    opened = open_page(study, color_scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = opened.run(ground)
+    opened.page.click("#theme")
+    assert opened.run(ground) != light
+    opened.page.reload()
+    assert opened.run("document.documentElement.dataset.theme") == "dark"

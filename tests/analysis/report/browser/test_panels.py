@@ -1,0 +1,64 @@
+"""What a page does with more settings than it has panels: one at a time, chosen by the reader; numbers get sliders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analysis.report.page import redraw_report
+
+from ...synthetic import Made, write_sweep
+from .conftest import Opener
+from .reading import Opened
+
+NOISE = (0.0, 0.1, 0.2, 0.3)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+    """A study under four settings, whose page is drawn without pixels."""
+    made = Made(study="settings", noise=NOISE, faults=False, profile=False)
+    return redraw_report(write_sweep(tmp_path_factory.mktemp("browser") / "settings", made))
+
+
+def read_title(opened: Opened, figure: str) -> str | None:
+    return opened.page.locator(f"{figure} svg.fig .ttl").text_content()
+
+
+def test_one_of_many_settings_is_in_view_and_the_address_keeps_it(settings: Path, open_page: Opener) -> None:
+    opened = open_page(settings)
+    chosen = [option.get_attribute("value") or "" for option in opened.page.locator("#setting option").all()]
+    assert len(chosen) == len(NOISE)
+    assert opened.count("#front svg[role=application]") == opened.count("#curves svg.fig") == 1
+    first = read_title(opened, "#front")
+    opened.page.select_option("#setting", chosen[2])
+    opened.rest()
+    second = read_title(opened, "#front")
+    assert second != first and read_title(opened, "#curves") == second
+    again = open_page(settings, address=f"#{opened.page.url.partition('#')[2]}")
+    assert read_title(again, "#front") == second
+    again.page.click("#reset")
+    again.rest()
+    assert read_title(again, "#front") == first and "setting=" not in again.page.url
+
+
+def test_a_slider_lets_a_range_of_values_through(settings: Path, open_page: Opener) -> None:
+    opened = open_page(settings)
+    count = opened.count_shown()
+    slider = opened.page.locator("#sliders .slider").first
+    low, high = slider.locator("input").all()
+    high.focus()
+    opened.press("ArrowLeft")
+    opened.rest()
+    assert opened.count_shown() == opened.count("#configurations tr[data-i]") == count * 3 // 4
+    assert slider.locator("output").inner_text() == "0 to 0.2"
+    low.focus()
+    opened.press("End")  # one end does not pass the other
+    opened.rest()
+    assert low.input_value() <= high.input_value() and opened.count_shown() > 0
+    again = open_page(settings, address=f"#{opened.page.url.partition('#')[2]}")
+    assert again.count_shown() == opened.count_shown()
+    opened.page.click("#reset")
+    opened.rest()
+    assert opened.count_shown() == count and "range=" not in opened.page.url

@@ -1,0 +1,51 @@
+"""On paper the page is light, without controls, on A4, with every column of the table and its header on each sheet."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+from pypdf import PdfReader
+
+from .conftest import Opener
+
+SHEETS = 7
+A4 = (595, 842)  # points
+HEADERS = "#configurations .tbl.tall thead th"
+
+
+def print_page(opened) -> list[str]:  # type: ignore[no-untyped-def]
+    """Print a page and return the text of each sheet, in lower case, with single spaces."""
+    reader = PdfReader(BytesIO(opened.page.pdf(prefer_css_page_size=True)))
+    for sheet in reader.pages:
+        assert abs(float(sheet.mediabox.width) - A4[0]) < 2 and abs(float(sheet.mediabox.height) - A4[1]) < 2
+    return [" ".join(sheet.extract_text().split()).lower() for sheet in reader.pages]
+
+
+def test_a_study_prints_every_column_under_a_repeated_header(study: Path, open_page: Opener) -> None:
+    opened = open_page(study, color_scheme="dark")
+    words = {word for header in opened.page.locator(HEADERS).all() for word in header.inner_text().lower().split()}
+    sheets = print_page(opened)
+    text = " ".join(sheets)
+    assert len(words) >= 8 and [word for word in words if word not in text] == []
+    rows = [sheet for sheet in sheets if sheet.count("friendly-108") + sheet.count("friendly 108") >= 3]
+    assert rows and len(sheets) <= SHEETS
+    for word in ("filter by name", "reset", "to the answer"):
+        assert word not in text, "controls stay on the screen"
+
+
+def test_a_long_table_repeats_its_header(search: Path, open_page: Opener) -> None:
+    opened = open_page(search)
+    first = opened.page.locator("#configurations table.data thead th").nth(1).inner_text().lower()
+    sheets = print_page(opened)
+    with_rows = [sheet for sheet in sheets if sheet.count("trades") + sheet.count("mart") >= 12]
+    assert len(with_rows) >= 2 and all(" ".join(first.split()) in sheet for sheet in with_rows)
+
+
+def test_paper_is_light(study: Path, open_page: Opener) -> None:
+    opened = open_page(study, color_scheme="dark")
+    opened.page.emulate_media(media="print")
+    opened.rest()
+    assert opened.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert opened.count("nav") == opened.count("#controls") == opened.count("#theme") == 0
+    assert opened.run("[...document.querySelectorAll('.tbl')].every((box) => box.scrollHeight <= box.clientHeight + 1)")

@@ -1,0 +1,86 @@
+"""One page of several sweeps: their joint front, who attains more, what differs, and where each comes from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.report.__main__ import main
+from analysis.report.comparison import collect_joint_frames, find_joint_front
+from analysis.report.data import ReportData, collect_report_data
+from analysis.results.sweep import load_sweep
+from trainers.record_io import write_json
+from trainers.record_reader import read_json
+
+from ..synthetic import Made, write_sweep
+
+pytestmark = pytest.mark.long
+
+MADE = Made(noise=(0.1,), methods=("AT",), replicates=3, profile=False, faults=False)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two sweeps, of which the second is better by two points in both accuracies."""
+    folder = tmp_path_factory.mktemp("pair")
+    paths = [write_sweep(folder / name, replace(MADE, study=name)) for name in ("plain", "better")]
+    for path in paths[1].glob("trials/*/result.json"):
+        result = read_json(path)
+        for checkpoint in ("best", "last"):
+            for metric in ("test_aa_acc", "test_aa_clean_acc", "test_clean_acc"):
+                result[checkpoint][metric] += 0.02
+        write_json(path, result)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def reports(pair: list[Path]) -> list[ReportData]:
+    return [collect_report_data(load_sweep(folder)) for folder in pair]
+
+
+def test_the_page_of_two_sweeps_says_whose_the_joint_front_is(
+    pair: list[Path], tmp_path: Path, unrendered: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "both.html"
+    assert main([*map(str, pair), "-o", str(page)]) == 0
+    assert str(page) in capsys.readouterr().out
+    text = page.read_text(encoding="utf-8")
+    assert "plain against better: which front is better?" in text
+    assert re.search(r"<b>(\d+) of \1</b><span>members of the joint front</span>", text)
+    assert "are of better. Of each: plain 0;" in text and "better attains plain" in text
+    assert (tmp_path / "both_figures" / "difference.svg").exists()
+    trials = pd.read_csv(tmp_path / "both_tables" / "trials.csv")
+    assert set(trials["sweep"]) == {"plain", "better"}
+    for folder in pair:
+        assert f"python -m analysis.report {folder}" in text
+    assert not list(pair[0].glob("report"))
+
+
+def test_the_joint_front_is_that_of_all_configurations(reports: list[ReportData]) -> None:
+    assert set(find_joint_front(reports).members["sweep"]) == {"better"}
+    front = collect_joint_frames(reports)["front"]
+    assert len(front) == sum(len(panel.points) for report in reports for panel in report.front.panels)
+
+
+def test_several_sweeps_need_a_page_to_write_and_no_sweep_is_given_twice(
+    pair: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*map(str, pair)])
+    assert "several sweeps need -o PAGE" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([str(pair[0]), "-o", str(tmp_path / "page.pdf")])
+    assert "expected a name ending in .html" in capsys.readouterr().err
+    assert main([str(pair[0]), str(pair[0]), "-o", str(tmp_path / "page.html")]) == 2
+
+
+def test_a_link_beside_a_page_is_not_followed(pair: list[Path], tmp_path: Path, unrendered: None) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "page_tables").symlink_to(elsewhere)
+    assert main([str(pair[0]), "-o", str(tmp_path / "page.html")]) == 2
+    assert not list(elsewhere.iterdir())
