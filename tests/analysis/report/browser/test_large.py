@@ -39,7 +39,7 @@ def test_hovering_keeps_up_with_the_hand(large: Path, open_page: Opener) -> None
     opened.rest(3000)
     session = opened.context.new_cdp_session(opened.page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    for figure in ("#front svg[role=application]", "#curves svg.fig", "#slices-chart svg.fig"):
+    for figure in ("#front svg[role=application]", "#curves svg.fig", "#slices-chart svg.fig", "#parallel svg.fig"):
         shape = opened.page.locator(figure).first
         shape.scroll_into_view_if_needed()
         box = shape.bounding_box()
