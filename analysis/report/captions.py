@@ -18,7 +18,7 @@ def describe_front(front: FrontData, several: bool = False) -> str:
     counts = format_seed_counts(n for panel in front.panels for n in panel.points["n"])
     bars = " ± 1 s.e." if any((panel.points["n"] > 1).any() for panel in front.panels) else ""
     parts = [
-        f"Each mark is a configuration, mean of {counts}{bars}.",
+        f"Each mark is a configuration, mean of {counts}{bars}{'' if bars else '.'}",
         "Line: front of the means" + (" of all sweeps together." if several else "."),
         *(_describe_band(n) for n in list_seed_counts(front)),
         *dict.fromkeys(panel.missing for panel in front.panels if panel.missing),
@@ -45,8 +45,8 @@ def describe_curves(found: ReportData) -> str:
 def describe_classes(found: ReportData) -> str:
     """Describe the figure of accuracy by class, and below which difference it shows chance alone."""
     text = (
-        "Accuracy by class minus that of training on all examples, in points, mean of "
-        f"{found.seeds_text}; beside it the share of each class's training examples that the subset leaves out."
+        f"Accuracy minus that of training on all examples, in points, mean of {found.seeds_text}; beside it the share of "
+        "each class's training examples left out."
         if len(found.counts)
         else f"Test accuracy by class in percent, mean of {found.seeds_text}."
     )

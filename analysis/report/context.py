@@ -33,6 +33,7 @@ SHORT_TITLES = {  # of sections, in the bar at the top
     "classes": "Classes",
     "settings": "Settings",
 }
+TIMES = ("date", "wall time", "time in trials")  # of a run, beside its command
 Tables = Mapping[str, list[Markup]]
 
 
@@ -88,11 +89,14 @@ def _list_numeric(block: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def collect_provenance(found: ReportData) -> dict[str, Any]:
     """Collect where the numbers of a sweep come from, and what was trained."""
+    run = provenance.describe_run(found)
+    times = {name: run.pop(name) for name in TIMES}
     return {
         "name": found.results.study,
         "where": found.results.where,
-        "facts": provenance.describe_provenance(found) | {"trials": describe_endings(found.results)},
-        "trained": describe_setting(found.results.plan) | provenance.describe_run(found),
+        "facts": provenance.describe_provenance(found) | {"trials": describe_endings(found.results)} | times,
+        "setting": describe_setting(found.results.plan),
+        "run": run,
         "damaged": [f"{line}; it is left out" for line in found.results.damaged()],
     }
 

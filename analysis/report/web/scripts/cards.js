@@ -70,7 +70,7 @@ function listClassMetrics() {
 /** Choose the metric by class that a page opens with: that of the front's y axis, else the last. */
 function startClassMetric() {
   const metrics = listClassMetrics();
-  const [plain] = [state.y.replace(/^(test|val)_/, "").replace(/_acc$/, "")];
+  const plain = (state.y || "").replace(/^(test|val)_/, "").replace(/_acc$/, "");
   return metrics.find((metric) => metric === state.y || metric === plain) || metrics[metrics.length - 1];
 }
 

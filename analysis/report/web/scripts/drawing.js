@@ -151,8 +151,8 @@ function drawText(text, x, y, anchor = "start", kind = "") {
 }
 
 /**
- * Place labels, in their order, beside their points so that they cover the least; one without a free place is left out.
- * `labels` are {x, y, text}, `points` are {x, y} that should stay visible.
+ * Place labels, in their order, beside their points so that they cover the least; one without a free place is left out,
+ * unless it must be there. `labels` are {x, y, text, must}, `points` are {x, y} that should stay visible.
  */
 function placeLabels(labels, points, width, height, margins) {
   const used = [];
@@ -160,7 +160,7 @@ function placeLabels(labels, points, width, height, margins) {
   for (const label of labels) {
     const places = LABEL_PLACES.map((place) => rateLabel(label, place, points, used, width, height, margins));
     const best = places.reduce((least, place) => (place.cost < least.cost ? place : least));
-    if (best.cost >= 30) continue;
+    if (best.cost >= 30 && !label.must) continue;
     used.push(best.box);
     texts.push(drawText(label.text, best.x, best.y, best.anchor, "lab"));
   }

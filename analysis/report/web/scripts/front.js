@@ -194,7 +194,9 @@ function labelFront({ stage, marks, members, margins }) {
   const chosen = members.length > LABELS ? [...ends, ...knees] : members;
   const named = [...new Set([...state.kept, ...chosen])].map((i) => marks.find((mark) => mark.i === i));
   const room = Math.min(MOST_LETTERS * LETTER, stage.width * 0.6);
-  const labels = named.filter(Boolean).map(({ i, x, y }) => ({ x, y, text: shorten(CONFIGURATIONS.choice[i], room) }));
+  const labels = named.filter(Boolean).map(({ i, x, y }) => {
+    return { x, y, text: shorten(CONFIGURATIONS.choice[i], room), must: state.kept.includes(i) };
+  });
   return placeLabels(labels, marks, stage.width, stage.height, margins);
 }
 

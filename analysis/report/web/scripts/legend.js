@@ -1,6 +1,7 @@
 /* The legend: sweeps, methods and subsets, which a press hides and shows, or the ramp of a knob. */
 
 const RAMP_WIDTH = 180;
+const KEYS = 12; // of one kind; more would hide the front below them
 
 /** Draw the legend. */
 function drawLegend() {
@@ -14,16 +15,18 @@ function drawLegend() {
   find("#legend").innerHTML = parts.join('<span class="gap"></span>');
 }
 
-/** Draw the keys of one kind; a single one tells nothing. */
+/** Draw the keys of one kind; a single one tells nothing, and of very many the query finds the rest. */
 function drawKeys(kind, names, picture) {
   if (names.length < 2) return "";
-  const keys = names.map((name, k) => {
+  const keys = names.slice(0, KEYS).map((name, k) => {
     const pressed = !state.hidden.has(`${kind} ${name}`);
     const key = `data-kind="${kind}" data-name="${escapeText(name)}" data-place="${k}"`;
     const content = picture(k) + escapeText(name);
     return `<button type="button" class="key" ${key} aria-pressed="${pressed}">${content}</button>`;
   });
-  return `<span class="cap">${kind}</span>${keys.join("")}`;
+  const rest = names.length - keys.length;
+  const more = rest > 0 ? `<span class="cap">and ${rest} more, which the filter finds</span>` : "";
+  return `<span class="cap">${kind}</span>${keys.join("")}${more}`;
 }
 
 /** Draw a swatch of a colour. */

@@ -194,6 +194,14 @@ def test_a_range_holds_back_what_is_outside_or_not_set(kit: Page) -> None:
     assert kit.evaluate(shown, {"test_clean_acc": [59, 61]}) == [0]
 
 
+def test_a_label_that_must_be_there_is_placed_in_a_crowd(kit: Page) -> None:
+    place = """(must) => {
+      const crowd = Array.from({length: 900}, (_, k) => ({x: 10 * (k % 30), y: 10 * (k / 30 | 0)}));
+      return placeLabels([{x: 150, y: 150, text: 'a name of some length', must}], crowd, 300, 300,
+        {left: 0, right: 0, top: 0, bottom: 0}); }"""
+    assert kit.evaluate(place, False) == "" and "a name" in kit.evaluate(place, True)
+
+
 def test_labels_do_not_cover_each_other(kit: Page) -> None:
     found = kit.evaluate(
         """() => { const labels = [0, 1, 2, 3].map((k) => ({x: 100 + k, y: 100 + k, text: 'a name of some length'}));

@@ -15,6 +15,15 @@ MOST_BYTES = 10_000_000
 HOVER = 0.050  # seconds of the page's thread
 FIRST_PAINT = 2_000  # ms of the clock, the best of three
 STEPS = 40
+FIGURES = (
+    "#front svg[role=application]",
+    "#parallel svg.fig",
+    "#history-chart svg[role=application]",
+    "#heat-map svg.fig",
+    "#slices-chart svg.fig",
+    "#curves svg.fig",
+    "#stopping-chart svg.fig",
+)
 
 
 def test_the_page_is_small_enough_to_send(large: Path) -> None:
@@ -39,7 +48,7 @@ def test_hovering_keeps_up_with_the_hand(large: Path, open_page: Opener) -> None
     opened.rest(3000)
     session = opened.context.new_cdp_session(opened.page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    for figure in ("#front svg[role=application]", "#curves svg.fig", "#slices-chart svg.fig", "#parallel svg.fig"):
+    for figure in FIGURES:
         shape = opened.page.locator(figure).first
         shape.scroll_into_view_if_needed()
         box = shape.bounding_box()
