@@ -121,7 +121,7 @@ def test_the_page_and_the_terminal_answer_the_question_first(tmp_path: Path, unr
     data = collect_report_data(load_sweep(folder))
     text = write_report(data).read_text(encoding="utf-8")
     heads = [
-        text.index(part) for part in ("Are &lt;friends&gt; enough?", "2 of 4 open", "degrees of freedom", ">Findings<")
+        text.index(part) for part in ("Are &lt;friends&gt; enough?", "2 of 4 open", "degrees of freedom", "Findings:")
     ]
     assert heads == sorted(heads) and "<h1>Are &lt;friends&gt; enough?</h1>" in text
     shown = StringIO()
@@ -475,7 +475,6 @@ def test_hypervolume_has_its_error_and_what_failed_is_on_paper_too(page: Path) -
     )
     folded = re.sub(r"(?s)<details>.*?</details>", "", text)
     assert '<pre class="long" tabindex="0">Traceback' in folded
-    assert "details::details-content" in text.partition("@media print")[2]
 
 
 def test_no_table_is_cut_without_a_word(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import analysis.charts.saving
+from analysis.report.__main__ import main
 from analysis.report.page import redraw_report
 
 from ...synthetic import Made, write_sweep
@@ -32,10 +34,11 @@ Opener = Callable[..., Opened]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all tests of this folder."""
+    """Mark all tests of this folder; a page of 1,000 configurations takes a busy machine minutes to write."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("browser")
+            item.add_marker(pytest.mark.timeout(900))
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +106,24 @@ def large(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
 def unfinished(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
     """A study with trainings that diverged, failed or left torn records."""
     return redraw_report(write_sweep(tmp_path_factory.mktemp("browser") / "made_up", Made()))
+
+
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+    """A study of which nothing has ended yet."""
+    made = Made(study="begun", finished=False, profile=False)
+    return redraw_report(write_sweep(tmp_path_factory.mktemp("browser") / "begun", made))
+
+
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+    """Two studies on one page."""
+    place = tmp_path_factory.mktemp("browser")
+    made = Made(study="first", noise=(0.0,), methods=METHODS, faults=False, profile=False)
+    first = write_sweep(place / "first", made)
+    second = write_sweep(place / "second", replace(made, study="second", lift=0.02))
+    assert main([str(first), str(second), "-o", str(place / "both.html")]) == 0
+    return place / "both.html"
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from .conftest import Opener
 
 WIDTHS = (390, 768, 1100, 1600)
-PAGES = ("study", "search", "unfinished", "hostile")
+PAGES = ("study", "search", "unfinished", "hostile", "compared")
 TALLEST = 5500  # of a study at a width of 1100
 
 CLIPPED = """() => [...document.querySelectorAll('svg.fig text')].filter((text) => {
@@ -43,6 +43,14 @@ def test_every_text_has_enough_contrast(page: Path, theme: str, open_page: Opene
     opened.press("Home", "Enter")  # with a card, a tip and a kept row
     assert opened.count("#tip") == opened.count("#cards .card") == 1
     assert opened.run(FAINT) == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_page_without_results_says_so(begun: Path, width: int, open_page: Opener) -> None:
+    opened = open_page(begun, width)
+    assert opened.run("document.documentElement.scrollWidth <= innerWidth")
+    assert "no " in opened.text("#answer .empty").lower()
+    assert opened.count("#configurations tr[data-i]") == 12 and opened.run(FAINT) == []
 
 
 def test_the_measure_of_contrast_finds_a_faint_text(study: Path, open_page: Opener) -> None:
