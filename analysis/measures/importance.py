@@ -23,7 +23,7 @@ import pandas as pd
 from analysis.measures.fanova import explain_variance
 from analysis.measures.stats import format_count
 from analysis.results.metrics import describe_metric
-from analysis.results.optuna_study import Domain, StudyTrial, build_study, parameter, read_domains
+from analysis.results.optuna_study import Domain, StudyTrial, build_study, list_parameters, read_domains
 from analysis.results.search_block import Objective, list_objectives
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
@@ -160,9 +160,11 @@ def _place_points(
     results: Sweep, trials: pd.DataFrame, domains: Mapping[str, Domain]
 ) -> tuple[dict[str, dict[str, float | str]], dict[str, Domain]]:
     """Return the parameters of each configuration, and domains with only the listed values that some trial has."""
-    points: dict[str, dict[str, float | str]] = {
-        str(configuration): {path: parameter(results.axes, path, row[path]) for path in domains}
-        for configuration, row in trials.groupby("configuration", sort=False).first().iterrows()
+    firsts = trials.drop_duplicates("configuration")
+    values = {path: list_parameters(results.axes, path) for path in domains}
+    points = {
+        str(configuration): {path: found[label] for (path, found), label in zip(values.items(), labels, strict=True)}
+        for configuration, *labels in firsts[["configuration", *domains]].itertuples(index=False)
     }
     used = {path: {point[path] for point in points.values()} for path in domains}
     narrow = {

@@ -67,11 +67,19 @@ class Axes:
 
     def numeric(self, path: str) -> bool:
         """Return whether all values of an axis are numbers, such as '8/255' and 'inf', or all shares, such as '20%'."""
-        return _numeric(self.values[path].values())
+        return path in self._numeric_paths
+
+    @cached_property
+    def _numeric_paths(self) -> frozenset[str]:
+        return frozenset(path for path, found in self.values.items() if _numeric(found.values()))
 
     def number(self, path: str, label: str) -> float:
         """Return the number that a label of a numeric axis stands for; NaN for a trial without this axis."""
-        return _number(self.values[path][label]) if label else math.nan
+        return self._numbers[path][label] if label else math.nan
+
+    @cached_property
+    def _numbers(self) -> dict[str, dict[str, float]]:
+        return {path: {label: _number(value) for label, value in found.items()} for path, found in self.values.items()}
 
     def drawn(self, path: str) -> bool:
         """Return whether an axis has more numbers than are compared one by one, as if drawn from a range."""
@@ -91,7 +99,7 @@ class Axes:
             label = labels.get(path)
             if label:
                 value = self.values[path][label]
-                bare = math.isnan(_number(value)) and not isinstance(value, bool) and value is not None
+                bare = math.isnan(self.number(path, label)) and not isinstance(value, bool) and value is not None
                 words.append(label if bare else f"{self.short[path]} {label}")
         return SEPARATOR.join(words)
 
