@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_UNCROWDED = 3  # lines; a panel with more is crowded, and validation has a separate figure
+MOST_VECTORS = 5_000  # vertices of the lines of a panel; more are one picture, as an SVG of them would take megabytes
 SPLIT_DASHES = {"val": (0, (1, 1.5)), "train": (0, (8, 2))}  # dots and long dashes, which no subset has
 
 
@@ -64,6 +65,9 @@ def draw_curves(figure: Figure, info: Curves, register: Register, split: str = "
         plot.autoscale(False)
     for plot, lines in zip(plots, info.panels.values(), strict=True):
         draw_lines(plot, lines, paint, splits, is_crowded(info))
+        if sum(len(line.epoch) for line in lines) > MOST_VECTORS:
+            for drawn in plot.collections:
+                drawn.set_rasterized(True)
         plot.locator_params(axis="x", nbins=4, integer=True)
         write_percent(plot)
     plots[0].autoscale(True, axis="x")

@@ -20,6 +20,20 @@ MAX_SHOWN = 60  # letters of a value that a message repeats
 MODELS: dict[str, type[Knobs]] = {"claims": Claim, "checks": Check, "along": Along, "less": Pair}
 
 
+class _AliasError(Exception):
+    """A text has an alias."""
+
+
+class _Loader(yaml.SafeLoader):
+    """A loader of YAML without aliases, by which a short text may stand for a vast one."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose the next node. Raises _AliasError if it is an alias."""
+        if self.check_event(yaml.AliasEvent):
+            raise _AliasError
+        return super().compose_node(parent, index)
+
+
 def read_paper_claims() -> list[Claim]:
     """Read the claims of the three papers."""
     return parse_claims((files("analysis.papers") / BUILT_IN).read_text(encoding="utf-8"), BUILT_IN)
@@ -41,9 +55,11 @@ def read_claims(path: Path) -> list[Claim]:
 def parse_claims(text: str, name: str) -> list[Claim]:
     """Parse the text of a file of claims. Raises SweepError that lists its mistakes, a line each."""
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise SweepError(f"{name}: has an alias (*); write the value again")
-        tree, lines = yaml.safe_load(text), _find_lines(yaml.compose(text, Loader=yaml.SafeLoader))
+        loader = _Loader(text)  # which is read once, as the claims of the papers are long
+        node = loader.get_single_node()
+        tree, lines = None if node is None else loader.construct_document(node), _find_lines(node)
+    except _AliasError:
+        raise SweepError(f"{name}: has an alias (*); write the value again") from None
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise SweepError(f"{name}{line}: not YAML: {error.problem or error.context}") from None

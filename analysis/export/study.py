@@ -11,14 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.results.optuna_study import (
-    Domain,
-    State,
-    StudyTrial,
-    build_study,
-    parameter,
-    read_domains,
-)
+from analysis.results.optuna_study import State, StudyTrial, build_study, list_parameters, read_domains
 from analysis.results.search_block import Objective, list_objectives, read_constraints
 from analysis.results.sweep import Sweep, name_sweeps
 from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
@@ -74,15 +67,16 @@ def add_study(results: Sweep, name: str, storage: Any = None) -> Study:
     objectives, domains = list_objectives(results), read_domains(results)
     rows = results.study_trials[results.study_trials["status"].isin(STATES)]
     curves = _read_curves(results, objectives)
-    trials = [_build_trial(results, row, objectives, domains, curves) for row in rows.to_dict("records")]
+    parameters = {path: list_parameters(results.axes, path) for path in domains}
+    trials = [_build_trial(results, row, objectives, parameters, curves) for row in rows.to_dict("records")]
     attributes = {"sweep": results.where, "checkpoint": objectives[0].checkpoint, "attacks": results.attacks}
     names = {objective.metric: objective.direction for objective in objectives}
     return build_study(name, names, domains, trials, storage, attributes)
 
 
 def _build_trial(
-    results: Sweep, row: dict[Any, Any], objectives: Sequence[Objective], domains: dict[str, Domain],
-    curves: dict[str, dict[int, float]],
+    results: Sweep, row: dict[Any, Any], objectives: Sequence[Objective],
+    parameters: dict[str, dict[str, float | str]], curves: dict[str, dict[int, float]],
 ) -> StudyTrial:  # fmt: skip
     values = tuple(float(row[objective.column]) for objective in objectives)
     state = STATES[row["status"]]
@@ -97,7 +91,7 @@ def _build_trial(
     return StudyTrial(
         state=state,
         values=values if state == "COMPLETE" else (),
-        parameters={path: parameter(results.axes, path, row[path]) for path in domains if row[path]},
+        parameters={path: found[row[path]] for path, found in parameters.items() if row[path]},
         attributes=attributes,
         violations=_measure_violations(results, row, objectives[0].checkpoint) if state == "COMPLETE" else {},
         curve=curves.get(row["id"], {}),

@@ -73,9 +73,10 @@ def _differences(results: Sweep, metrics: Sequence[str], axes: Sequence[str], pa
     trials["_setting"] = _describe(results, trials, [p for p in rest if p in results.axes.data])
     trials["_family"] = _describe(results, trials, [p for p in rest if p not in results.axes.data])
     rows = []
-    for (setting, family), group in trials.groupby(["_setting", "_family"], sort=False):
+    several = trials.groupby(["_setting", "_family"])["_label"].transform("nunique") > 1  # in a search few groups have
+    for (setting, family), group in trials[several].groupby(["_setting", "_family"], sort=False):
         compared = list(pairs(group))
-        if not compared:  # as in each of thousands of groups, in a search along a number that is drawn
+        if not compared:
             continue
         places = {label: place for place, label in enumerate(group["_label"].unique())}
         firsts, seconds = ([places[pair[side]] for pair in compared] for side in (0, 1))

@@ -58,7 +58,8 @@ def collect_families(
     """
     found, axes = [], results.axes
     table = subset_effects[subset_effects["metric"] == metric]
-    kinds = [[_find_kind(results, label) for label in table[side]] for side in ("minuend", "subtrahend")]
+    names = _name_kinds(results) if len(table) else {}
+    kinds = [[_find_kind(names, label) for label in table[side]] for side in ("minuend", "subtrahend")]
     for (minuends, subtrahends), rows in table.groupby(kinds, sort=False) if len(table) else ():
         found.append(judge_family("subset", str(minuends), str(subtrahends), rows))
     for path, effects in axis_effects.items():
@@ -68,16 +69,21 @@ def collect_families(
     return [family for family in found if len(family.rows) or family.single]
 
 
-def _find_kind(results: Sweep, label: str) -> str:
-    """Return the kind of the subset that a label of a difference begins with."""
-    trials, paths = results.completed, results.axes.subset
-    rows = trials.drop_duplicates([*paths])
-    names = {
+def _name_kinds(results: Sweep) -> dict[str, str]:
+    """Return the kind of each subset, by the name that the label of a difference begins with."""
+    paths = results.axes.subset
+    rows = results.completed.drop_duplicates([*paths])
+    return {
         results.axes.describe(dict(zip(paths, labels, strict=True)), paths): kind
         for *labels, kind in rows[[*paths, "subset_kind"]].itertuples(index=False)
     }
-    held = [name for name in names if label == name or label.startswith(name + SEPARATOR)]
-    return names[max(held, key=len)]
+
+
+def _find_kind(kinds: Mapping[str, str], label: str) -> str:
+    """Return the kind of the subset that a label of a difference begins with, by the longest name."""
+    parts = label.split(SEPARATOR)
+    names = (SEPARATOR.join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next(kinds[name] for name in names if name in kinds)
 
 
 def judge_family(axis: str, minuends: str, subtrahends: str, differences: pd.DataFrame) -> Family:

@@ -1,4 +1,4 @@
-"""Importance of each knob for each objective, by Optuna's fANOVA and PED-ANOVA, for grids and searches alike.
+"""Importance of each knob for each objective, by fANOVA and PED-ANOVA, for grids and searches alike.
 
 fANOVA (Hutter et al. 2014) fits a random forest to the objective and gives the share of the forest's variance over the
 whole space that a knob explains alone; what is missing to 100 % are interactions, and noise that the forest fits.
@@ -15,21 +15,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from analysis.measures.fanova import explain_variance
 from analysis.measures.stats import format_count
 from analysis.results.metrics import describe_metric
-from analysis.results.optuna_study import Domain, StudyTrial, build_study, parameter, read_domains
+from analysis.results.optuna_study import Domain, StudyTrial, build_study, list_parameters, read_domains
 from analysis.results.search_block import Objective, list_objectives
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
 from trainers.terminal.silence import silence_library
-
-if TYPE_CHECKING:
-    from optuna.study import Study
 
 FANOVA, PED_ANOVA = "fANOVA", "PED-ANOVA"
 EVALUATORS = (FANOVA, PED_ANOVA)
@@ -162,9 +160,11 @@ def _place_points(
     results: Sweep, trials: pd.DataFrame, domains: Mapping[str, Domain]
 ) -> tuple[dict[str, dict[str, float | str]], dict[str, Domain]]:
     """Return the parameters of each configuration, and domains with only the listed values that some trial has."""
-    points: dict[str, dict[str, float | str]] = {
-        str(configuration): {path: parameter(results.axes, path, row[path]) for path in domains}
-        for configuration, row in trials.groupby("configuration", sort=False).first().iterrows()
+    firsts = trials.drop_duplicates("configuration")
+    values = {path: list_parameters(results.axes, path) for path in domains}
+    points = {
+        str(configuration): {path: found[label] for (path, found), label in zip(values.items(), labels, strict=True)}
+        for configuration, *labels in firsts[["configuration", *domains]].itertuples(index=False)
     }
     used = {path: {point[path] for point in points.values()} for path in domains}
     narrow = {
@@ -188,29 +188,35 @@ def evaluate_importance(
 
     A share of fANOVA is of the variance; shares of PED-ANOVA sum to one. All are zero if all values are equal.
     """
-    from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator, get_param_importances
-
     values = np.array([value for _, value in points])
     if len(points) < 2 or np.ptp(values) == 0.0:
         return {evaluator: dict.fromkeys(domains, 0.0) for evaluator in EVALUATORS}
-    coded = [({path: _code(domains[path], value) for path, value in point.items()}, y) for point, y in points]
-    cells = {path: _code_domain(domain) for path, domain in domains.items()}
-    with silence_library("optuna"):
-        forest = FanovaImportanceEvaluator(seed=SEED, max_depth=DEPTH)
-        study = _build_study(cells, coded, direction)
-        explained = get_param_importances(study, evaluator=forest, params=[*domains], normalize=False)
-        best = PedAnovaImportanceEvaluator(target_quantile=count_best(len(points)) / len(points))
-        study = _build_study(domains, points, direction)
-        divergence = get_param_importances(study, evaluator=best, params=[*domains])
     return {
-        FANOVA: {path: float(explained[path]) for path in domains},
-        PED_ANOVA: {path: float(divergence[path]) for path in domains},
+        FANOVA: _evaluate_fanova(domains, points, values),
+        PED_ANOVA: _evaluate_ped_anova(domains, points, direction),
     }
 
 
-def _build_study(domains: Mapping[str, Domain], points: Sequence[Point], direction: str) -> Study:
+def _evaluate_fanova(domains: Mapping[str, Domain], points: Sequence[Point], values: np.ndarray) -> dict[str, float]:
+    """Evaluate shares of the variance; a parameter with a single value has none."""
+    ranges = {path: _code_domain(domains[path]) for path in sorted(domains)}  # the forest draws by their order
+    varied = {path: (coded.low, coded.high) for path, coded in ranges.items() if coded.low < coded.high}
+    if not varied:
+        return dict.fromkeys(domains, 0.0)
+    coded = np.array([[_code(domains[path], point[path]) for path in varied] for point, _ in points])
+    shares = explain_variance(coded, values, np.array([*varied.values()]), DEPTH, SEED)
+    return dict.fromkeys(domains, 0.0) | dict(zip(varied, shares.tolist(), strict=True))
+
+
+def _evaluate_ped_anova(domains: Mapping[str, Domain], points: Sequence[Point], direction: str) -> dict[str, float]:
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
     trials = [StudyTrial("COMPLETE", (value,), parameters) for parameters, value in points]
-    return build_study("importance", {"value": direction}, domains, trials)
+    with silence_library("optuna"):
+        study = build_study("importance", {"value": direction}, domains, trials)
+        best = PedAnovaImportanceEvaluator(target_quantile=count_best(len(points)) / len(points))
+        found = get_param_importances(study, evaluator=best, params=[*domains])
+    return {path: float(found[path]) for path in domains}
 
 
 def _code(domain: Domain, value: float | str) -> float:

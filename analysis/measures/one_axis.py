@@ -25,14 +25,22 @@ def varies_alone(results: Sweep, done: pd.DataFrame, path: str) -> bool:
         return False
     if not axes.numeric(path) or len(axes.order[path]) < FEWEST:
         return False
-    return any(known["configuration"].nunique() >= FEWEST for _, known in group_by_others(axes, done, path))
+    known = done[done[path] != ""]
+    return bool((known["configuration"].groupby(_describe_others(axes, known, path)).nunique() >= FEWEST).any())
 
 
 def group_by_others(axes: Axes, done: pd.DataFrame, path: str) -> list[tuple[str, pd.DataFrame]]:
     """Group the trials that have an axis by all other choices, in words."""
-    others, known = other_axes(axes, path), done[done[path] != ""]
-    names = [axes.describe({other: row[other] for other in others}, others) for row in known.to_dict("records")]
-    return [(str(name), group) for name, group in known.groupby(pd.Series(names, known.index, str), sort=False)]
+    known = done[done[path] != ""]
+    return [(str(name), group) for name, group in known.groupby(_describe_others(axes, known, path), sort=False)]
+
+
+def _describe_others(axes: Axes, trials: pd.DataFrame, path: str) -> pd.Series:
+    """Describe all choices of each trial but that along one axis."""
+    others = other_axes(axes, path)
+    rows = trials[others].itertuples(index=False) if others else [()] * len(trials)
+    names = [axes.describe(dict(zip(others, row, strict=True)), others) for row in rows]
+    return pd.Series(names, trials.index, dtype=str)
 
 
 def other_axes(axes: Axes, path: str) -> list[str]:

@@ -67,31 +67,27 @@ class Axes:
 
     def numeric(self, path: str) -> bool:
         """Return whether all values of an axis are numbers, such as '8/255' and 'inf', or all shares, such as '20%'."""
-        if path not in self._numeric_axes:
-            self._numeric_axes[path] = _numeric(self.values[path].values())
-        return self._numeric_axes[path]
+        return path in self._numeric_paths
+
+    @cached_property
+    def _numeric_paths(self) -> frozenset[str]:
+        return frozenset(path for path, found in self.values.items() if _numeric(found.values()))
 
     def finite(self, path: str) -> bool:
         """Return whether an axis is numeric, and none of its values infinite."""
-        if path not in self._finite_axes:
-            self._finite_axes[path] = self.numeric(path) and all(
-                math.isfinite(self.number(path, label)) for label in self.order[path]
-            )
-        return self._finite_axes[path]
+        return path in self._finite_paths
+
+    @cached_property
+    def _finite_paths(self) -> frozenset[str]:
+        return frozenset(path for path in self._numeric_paths if all(map(math.isfinite, self._numbers[path].values())))
 
     def number(self, path: str, label: str) -> float:
         """Return the number that a label of a numeric axis stands for; NaN for a trial without this axis."""
-        return _number(self.values[path][label]) if label else math.nan
+        return self._numbers[path][label] if label else math.nan
 
     @cached_property
-    def _numeric_axes(self) -> dict[str, bool]:
-        """Which axes are numeric, as far as asked: an axis of a search has a thousand values and is asked for each."""
-        return {}
-
-    @cached_property
-    def _finite_axes(self) -> dict[str, bool]:
-        """Which axes are finite, as far as asked."""
-        return {}
+    def _numbers(self) -> dict[str, dict[str, float]]:
+        return {path: {label: _number(value) for label, value in found.items()} for path, found in self.values.items()}
 
     def drawn(self, path: str) -> bool:
         """Return whether an axis has more numbers than are compared one by one, as if drawn from a range."""
@@ -111,7 +107,7 @@ class Axes:
             label = labels.get(path)
             if label:
                 value = self.values[path][label]
-                bare = math.isnan(_number(value)) and not isinstance(value, bool) and value is not None
+                bare = math.isnan(self.number(path, label)) and not isinstance(value, bool) and value is not None
                 words.append(label if bare else f"{self.short[path]} {label}")
         return SEPARATOR.join(words)
 

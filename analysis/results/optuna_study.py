@@ -66,7 +66,7 @@ def read_domains(results: Sweep) -> dict[str, Domain]:
 
 
 def _read_domain(axes: Axes, path: str, written: Any) -> Domain:
-    values = [parameter(axes, path, label) for label in axes.order[path]]
+    values = [*list_parameters(axes, path).values()]
     kind = next((kind for kind in RANGES if isinstance(written, Mapping) and written.get(kind)), None)
     if kind is None or not all(isinstance(value, int | float) for value in values):
         return Domain(choices=tuple(dict.fromkeys(values)))
@@ -76,15 +76,18 @@ def _read_domain(axes: Axes, path: str, written: Any) -> Domain:
     return Domain((), min(numbers), max(numbers), kind == "loguniform", kind == "int")
 
 
-def parameter(axes: Axes, path: str, label: str) -> float | str:
-    """Return a label as the value of a parameter: a number on a numeric axis without infinite values, else the label.
+def list_parameters(axes: Axes, path: str) -> dict[str, float | str]:
+    """Return each label of an axis as the value of a parameter, in the order of the axis.
 
-    A whole number is an integer.
+    It is a number on a numeric axis without infinite values, and the label elsewhere. A whole number is an integer.
     """
+    labels = axes.order[path]
     if not axes.finite(path):
-        return label
-    number = axes.number(path, label)
-    return int(number) if number.is_integer() else number
+        return {label: label for label in labels}
+    numbers = [axes.number(path, label) for label in labels]
+    return {
+        label: int(number) if number.is_integer() else number for label, number in zip(labels, numbers, strict=True)
+    }
 
 
 def build_study(

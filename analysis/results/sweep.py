@@ -70,17 +70,17 @@ class Sweep:
         """What the study asks, as its space wrote it; empty if it wrote no question."""
         return escape_controls(str(self.plan.get("question") or ""))
 
-    @property
+    @cached_property
     def study_trials(self) -> pd.DataFrame:
         """`labelled` without the trials that only profile the data or pretrain the weights that others start from."""
         return self.labelled[self.labelled["kind"] == "trial"]
 
-    @property
+    @cached_property
     def completed(self) -> pd.DataFrame:
         """The trials of `study_trials` that ran to their end."""
         return self.study_trials[self.study_trials["status"] == COMPLETED]
 
-    @property
+    @cached_property
     def pretrainings(self) -> pd.DataFrame:
         """The completed trainings from whose weights the trials of `study_trials` start."""
         return self.labelled[(self.labelled["kind"] == "pretrain") & (self.labelled["status"] == COMPLETED)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -36,10 +35,20 @@ def write_table(table: pd.DataFrame, folder: Path, name: str, kinds: Sequence[st
 
 def _quote_formulas(table: pd.DataFrame) -> pd.DataFrame:
     """Put an apostrophe before each text that a spreadsheet would run as a formula, as =HYPERLINK(…); keep numbers."""
+    shown = {str(column): _quote_column(table[column]) for column in table}
+    return pd.DataFrame({_quote(column): values for column, values in shown.items()}, index=table.index)
 
-    def quoted(value: Any) -> Any:
-        return escape_controls(f"'{value}" if _FORMULA.match(value) else value) if isinstance(value, str) else value
 
-    shown = {str(column): table[column].map(quoted) if table[column].dtype.kind not in "biuf" else table[column]
-              for column in table}  # fmt: skip
-    return pd.DataFrame({quoted(column): values for column, values in shown.items()}, index=table.index)
+def _quote_column(values: pd.Series) -> pd.Series:
+    """Quote the texts of a column. Few of them differ in the table of epochs, and most columns need none."""
+    if values.dtype.kind in "biuf":
+        return values
+    texts = {value for value in values if isinstance(value, str)}
+    changed = {text: quoted for text in texts if (quoted := _quote(text)) != text}
+    return (
+        values.map(lambda value: changed.get(value, value) if isinstance(value, str) else value) if changed else values
+    )
+
+
+def _quote(text: str) -> str:
+    return escape_controls(f"'{text}" if _FORMULA.match(text) else text)

@@ -7,7 +7,7 @@ from typing import Any
 from analysis.charts.text import LOG_RATIO
 from analysis.report.block.json_text import round_significant
 from analysis.report.block.rows import Rows
-from analysis.results.optuna_study import Domain, parameter, read_domains
+from analysis.results.optuna_study import Domain, list_parameters, read_domains
 
 Value = float | str | None
 
@@ -31,13 +31,12 @@ def build_knobs(rows: Rows) -> list[dict[str, Any]]:
 
 def _read_values(rows: Rows, path: str) -> list[Value]:
     """Return the value of each configuration: numbers where each sweep has numbers on this axis, else labels."""
-    labels = [
-        (rows.results[sweep], str(label)) if label and label == label else None
-        for sweep, label in zip(rows.configurations["sweep"], rows.configurations[path], strict=True)
-    ]
-    values = [pair and parameter(pair[0].axes, path, pair[1]) for pair in labels]
+    labels = [str(label) if label and label == label else None for label in rows.configurations[path]]
+    known = [list_parameters(sweep.axes, path) if path in sweep.axes.paths else {} for sweep in rows.results]
+    sweeps = rows.configurations["sweep"]
+    values = [label and known[sweep][label] for sweep, label in zip(sweeps, labels, strict=True)]
     if any(isinstance(value, str) for value in values):
-        return [pair and pair[1] for pair in labels]
+        return [*labels]
     return [value if value is None else round_significant(float(value)) for value in values]
 
 
