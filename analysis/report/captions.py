@@ -45,8 +45,8 @@ def describe_curves(found: ReportData) -> str:
 def describe_classes(found: ReportData) -> str:
     """Describe the figure of accuracy by class, and below which difference it shows chance alone."""
     text = (
-        f"Accuracy minus that of training on all examples, in points, mean of {found.seeds_text}; beside it the share of "
-        "each class's training examples left out."
+        f"Accuracy minus that of training on all examples, in points, mean of {found.seeds_text}; beside it the share "
+        "of each class's training examples left out."
         if len(found.counts)
         else f"Test accuracy by class in percent, mean of {found.seeds_text}."
     )

@@ -65,7 +65,8 @@ function drawBest(box, metric) {
   const values = order.map((i) => estimateOf(i, metric, state.checkpoint).mean);
   const best = accumulateBest(values, directionOf(metric));
   const end = formatNumber(best[best.length - 1]);
-  const label = `${titleOf(metric)}, in the order drawn; the best after ${formatCount(order.length, "configuration")}: ${end}`;
+  const after = formatCount(order.length, "configuration");
+  const label = `${titleOf(metric)}, in the order drawn; the best after ${after}: ${end}`;
   const stage = openStage(box, metric, HISTORY_HEIGHT, label, { keys: true });
   const { width, height } = stage;
   const margins = HISTORY_MARGINS;
