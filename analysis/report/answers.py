@@ -15,6 +15,7 @@ from analysis.report.provenance import list_fixed_draws
 from analysis.results.metrics import CHECKPOINTS, EPOCH_METRIC, describe_images, parse_attack
 from analysis.results.trial_table import COMPLETED
 
+OPEN = ("planned", "running")  # states of trials that have not ended
 MOST_PAIRS = 4  # of values of an axis, listed one by one
 
 
@@ -80,8 +81,9 @@ def describe_terms(data: ReportData) -> str:
         "Differences are paired by seed." if data.families else "",
         f"Drawn once for all seeds: {list_fixed_draws(results)} per setting.",
     ]
-    done, planned = int((results.study_trials["status"] == COMPLETED).sum()), len(results.study_trials)
-    parts += [f"So far {done} of {planned} trials completed."] * (done < planned)
+    states = results.study_trials["status"]
+    if states.isin(OPEN).any():
+        parts.append(f"So far {int((states == COMPLETED).sum())} of {len(states)} trials completed.")
     return " ".join(filter(None, parts))
 
 
