@@ -65,8 +65,7 @@ function drawBest(box, metric) {
   const values = order.map((i) => estimateOf(i, metric, state.checkpoint).mean);
   const best = accumulateBest(values, directionOf(metric));
   const end = formatNumber(best[best.length - 1]);
-  const drawn = formatCount(order.length, "configuration");
-  const label = `${titleOf(metric)}, in the order drawn; the best after ${drawn}: ${end}`;
+  const label = `${titleOf(metric)}: the best of ${formatCount(order.length, "configuration")} so far: ${end}`;
   const stage = openStage(box, metric, HISTORY_HEIGHT, label, { keys: true });
   const { width, height } = stage;
   const margins = HISTORY_MARGINS;

@@ -3,6 +3,7 @@
 const STOPPING_MARGINS = { left: 40, right: 14, top: 30, bottom: 42 };
 const STOPPING_HEIGHT = 330;
 const RULE_HEIGHT = 84; // px of a rule: its name, its numbers, its configurations
+const REASON = 160; // letters of a reason in a tip; the table has it whole
 const STOP_RADIUS = 2.8;
 const STOP_PITCH = 6.8; // px between two stops of a pile
 const PILE_LEVELS = 6;
@@ -54,19 +55,21 @@ function drawAllCurves(box, column, groups) {
   const { width, height } = stage;
   const margins = STOPPING_MARGINS;
   const x = scaleEpochs(width, margins);
-  const y = d3.scaleLinear(findCurveDomain(column), [height - margins.bottom, margins.top]);
-  const panel = { stage, x, y, column, configurations: listShown(), ends: [] };
   const stopped = new Map(
     groups.flatMap(({ stops, shape }) => stops.map((stop) => [stop.configuration, { ...stop, shape }])),
   );
+  const ends = findEnds(listShown(), column, stopped);
+  const [least, most] = findCurveDomain(column);
+  const low = Math.min(least, ...ends.map(({ accuracy }) => accuracy - 1)); // where a curve was cut is always in view
+  const y = d3.scaleLinear([low, most], [height - margins.bottom, margins.top]);
+  const panel = { stage, x, y, column, configurations: listShown() };
   paintAllCurves(panel, margins, stopped);
-  panel.ends = placeEnds(panel, stopped).filter((end) => end.y <= height - margins.bottom);
   fillStage(
     stage,
     drawFrame(width, height, margins, x, y, { xTitle: "epoch", yTitle: titleOf(column) }) +
       drawDrops(x, margins.top, height - margins.bottom) +
       drawClip("clip-stopping", width, height, margins) +
-      panel.ends.map(drawEnd).join(""),
+      ends.map((end) => drawEnd(end, x, y)).join(""),
   );
   stage.over.setAttribute("clip-path", "url(#clip-stopping)");
   attachPointer(stage, (px, py) => findCurve(panel, px, py));
@@ -87,22 +90,22 @@ function paintAllCurves(panel, margins, stopped) {
   });
 }
 
-/** Find where the curves of the stopped end. */
-function placeEnds({ x, y, column, configurations }, stopped) {
+/** Find where the curves of the stopped end: epoch and accuracy. */
+function findEnds(configurations, column, stopped) {
   const ends = [];
   for (const i of configurations) {
     if (!stopped.has(i)) continue;
     const means = meanCurveOf(i, column);
     const last = means.findLastIndex(isNumber);
-    if (last >= 0) ends.push({ i, shape: stopped.get(i).shape, x: x(DATA.curves.epoch[last]), y: y(means[last]) });
+    if (last >= 0) ends.push({ i, shape: stopped.get(i).shape, epoch: DATA.curves.epoch[last], accuracy: means[last] });
   }
   return ends;
 }
 
 /** Draw the end of a curve that was stopped, with the shape of its rule. */
-function drawEnd({ x, y, shape }) {
+function drawEnd({ epoch, accuracy, shape }, x, y) {
   const radius = MANY ? 2.4 : 3.4;
-  return drawSymbol(shape, radius, x, y, 'fill="var(--neg)" stroke="var(--bg)" stroke-width=".8"');
+  return drawSymbol(shape, radius, x(epoch), y(accuracy), 'fill="var(--neg)" stroke="var(--bg)" stroke-width=".8"');
 }
 
 /** Draw a row for each rule: the configurations that it stopped, by epoch. */
@@ -183,7 +186,7 @@ function drawRule(row, width, margins) {
 /** Describe a stop in a tip. */
 function describeStop(i) {
   const { epoch, reason } = DATA.stopping.find((stop) => stop.configuration === i);
-  const small = `<small>stopped after epoch ${epoch}. ${escapeText(reason)}</small>`;
+  const small = `<small>stopped after epoch ${epoch}. ${escapeText(shortenText(reason, REASON * LETTER))}</small>`;
   return `<b>${escapeText(CONFIGURATIONS.choice[i])}</b>${small}`;
 }
 

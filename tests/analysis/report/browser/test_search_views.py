@@ -174,6 +174,8 @@ def test_each_rule_tells_how_many_it_stopped(search: Path, block: dict[str, Any]
     assert len(block["stopping"]) == 8
     texts = opened.page.locator("#stopping-chart text").all_text_contents()
     assert "dominated" in texts and any(text.startswith("8 stopped, half by epoch 10 of 20") for text in texts)
+    ends = opened.page.locator('#stopping-chart [data-key=curves] svg.fig path[fill="var(--neg)"]')
+    assert ends.count() == 8, "where a curve was cut is in view"
 
 
 def test_views_without_a_configuration_are_empty(search: Path, open_page: Opener) -> None:
