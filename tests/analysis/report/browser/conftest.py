@@ -41,9 +41,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(900))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def chromium() -> Iterator[Browser]:
-    """Start a browser for all tests of a worker; without one they are skipped, with a warning that says so."""
+    """Start a browser for all tests of a worker; without one they are skipped with a warning, before any page."""
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if not path:
         warnings.warn("NO TEST OPENED THE PAGE: there is no Chromium; install it, or set CHROMIUM", stacklevel=1)
