@@ -84,7 +84,7 @@ def _tell_last_gain(block: Mapping[str, Any]) -> Iterator[AnswerCard]:
     reached = next(place for place, volume in enumerate(volumes, 1) if volume >= STILL * volumes[-1])
     text = (
         f"The hypervolume has stood within {POINTS * (1 - STILL):.2g} % of its end since configuration {reached}, in "
-        "the order of completion. It is of means over seeds, and neighbours on the front need not be told apart."
+        "the order drawn. It is of means over seeds, and neighbours on the front need not be told apart."
     )
     yield _card(f"{len(volumes) - reached} of {len(volumes)}", "since the last gain", text)
 

@@ -76,18 +76,22 @@ function drawClip(id, width, height, margins) {
   return `<clipPath id="${id}">${rect}</clipPath>`;
 }
 
-/** Make the line of means over evaluations; gaps stay open. */
+/** Make the line of means over the evaluations that there are; a sweep evaluated seldom lacks those of another. */
 function lineOver({ x, y }) {
   return d3
     .line()
-    .x((_, t) => round(x(DATA.curves.epoch[t])))
-    .y((mean) => round(y(mean)))
-    .defined(isNumber);
+    .x(({ at }) => round(x(DATA.curves.epoch[at])))
+    .y(({ mean }) => round(y(mean)));
+}
+
+/** List the evaluations of a configuration that have a mean, each with its place among all. */
+function listEvaluations(i, column) {
+  return [...meanCurveOf(i, column)].map((mean, at) => ({ at, mean })).filter(({ mean }) => isNumber(mean));
 }
 
 /** Draw one curve. */
 function drawCurve(panel, i) {
-  return `<path data-i="${i}" d="${lineOver(panel)(meanCurveOf(i, panel.column)) || ""}" stroke="${paintOf(i)}"/>`;
+  return `<path data-i="${i}" d="${lineOver(panel)(listEvaluations(i, panel.column)) || ""}" stroke="${paintOf(i)}"/>`;
 }
 
 /** Paint many curves on the canvas, those on the front last and in ink. */
@@ -118,7 +122,7 @@ function paintCurve(panel, i, colour, opacity, wide) {
   context.globalAlpha = opacity;
   context.lineWidth = wide;
   context.beginPath();
-  lineOver(panel).context(context)(meanCurveOf(i, panel.column));
+  lineOver(panel).context(context)(listEvaluations(i, panel.column));
   context.stroke();
 }
 
@@ -167,15 +171,16 @@ function drawMarkedCurve(panel, i) {
   const { x, y, column } = panel;
   const paint = paintOf(i);
   const means = meanCurveOf(i, column);
-  const line = `<path d="${lineOver(panel)(means) || ""}" fill="none" stroke="${paint}" stroke-width="2.4"/>`;
+  const line = `<path d="${lineOver(panel)(listEvaluations(i, column)) || ""}" fill="none" stroke="${paint}" stroke-width="2.4"/>`;
   const mark = drawSelected(i, x, y, means, paint);
   if (!state.kept.includes(i)) return line + mark;
   const area = d3.area(
-    (_, t) => round(x(DATA.curves.epoch[t])),
+    ({ at }) => round(x(DATA.curves.epoch[at])),
     ({ mean, se }) => round(y(mean - (se || 0))),
     ({ mean, se }) => round(y(mean + (se || 0))),
   );
-  const band = area.defined(({ mean }) => isNumber(mean))(curveOf(i, column)) || "";
+  const estimates = curveOf(i, column).map((estimate, at) => ({ ...estimate, at }));
+  const band = area(estimates.filter(({ mean }) => isNumber(mean))) || "";
   return `<path d="${band}" fill="${paint}" opacity=".18"/>${line}${mark}`;
 }
 

@@ -45,14 +45,16 @@ function drawFront(box, setting, xDomain, yDomain) {
   const marks = placeMarks(shownHere, x, y);
   const inside = marks.filter((mark) => liesInside(mark, width, height, margins));
   const options = { title: DATA.settings.length > 1 ? name : "", ...titleAxes() };
+  const clip = `clip-front-${DATA.settings.indexOf(setting)}`;
   fillStage(
     stage,
     drawFrame(width, height, margins, x, y, options) +
       `<g class="attained">${drawAttained(shownHere, x, y)}</g>` +
       drawOutside(marks.length - inside.length, marks.length, height, margins) +
-      (MANY ? "" : `<g class="marks">${inside.map(drawMark).join("")}</g>`),
+      drawClip(clip, width, height, margins) +
+      (MANY ? "" : `<g class="marks" clip-path="url(#${clip})">${inside.map(drawMark).join("")}</g>`),
   );
-  if (MANY) for (const mark of inside) paintMark(stage.context, mark);
+  if (MANY) paintWithin(stage, margins, () => inside.forEach((mark) => paintMark(stage.context, mark)));
   attachMarks(stage, inside);
   const members = listFront(marks.filter((mark) => isCandidate(mark.i)).map((mark) => orient(mark.mean, mark.i)));
   return { stage, margins, marks: inside, members: members.map((member) => member[2]), labelled: null };

@@ -180,6 +180,8 @@ def test_the_page_is_whole_without_scripts(study: Path, open_page: Opener) -> No
     images = opened.page.locator("noscript img")
     assert images.count() >= 3
     for place in range(images.count()):
+        images.nth(place).scroll_into_view_if_needed()  # an image far down is decoded late
+        opened.page.wait_for_timeout(300)
         box = images.nth(place).bounding_box()
         assert box and box["width"] > 100 and box["height"] > 100, "each image is whole"
 
