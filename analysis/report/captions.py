@@ -8,6 +8,7 @@ from analysis.measures.front import FrontData
 from analysis.measures.front_members import count_attaining, list_seed_counts
 from analysis.measures.stats import POINTS, format_seed_counts
 from analysis.report.data import ReportData
+from analysis.results.axes import ALL
 from analysis.results.metrics import EPOCH_METRIC
 
 HANDLING = "Hover for numbers; click or Enter to keep a configuration; arrows walk along."
@@ -42,12 +43,18 @@ def describe_curves(found: ReportData) -> str:
     )
 
 
+def compares_subsets(found: ReportData) -> bool:
+    """Return whether subsets are trained on beside all examples."""
+    kinds = set(found.counts["subset"]) if len(found.counts) else set()
+    return ALL in kinds and len(kinds) > 1
+
+
 def describe_classes(found: ReportData) -> str:
     """Describe the figure of accuracy by class, and below which difference it shows chance alone."""
     text = (
         f"Accuracy minus that of training on all examples, in points, mean of {found.seeds_text}; beside it the share "
         "of each class's training examples left out."
-        if len(found.counts)
+        if compares_subsets(found)
         else f"Test accuracy by class in percent, mean of {found.seeds_text}."
     )
     classes, column = found.results.outcomes, f"{found.results.checkpoint}_{found.robust or EPOCH_METRIC}"

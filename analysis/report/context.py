@@ -134,7 +134,7 @@ def _list_contents(found: ReportData, block: Mapping[str, Any], figures: Figures
         "evidence": ("Evidence", found.front or tables["claims"]),
         "configurations": ("Configurations", len(block["configurations"]["choice"])),
         "classes": ("Class by class", len(found.classes)),
-        "examples": ("Examples", figures["examples"] or figures["groups"] or tables["examples"]),
+        "examples": ("Examples", figures["examples"] or figures["groups"] or len(found.counts) > 1),
         "limits": ("Limits", True),
         "provenance": ("Provenance", True),
     }
