@@ -52,7 +52,7 @@ def draw_paper_figure(
     Raises SweepError if the runs lack the data for it, or if no trial has the labels of `chosen`.
     """
     usable, lack = find_usable(row, sweeps)
-    if row.lacks or row.command or not usable:
+    if row.lacks or not usable:
         raise SweepError(explain_lack(row, sweeps, lack))
     selection, tables = _measure(row, usable, chosen, sweeps)
     if all(table.points.empty for table in tables):
@@ -71,8 +71,6 @@ def draw_paper_figure(
 
 def explain_lack(row: PaperFigure, sweeps: Sequence[Sweep], lack: str) -> str:
     """Say why a figure cannot be drawn from some runs, and what would give it."""
-    if row.command:
-        return f"--figure {row.name}: it is no figure but a table that `{row.command}` prints"
     if row.lacks:
         return f"--figure {row.name}: there is no measure of it yet; it lacks {row.lacks}"
     runs = format_list([sweep.where for sweep in sweeps])
