@@ -84,4 +84,7 @@ def _arrange(table: TidyTable, width: float) -> tuple[int, int, float]:
     panels = _split(table)
     side = CELL * max(points["line"].nunique() for _, points in panels)
     columns = min(len(panels), max(1, int(width / (max(side, 1.0) + BESIDE))))
+    longest = max(len(word) for title, _ in panels for word in ["", *title.split()])
+    while columns > 1 and count_title_letters(width, columns) < longest:  # a broken word runs into the next title
+        columns -= 1
     return -(-len(panels) // columns), columns, max(side, 1.0)

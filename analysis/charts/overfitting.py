@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.charts.rows import draw_upright, lay_out_rows, split_pages, write_rows
 from analysis.charts.styles import NEUTRAL
-from analysis.charts.text import draw_legend, wrap_axis_label, write_percent
+from analysis.charts.text import count_ticks, draw_legend, wrap_axis_label, write_percent
 from analysis.measures.overfitting import Gaps
 
 if TYPE_CHECKING:
@@ -45,6 +45,6 @@ def draw_gaps(figure: Figure, info: Gaps, note: str = "") -> None:
     right.tick_params(axis="y", length=0)
     left.set_xlabel(wrap_axis_label(f"robust test accuracy, {info.attack} (%)", 0.5 * figure.get_figwidth()))
     right.set_xlabel(wrap_axis_label(f"best − last, {info.attack} (points)", 0.3 * figure.get_figwidth()))
-    for plot in (left, right):
-        write_percent(plot, "x")
+    for plot, share in ((left, 0.55), (right, 0.35)):
+        write_percent(plot, "x", most=min(6, count_ticks(share * figure.get_figwidth())))
     draw_legend(figure, [*left.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]], note)

@@ -64,7 +64,7 @@ def _write(mean: float, se: float, n: int, plain: bool) -> str:
     """Write a mean and its standard error: a fraction in percent, a plain number to about three figures."""
     if not plain:
         return Estimate(mean, se, n).text()
-    digits = 2 if mean < 10 else 1 if mean < 100 else 0
+    digits = 3 if mean < 1 else 2 if mean < 10 else 1 if mean < 100 else 0
     return f"{mean:.{digits}f} ± {se:.{digits}f}" if se > 0 else f"{mean:.{digits}f}"
 
 

@@ -19,6 +19,7 @@ LOG_RATIO = 30.0  # of the largest to the smallest value, above which an axis is
 NOTE_SIZE = 6.5  # points
 NOTE_LETTERS_PER_INCH = 19.5
 MAX_LEGEND_COLUMNS = 4
+TICKS_PER_INCH = 3  # along x, of numbers such as 0.25
 ROUND_STEPS = (1, 2, 5, 10)  # between ticks: 70, 75, 80 reads faster than 70, 74, 78
 
 
@@ -95,11 +96,22 @@ def use_logarithm(plot: Plot) -> None:
     plot.yaxis.set_minor_formatter(NullFormatter())
 
 
-def write_percent(axis: Plot, which: str = "y", log: bool = False) -> None:
-    """Write the ticks of an axis of fractions in percent; those of a logarithmic axis at round values."""
+def count_ticks(inches: float) -> int:
+    """Return the number of intervals between ticks along x whose numbers do not touch."""
+    return max(2, int(TICKS_PER_INCH * inches))
+
+
+def write_percent(axis: Plot, which: str = "y", log: bool = False, most: int = 6) -> None:
+    """Write the ticks of an axis of fractions in percent, in at most `most` intervals.
+
+    Those of a logarithmic axis are at round values.
+    """
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-    ticks, locator = axis.yaxis if which == "y" else axis.xaxis, MaxNLocator(nbins=6, min_n_ticks=3, steps=ROUND_STEPS)
+    ticks, locator = (
+        axis.yaxis if which == "y" else axis.xaxis,
+        MaxNLocator(nbins=most, min_n_ticks=min(3, most), steps=ROUND_STEPS),
+    )
     low, high = axis.get_ylim() if which == "y" else axis.get_xlim()
     if log:  # the locator of logarithms has one or two ticks in the range of accuracies
         ticks.set_minor_locator(NullLocator())

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.charts.panels import list_panels, place_panels
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Style
-from analysis.charts.text import count_title_letters, draw_legend, wrap_axis_label, wrap_title
+from analysis.charts.text import count_ticks, count_title_letters, draw_legend, wrap_axis_label, wrap_title
 from analysis.measures.figure_table import TidyTable
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def draw_trade_off(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[
         plot.remove()
     for (row, column), (number, panel) in zip(places, panels, strict=True):
         table, plot = tables[number], grid[row, column]
-        _draw_panel(plot, table, panel, styles)
+        _draw_panel(plot, table, panel, styles, min(4, count_ticks((width - 0.5) / columns - 0.4)))
         plot.set_title(wrap_title(panel, count_title_letters(width, columns)))
         plot.set_xlabel(wrap_axis_label(f"{table.x_title} (%)", (width - 0.5) / columns - 0.2))
         if column == 0:
@@ -56,7 +56,8 @@ def draw_trade_off(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[
     draw_legend(figure, [*handles, Line2D([], [], color="0.3", ls="", marker="*", ms=9, label="on the front")], note)
 
 
-def _draw_panel(plot: Plot, table: TidyTable, panel: str, styles: Mapping[str, Style]) -> None:
+def _draw_panel(plot: Plot, table: TidyTable, panel: str, styles: Mapping[str, Style], most: int) -> None:
+    """Draw a panel with at most `most` intervals between the ticks along x."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     points = table.points[table.points["panel"] == panel]
@@ -71,14 +72,15 @@ def _draw_panel(plot: Plot, table: TidyTable, panel: str, styles: Mapping[str, S
                 x, y, xerr=bars[0], yerr=bars[1], color=style.colour, lw=0.8, alpha=opacity, zorder=3,
                 marker=marker, ms=size,
             )  # fmt: skip
-    for end in ("first", "last"):
-        _label_end(plot, points.groupby("line", sort=False).agg(end), styles)
+    curves = points.groupby("line", sort=False).filter(lambda group: len(group) > 1)
+    for ends in (points.drop_duplicates("line"), curves.drop_duplicates("line", keep="last")):
+        _label_end(plot, ends.set_index("line"), styles)
     plot.set(xscale="log", yscale="log")
-    for axis, limit, names in ((plot.xaxis, plot.set_xlim, X), (plot.yaxis, plot.set_ylim, Y)):
+    for axis, limit, names, ticks in ((plot.xaxis, plot.set_xlim, X, most), (plot.yaxis, plot.set_ylim, Y, 4)):
         low, high = find_span(table.points, names)
         limit(low, high)
         axis.set_major_locator(
-            MaxNLocator(4, steps=(1, 2, 5, 10)) if high < NARROW * low else LogLocator(subs=(1, 2, 3, 5))
+            MaxNLocator(ticks, steps=(1, 2, 4, 5, 10)) if high < NARROW * low else LogLocator(subs=(1, 2, 3, 5))
         )
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -86,6 +88,8 @@ def _draw_panel(plot: Plot, table: TidyTable, panel: str, styles: Mapping[str, S
 
 def _label_end(plot: Plot, ends: pd.DataFrame, styles: Mapping[str, Style]) -> None:
     """Write the places of an end of each line; where all lines have the same place, once, above the uppermost."""
+    if ends.empty:
+        return
     alike = ends["label"].nunique() == 1
     shown = ends.loc[[ends["mean"].idxmax()]] if alike else ends
     for line, point in shown.iterrows():

@@ -49,6 +49,7 @@ class References(NamedTuple):
     description: str
     found: Sequence[Reference]
     file: Path | None = None  # from which they were read
+    borrowed: Path | None = None  # the folder of the other sweep whose trainings they are
 
     def d(self, instances: Instances, seed: int) -> np.ndarray | None:
         """Return the difficulty of a training's examples, (N,), with NaN for those that the references held out.
@@ -112,7 +113,7 @@ def find_shared_references(results: Sweep, others: Sequence[Sweep]) -> Reference
             shared = find_references(other)
             shared = shared._replace(description=shared.description.replace("the sweep", other.study))
             if _rank_examples(shared, results):
-                return shared
+                return shared._replace(borrowed=other.folder)
             found = found if found.found else shared
     return found
 

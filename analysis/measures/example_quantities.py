@@ -6,6 +6,7 @@ Liu et al. 2021, Figures 3, 13, 18 and 19; Dong et al. 2021, Figure 7.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -75,17 +76,18 @@ def measure_example_scatter(selection: Selection, x: str, y: str) -> TidyTable:
     sweep or else of one that was given. A training that lacks one of the two is left out.
     """
     pairs: list[ExamplePairs] = []
-    sources: dict[str, None] = {}
+    sources: dict[str, Path | None] = {}  # in words -> the folder of another sweep
     for number, sweep in enumerate(selection.sweeps):
         references = find_shared_references(sweep, selection.given) if x == REFERENCE else None
         if references is not None:
-            sources[references.description] = None
+            sources[references.description] = references.borrowed
         trials = selection.trials[selection.trials["sweep"] == number]
         pairs += _read_pairs(sweep, trials, references, x, y)
     named = QUANTITIES[y]
     x_title = D if x == REFERENCE else QUANTITIES[x].title
     notes = (f"Difficulty d is that of {' and '.join(sources)}.",) if sources else ()
-    return tabulate_scatter(pairs, x_title, named.title, WHOLE, named.limits, notes)
+    table = tabulate_scatter(pairs, x_title, named.title, WHOLE, named.limits, notes)
+    return table._replace(borrowed=tuple(filter(None, sources.values())))
 
 
 def _read_pairs(

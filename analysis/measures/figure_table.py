@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -30,6 +31,7 @@ class TidyTable(NamedTuple):
     of_test: bool = True  # whether the points are measured on test images
     log: bool = False  # whether the vertical axis is logarithmic
     unit: str = "seed"  # what `n` counts
+    borrowed: tuple[Path, ...] = ()  # folders of other sweeps whose trainings say how hard examples are
 
 
 def average_seeds(values: pd.DataFrame, interval: str = STANDARD_ERROR) -> pd.DataFrame:

@@ -76,6 +76,7 @@ def _tabulate_groups(
         percent=quantity in FRACTIONS,
         notes=notes,
         of_test=False,
+        borrowed=tuple(found.borrowed for found in references if found is not None and found.borrowed is not None),
     )
 
 

@@ -52,11 +52,14 @@ def assign_groups(d: np.ndarray) -> np.ndarray:
 
 def compute_group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Average (T, N) values over the examples of each group, without NaN: (10, T)."""
-    members = (group[:, None] == np.arange(GROUPS)).astype(float)  # (N, 10)
-    known = np.isfinite(values)
-    totals, counts = np.where(known, values, 0.0) @ members, known @ members
-    means = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
-    return np.asarray(means.T)
+    means = np.full((GROUPS, len(values)), np.nan)
+    for place in range(GROUPS):
+        chosen = values[:, group == place]
+        known = np.isfinite(chosen)
+        counts = known.sum(axis=1)
+        totals = np.where(known, chosen, 0.0).sum(axis=1, dtype=float)
+        np.divide(totals, counts, out=means[place], where=counts > 0)
+    return means
 
 
 def read_group_means(instances: Instances, group: np.ndarray, names: Iterable[str]) -> dict[str, np.ndarray]:

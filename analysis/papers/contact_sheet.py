@@ -84,7 +84,7 @@ def choose_runs(row: PaperFigure, sweeps: Sequence[Sweep]) -> list[Sweep]:
 def draw_thumbnails(rows: Sequence[PaperFigure], sweeps: Sequence[Sweep]) -> Iterator[Thumbnail | str]:
     """Yield a thumbnail of each figure, or the name of one that the runs lack the data for."""
     for row in rows:
-        runs = [] if row.lacks or row.command else choose_runs(row, sweeps)
+        runs = [] if row.lacks else choose_runs(row, sweeps)
         try:
             drawn = _draw(row, runs) if runs else None
         except SweepError:  # the trials have nothing of it

@@ -10,7 +10,6 @@ import pandas as pd
 
 from analysis.charts.saving import WIDTH, FigureSpec
 from analysis.exceptions import SweepError
-from analysis.measures.difficulty_reference import has_references
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.stats import format_seed_counts
 from analysis.measures.tidy import STANDARD_ERROR
@@ -52,15 +51,15 @@ def draw_paper_figure(
     Raises SweepError if the runs lack the data for it, or if no trial has the labels of `chosen`.
     """
     usable, lack = find_usable(row, sweeps)
-    if row.lacks or row.command or not usable:
+    if row.lacks or not usable:
         raise SweepError(explain_lack(row, sweeps, lack))
     selection, tables = _measure(row, usable, chosen, sweeps)
     if all(table.points.empty for table in tables):
         other = ", or give a run with PGD training on the same examples and labels" if row.reference else ""
         raise SweepError(f"--figure {row.name}: the chosen trials have none of it; choose others by --where{other}")
     note = describe_selection(row, selection, tables)
-    used = [sweep for sweep in sweeps if sweep in selection.sweeps or (row.reference and has_references(sweep))]
-    others = [name for name, sweep in zip(name_sweeps(sweeps), sweeps, strict=True) if sweep not in used]
+    used = {sweep.folder for sweep in selection.sweeps} | {folder for table in tables for folder in table.borrowed}
+    others = [name for name, sweep in zip(name_sweeps(sweeps), sweeps, strict=True) if sweep.folder not in used]
     caption = " ".join(filter(None, (f"{row.name}: {row.title}.", note, describe_difference_to_paper(row, others))))
     is_table = row.parts[0].chart == TABLE
     size, draw = CHARTS[row.parts[0].chart].lay_out(Picture(row, selection, tables, note, width))
@@ -71,8 +70,6 @@ def draw_paper_figure(
 
 def explain_lack(row: PaperFigure, sweeps: Sequence[Sweep], lack: str) -> str:
     """Say why a figure cannot be drawn from some runs, and what would give it."""
-    if row.command:
-        return f"--figure {row.name}: it is no figure but a table that `{row.command}` prints"
     if row.lacks:
         return f"--figure {row.name}: there is no measure of it yet; it lacks {row.lacks}"
     runs = format_list([sweep.where for sweep in sweeps])

@@ -10,6 +10,7 @@ from analysis.papers.curve_parts import Curves
 from analysis.papers.example_parts import ExampleScatter
 from analysis.papers.final_parts import Table
 from analysis.papers.group_parts import GroupCurves
+from analysis.papers.ranking_parts import CorruptedDistances, Distances
 from analysis.papers.recorded_parts import BOUNDS, GalleryPairs, LipschitzTable
 from analysis.papers.row import PaperFigure
 from analysis.results.choice import Choice
@@ -31,6 +32,11 @@ PGD = {"method__attack__start": ("uniform",), "method__attack__name": ("pgd",)}
 LINF = PGD | {"method__attack__norm": ("linf",)}
 ON_ALL: dict[str, Sequence[Any]] = {"method.attack.name": ("pgd",), "method.attack.start": ("uniform",)}
 SELF_ADAPTIVE = Choice({"method.weight.name": ("confidence",)}, {}, ("method",))
+BY_TRAINING = Choice(
+    {"method.attack.name": ("none", "pgd"), "subset.name": ("all",)},  # that of FGSM is PGD of one step
+    {"method.attack.name": ("none",), "method.attack.start": ("none", "uniform")},
+    ("model", "method", "epochs"),
+)
 STUDY = "subset_easy_random_hard"
 
 
@@ -288,13 +294,17 @@ FIGURES = (
         "hard:T4",
         "Distances of difficulty between trainings",
         "difficulty_distance",
-        command="python -m analysis.agreement RUN",
+        "CIFAR-10, ResNet-18 for 100 and 200 epochs and WRN-34, PGD-10 at 8/255, one run",
+        (Distances(),),
+        BY_TRAINING,
     ),
     PaperFigure(
         "hard:T5",
         "Distances of difficulty to corrupted images",
         "cifar10/difficulty_distance",
-        command="python -m analysis.agreement RUN",
+        "CIFAR-10-C, ResNet-18 for 100 epochs, one run",
+        (CorruptedDistances(),),
+        BY_TRAINING,
     ),
     PaperFigure(
         "hard:T6",

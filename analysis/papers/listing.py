@@ -9,9 +9,7 @@ from analysis.papers.catalogue import FIGURES
 from analysis.papers.row import PaperFigure, find_usable
 from analysis.results.sweep import Sweep, name_sweeps
 
-DRAWABLE, NO_DATA, NO_MEASURE, COMMAND, NOTHING = (
-    "drawable", "without data", "without a measure", "printed by another command", "not to be drawn",
-)  # fmt: skip
+DRAWABLE, NO_DATA, NO_MEASURE, NOTHING = "drawable", "without data", "without a measure", "not to be drawn"
 
 
 class Listed(NamedTuple):
@@ -38,8 +36,6 @@ def list_figures(sweeps: Sequence[Sweep]) -> Iterator[Listed]:
 
 def _judge(row: PaperFigure, sweeps: Sequence[Sweep], names: dict[int, str]) -> tuple[str, str, tuple[str, ...]]:
     """Return the status of a figure, why it has that, and the commands that give the data it lacks."""
-    if row.command:
-        return COMMAND, f"printed by {row.command}, after", row.commands
     if row.lacks:
         return (
             (NO_MEASURE, f"there is no measure of it yet: {row.lacks}", ()) if row.study else (NOTHING, row.lacks, ())

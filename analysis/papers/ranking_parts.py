@@ -1,13 +1,14 @@
-"""Parts that compare how trainings rank the examples: pairs of ranks, and the overlap of the most problematic."""
+"""Parts that compare how trainings rank the examples: pairs of ranks, the overlap of the hardest, and distances."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analysis.measures.agreement_tables import measure_corrupted_distances, measure_distances
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.rank_pairs import METHODS, NETWORKS, PARTS, SCORES, SEEDS, measure_overlap, measure_rank_pairs
-from analysis.papers.part import MATRIX, RANKS, lack_arrays
-from analysis.results.choice import list_configs
+from analysis.papers.part import MATRIX, RANKS, TABLE, lack_arrays
+from analysis.results.choice import list_configs, read_path
 from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
 
@@ -43,6 +44,38 @@ class Overlap:
     def find_lack(self, sweep: Sweep) -> str:
         """Say which array the score needs, or that there is one seed alone."""
         return lack_arrays(sweep, (SCORES[self.by].array,)) or lack_pairs(sweep, (SEEDS,))
+
+
+@dataclass(frozen=True)
+class Distances:
+    """The distance between the difficulty of examples for each two configurations."""
+
+    chart: str = TABLE
+
+    def measure(self, selection: Selection) -> TidyTable:
+        """Measure the distances between the lines of each panel."""
+        return measure_distances(selection)
+
+    def find_lack(self, sweep: Sweep) -> str:
+        """Say whether no losses were recorded, or that there is one seed alone."""
+        return lack_arrays(sweep, ("loss",)) or lack_pairs(sweep, ())
+
+
+@dataclass(frozen=True)
+class CorruptedDistances:
+    """The distance of the difficulty of corrupted test images to that of clean and attacked ones."""
+
+    chart: str = TABLE
+
+    def measure(self, selection: Selection) -> TidyTable:
+        """Measure the distances by the networks that are trained on clean images."""
+        return measure_corrupted_distances(selection)
+
+    def find_lack(self, sweep: Sweep) -> str:
+        """Say whether no corrupted test images or no losses of test images were recorded."""
+        if not any(read_path(config, "data.corruptions") for _, config in list_configs(sweep)):
+            return "corrupted test images (data.corruptions)"
+        return lack_arrays(sweep, ("test_loss",)) or lack_pairs(sweep, ())
 
 
 def lack_pairs(sweep: Sweep, kinds: tuple[str, ...]) -> str:

@@ -27,7 +27,6 @@ class PaperFigure:
     sets: str = ""  # what the study needs on its command line beside the space
     without: str = ""  # panels or columns of the paper that this figure does not have
     lacks: str = ""  # the measure or recording that does not exist yet, if nothing can be drawn
-    command: str = ""  # the command that prints it, if it is no figure of this one
 
     @property
     def commands(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 from analysis.charts.curves import draw_curves, find_curve_limits, is_crowded, name_accuracy
 from analysis.charts.groups import draw_groups
 from analysis.charts.panels import describe_axis_start, equalize_ranges, list_settings, place_panels
+from analysis.charts.saving import save_figure
 from analysis.charts.text import write_percent
 from analysis.measures.curves import collect_curves
 from analysis.measures.difficulty import measure_profile_groups, open_profiles
@@ -58,6 +60,24 @@ def test_a_crowd_shows_test_alone_and_validation_in_a_figure_of_its_own(crowd: R
         "curves_robust",
         "curves_clean",
     ]
+
+
+@pytest.mark.long
+def test_thousands_of_points_are_a_picture_and_hundreds_are_lines(crowd: ReportData, tmp_path: Path) -> None:
+    """An SVG of 60 curves of 200 epochs each had megabytes; a crowd of a few keeps its lines."""
+    info = collect_curves(crowd.results, "pgd")
+    assert info is not None
+    accuracy, error = np.random.default_rng(0).random(200), np.full(200, 0.01)
+    line = next(iter(info.panels.values()))[0]
+    line = line._replace(epoch=np.arange(200), test=accuracy, test_se=error, val=accuracy, val_se=error)
+    sizes = []
+    for shown in (info, info._replace(panels=dict.fromkeys(info.panels, [line] * 60))):
+        path = tmp_path / f"{len(sizes)}.svg"
+        save_figure(partial(draw_curves, info=shown, register=crowd.register), (5.2, 4), [path])
+        text = path.read_text()
+        sizes.append(len(text))
+        assert ("<image" in text) == (shown is not info)
+    assert sizes[1] < 1_000_000
 
 
 @pytest.mark.long

@@ -111,6 +111,18 @@ def test_a_run_without_pgd_training_takes_the_difficulty_of_another_run_and_is_n
     assert np.average(low["mean"], weights=low["count"]) < np.average(high["mean"], weights=high["count"])
 
 
+def test_a_run_whose_pgd_trainings_were_passed_over_is_named_as_not_used(tmp_path: Path) -> None:
+    """The first has other labels, and the second ranks the examples, so that the third is not looked at."""
+    runs = [write_planned(tmp_path / "self", "atta_reweight", examples=True)]
+    runs += [write_planned(tmp_path / name, "iat", name=name, examples=True) for name in ("flipped", "fits", "spare")]
+    for path in (tmp_path / "flipped").glob("trials/*/instances.npz"):
+        with np.load(path) as arrays:
+            np.savez(path, **dict(arrays) | {"y": (arrays["y"] + 1) % 10})
+    drawn = draw_paper_figure(FIGURES["hard:F18"], [load(run) for run in runs])
+    assert "fits's PGD trainings of other seeds" in drawn.spec.caption
+    assert drawn.spec.caption.endswith("Not used: flipped, spare.")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name, array", [("hard:F2a", "loss"), ("hard:F2b", "feature_norm"), ("hard:F8", "loss")])
 def test_groups_by_own_losses_are_means_over_tenths_and_said_to_be_formed_so(
