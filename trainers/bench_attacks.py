@@ -66,6 +66,7 @@ WAYS_OF_KL = {  # whose first pass is on the image and the second one on the sta
     "image in fp32, start in bf16": Way(("fp32",), "bf16"),
     "image and start in fp32": Way(("fp32", "fp32"), "bf16"),
     "image and start in tf32": Way(("tf32", "tf32"), "bf16"),
+    "image in fp32, start in tf32": Way(("fp32", "tf32"), "bf16"),
     "last five steps in fp32": Way(("bf16",) * 6, "fp32"),
 }
 

@@ -122,9 +122,9 @@ class Net:
             self.bf16, self._run = was
 
     @contextmanager
-    def computing_finer(self) -> Iterator[None]:
-        """Compute in tf32 where the network computes in bf16; in fp32 nothing changes."""
-        with self.computing("tf32") if self.bf16 else nullcontext():
+    def computing_finer(self, precision: Precision) -> Iterator[None]:
+        """Compute in this precision where the network computes in bf16; in fp32 nothing changes."""
+        with self.computing(precision) if self.bf16 else nullcontext():
             yield
 
     @contextmanager

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from trainers import bench_attacks
 from trainers.bench_attacks import ATTACKS, METHODS, SHIPPED, TRADES, PassByPass, Way, compare, compare_all, table
 from trainers.data import Split
 from trainers.models import MLP, Network, build_network
+from trainers.step import Batch, Net
 
 POINT = 0.001  # a tenth of a point of accuracy
 
@@ -39,6 +40,24 @@ def test_training_in_bf16_looks_at_image_and_start_of_trades_in_fp32_on_a_cpu() 
     found = compare(network(), images(), ATTACKS[TRADES], ways)
     assert found[SHIPPED] == found["both"] and found[SHIPPED].alike == 1
     assert max(found["none"].alike, found["one"].alike) < 0.8
+
+
+def test_training_in_bf16_looks_at_the_image_in_fp32_and_at_the_start_of_trades_in_tf32_on_a_gpu() -> None:
+    module, batch = network(), Batch(images().x / 255, images().y)
+    look, passes = module.features_and_logits, []
+
+    def noted(x: Tensor) -> tuple[Tensor, Tensor]:
+        passes.append("bf16" if net.bf16 else "tf32" if torch.backends.cudnn.allow_tf32 else "fp32")
+        return look(x)
+
+    module.features_and_logits = noted  # type: ignore[method-assign]
+    net = Net(module, "bf16")
+    was, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False  # as a training sets it
+    try:
+        ATTACKS[TRADES].model_copy(update={"steps": 3})(net, batch, Generator().manual_seed(0))
+    finally:
+        torch.backends.cudnn.allow_tf32 = was
+    assert passes == ["fp32", "tf32", "bf16", "bf16"]
 
 
 def test_each_pass_has_its_precision() -> None:
