@@ -85,9 +85,13 @@ def connect(address: str | None) -> Iterator[None]:
             with defer_signals():
                 ray.init(runtime_env=build_runtime_env(), **quiet)
         except (Exception, SystemExit) as error:  # of any kind, as its processes may fail or be killed at any point
-            token = "; if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" if address else ""
             problem = f"does not answer at {address}" if address else "did not start on this machine"
-            raise Infeasible(f"Ray {problem}: {error}{token}") from None
+            advice = (
+                "if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+                if address
+                else "a busy machine may need longer than Ray waits; the same command tries again"
+            )
+            raise Infeasible(f"Ray {problem}: {error}; {advice}") from None
         yield
     finally:
         if folder:
