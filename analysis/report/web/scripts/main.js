@@ -10,9 +10,9 @@ function followWidth() {
   }).observe(document.body);
 }
 
-/** Load the page again after a while, as long as its sweep runs. */
+/** Load the page again after a while, as long as it is written again. */
 function reloadLater() {
-  if (!DATA.reload_seconds || !DATA.state.running) return;
+  if (!DATA.reload_seconds) return;
   setTimeout(() => location.reload(), 1000 * DATA.reload_seconds);
 }
 
