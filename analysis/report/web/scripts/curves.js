@@ -171,7 +171,8 @@ function drawMarkedCurve(panel, i) {
   const { x, y, column } = panel;
   const paint = paintOf(i);
   const means = meanCurveOf(i, column);
-  const line = `<path d="${lineOver(panel)(listEvaluations(i, column)) || ""}" fill="none" stroke="${paint}" stroke-width="2.4"/>`;
+  const path = lineOver(panel)(listEvaluations(i, column)) || "";
+  const line = `<path d="${path}" fill="none" stroke="${paint}" stroke-width="2.4"/>`;
   const mark = drawSelected(i, x, y, means, paint);
   if (!state.kept.includes(i)) return line + mark;
   const area = d3.area(
