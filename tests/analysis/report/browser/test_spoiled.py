@@ -5,13 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlencode
 
-import pytest
-
-from analysis.report.page import redraw_report
-from trainers.record_io import write_json
-from trainers.record_reader import read_json
-
-from ...synthetic import CLASSES, Made, write_sweep
 from .conftest import Opener
 
 # selects whose chosen text is wider than the room between their paddings and beside their arrow
@@ -22,17 +15,6 @@ CUT = """() => [...document.querySelectorAll('select')].filter((select) => selec
   const text = select.selectedOptions[0].textContent;
   return context.measureText(text).width > select.clientWidth - 34;
 }).map((select) => select.id)"""
-
-
-@pytest.fixture(scope="module")
-def few(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
-    """Two subsets of one method, which nothing names, and three seeds; accuracy is known by class."""
-    made = Made(study="few", noise=(0.1,), methods=("AT",), subsets=("all", "friendly 108"), faults=False)
-    folder = write_sweep(tmp_path_factory.mktemp("browser") / "few", made)
-    for path in folder.glob("trials/*/result.json"):
-        classes = {kind: [0.5] * CLASSES for kind in ("clean", "pgd", "aa")}
-        write_json(path, read_json(path) | {"classes": {"best": classes, "last": classes}})
-    return redraw_report(folder)
 
 
 def test_a_forest_without_intervals_does_not_tell_of_any(few: Path, open_page: Opener) -> None:
