@@ -159,7 +159,9 @@ def _claim_nothing(family: Family) -> Answer:
     fewest = 1 + math.ceil(FEWEST_FREEDOM / m)
     seeds = "has one seed" if not len(family.rows) else f"has {format_seed_counts(family.rows['n'])}"
     compared = (
-        f"None of the {m} comparisons of {family.title} is" if m > 1 else f"The only comparison, {family.title}, is not"
+        f"None of the {m} comparisons of {family.title} is"
+        if m > 1
+        else f"The only comparison of {family.title} is not"
     )
     return Answer(
         "open",

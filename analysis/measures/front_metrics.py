@@ -32,7 +32,7 @@ def find_common_metrics(results: Sequence[Sweep]) -> list[str]:
     kept = [sweep.final_metrics() for sweep in results]
     for sweep, metrics in zip(results, kept, strict=True):
         if not metrics:
-            raise SweepError(f"{sweep.folder}: no completed trial yet, so there is no front to draw")
+            raise SweepError(f"{sweep.folder}: no completed trial, so there is no front to draw")
     return [metric for metric in kept[0] if all(metric in others for others in kept)]
 
 

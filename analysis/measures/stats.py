@@ -28,7 +28,7 @@ class Estimate(NamedTuple):
         if self.n == 0 or math.isnan(self.mean):
             return "–"
         mean, se = (round(POINTS * value, EXACT) for value in (self.mean, self.se))
-        text = f"{mean:{'+' if signed else ''}.1f}".replace("-", "−")
+        text = f"{mean:{'+' if signed else ''}z.1f}".replace("-", "−")
         return text if math.isnan(se) else f"{text} ± {se:.1f}"
 
     @property

@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.watch:
             write = partial(_write_again, options)
-            watch_records([Path(where) for where in options.folder], write, options.interval)
+            folders = [Path(where) for where in options.folder]
+            watch_records(folders, write, options.interval, say=error_console().print)
         else:
             _write(options)
     except (SweepError, OSError) as error:

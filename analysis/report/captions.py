@@ -22,11 +22,21 @@ def describe_front(front: FrontData, several: bool = False) -> str:
         f"Each mark is a configuration, mean of {counts}{bars}{'' if bars else '.'}",
         "Line: front of the means" + (" of all sweeps together." if several else "."),
         *(_describe_band(n) for n in list_seed_counts(front)),
-        *dict.fromkeys(panel.missing for panel in front.panels if panel.missing),
+        *_describe_missing(front),
         "The front over test accuracies describes and is never used for selection.",
         HANDLING,
     ]
     return " ".join(parts)
+
+
+def _describe_missing(front: FrontData) -> list[str]:
+    """Say what panels lack, once if it is the same in all."""
+    texts = [panel.missing for panel in front.panels]
+    if len(set(texts)) > 1:
+        texts = [f"{panel.title}: {text}" for panel, text in zip(front.panels, texts, strict=True) if text]
+    elif len(texts) > 1 and texts[0]:
+        texts = [f"In each panel {texts[0]}"]
+    return [f"N{text[1:]}" if text.startswith("not ") else text for text in dict.fromkeys(texts) if text]
 
 
 def _describe_band(n: int) -> str:
@@ -36,10 +46,12 @@ def _describe_band(n: int) -> str:
 
 def describe_curves(found: ReportData) -> str:
     """Describe the figure of learning curves."""
-    chosen = "; the mark is the epoch that validation selected (median)" if found.results.selects else ""
+    mean = f"mean of {found.seeds_text}" if found.seeds else "mean of its trainings, none of which completed"
+    bars, median = ("", "") if found.seeds == 1 else (" with ± 1 standard error", " (median)")
+    chosen = f"; the mark is the epoch that validation selected{median}" if found.results.selects else ""
     return (
-        f"One line a configuration, mean of {found.seeds_text}. Kept ones in full colour with ± 1 s.e.{chosen}. Dashed "
-        "verticals: the learning rate falls."
+        f"One line a configuration, {mean}. Kept ones in full colour{bars}{chosen}. Dashed verticals: the learning "
+        "rate falls."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -63,7 +64,8 @@ def draw_comparison(reports: Sequence[ReportData], folder: Path, width: float) -
         "front", "Clean against robust test accuracy", f"{front.note} {keys.words}", size_front(front, width),
         lambda figure: draw_front(figure, front, keys),
     )  # fmt: skip
-    command = f"python -m analysis.pareto {' '.join(sweep.where for sweep in results)} -o front.pdf"
+    folders = [sweep.where for sweep in results]
+    command = shlex.join(["python", "-m", "analysis.pareto", *folders, "-o", "front.pdf"])
     figures: Figures = {DRAWN: [draw_figure(joint, folder, command)], "difference": []}
     differences = compare_sweeps(front)
     if differences:
@@ -104,7 +106,6 @@ def collect_comparison(
     contents = {anchor: title for anchor, (title, shown) in sections.items() if shown}
     listed = " against ".join(names) if len(names) == 2 else ", ".join(names)
     several = [f"{name}: {text}" for name, report in zip(names, reports, strict=True) for text in list_notices(report)]
-    limits = dict.fromkeys(text for report in reports for text in list_limits(report))
     return {
         **collect_frame(block, contents),
         "is_search": False,
@@ -120,7 +121,7 @@ def collect_comparison(
             "front": describe_front(front, several=True),
             "curves": "One line a configuration, mean of seeds.",
         },
-        "limits": list(limits),
+        "limits": _list_limits(reports, names),
         "sweeps": [collect_provenance(report) for report in reports],
         "configurations": render_configurations(block),
         "tables": {
@@ -134,8 +135,21 @@ def collect_comparison(
     }
 
 
+def _list_limits(reports: Sequence[ReportData], names: Sequence[str]) -> list[str]:
+    """List what the numbers cannot show; what is not so of all sweeps begins with those of which it is."""
+    owners: dict[str, list[str]] = {}
+    for name, report in zip(names, reports, strict=True):
+        for text in list_limits(report):
+            owners.setdefault(text, []).append(name)
+    return [text if len(own) == len(names) else f"{', '.join(own)}: {text}" for text, own in owners.items()]
+
+
 def _tell_members(front: FrontData) -> Iterator[AnswerCard]:
-    """Tell how many members of the joint front each sweep has."""
+    """Tell how many members of the joint front each sweep has, if any panel has more than one sweep."""
+    if all(panel.points["sweep"].nunique() < 2 for panel in front.panels):
+        text = "Their problems or attacks differ, so each panel shows one sweep alone."
+        yield _card("Nothing compared", "", text)
+        return
     members = front.members
     counts = members["sweep"].value_counts().reindex(front.sweeps, fill_value=0)
     first, count = counts.idxmax(), int(counts.max())

@@ -67,7 +67,7 @@ def collect_report_data(results: Sweep) -> ReportData:
         found = compute_fronts([results])
         robust, clean = found.y, found.x
     except SweepError as error:
-        why = str(error)
+        why = str(error).removeprefix(f"{results.folder}: ")
     ranked = results.profile_rankings
     columns = list_compared_columns(robust, clean)
     subset_effects = compare_subsets(results, columns)

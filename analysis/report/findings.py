@@ -26,7 +26,7 @@ NO_HOLD_OUT = (
 def list_findings(digest: ReportData) -> list[tuple[str, str]]:
     """List the findings as pairs of a topic and a text."""
     if digest.front is None:
-        return [("No result yet", digest.no_front)]
+        return [("No result", f"{digest.no_front}.")]
     fronts = [
         (title_finding("Front", panel.title), _describe_front(panel, digest.results.selects))
         for panel in digest.front.panels
@@ -182,16 +182,19 @@ def _format_point(row: pd.Series, axis: str) -> str:
 
 def _report_families(digest: ReportData) -> Iterator[tuple[str, str]]:
     """Report the other families of differences, each at its own 5 %; those that tell of nothing by name alone."""
-    nothing = []
+    nothing: list[str] = []
+    short: list[str] = []
     for family in digest.families:
         if family is digest.answering:
             continue
         if family.rows["told"].any():
             yield family.title, f"{describe_told(family)} {describe_interval(family)}"
         else:
-            nothing.append(f"{family.title} ({len(family.rows) + family.single})")
+            (nothing if family.claims else short).append(f"{family.title} ({len(family.rows) + family.single})")
     if nothing:
         yield "No difference found", f"in any of these families of comparisons: {'; '.join(nothing)}."
+    if short:
+        yield "Too few seeds", f"to tell any difference in these families of comparisons: {'; '.join(short)}."
 
 
 def title_finding(topic: str, setting: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -98,7 +99,7 @@ def describe_provenance(found: ReportData) -> dict[str, str]:
         "trained on": "; ".join(
             f"{device} ({format_count(epochs, 'epoch')})" for device, epochs in run.get("devices", {}).items()
         ),
-        "redraw": f"python -m analysis.report {found.results.where}",
+        "redraw": shlex.join(["python", "-m", "analysis.report", found.results.where]),
     }
 
 

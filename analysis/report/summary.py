@@ -47,7 +47,7 @@ def print_summary(data: ReportData, console: Console) -> None:
         console.print(plain_text(f"{describe_terms(data)}\n"))
     found = data.front
     if found is None:
-        console.print(plain_text(data.no_front))
+        console.print(plain_text(f"{results.study}: {data.no_front}"))
     else:
         print_table(console, build_summary_table(results, found, console.width))
         several = any((panel.points["n"] > 1).any() for panel in found.panels)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from analysis.exceptions import SweepError
 from analysis.report.data import ReportData
 from analysis.results.search_block import read_search_block
 from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
@@ -17,17 +18,27 @@ Marks = dict[Path, tuple[int, int]]
 
 
 def watch_records(
-    folders: Sequence[Path], write: Callable[[], bool], interval: float, wait: Callable[[float], None] = time.sleep
+    folders: Sequence[Path],
+    write: Callable[[], bool],
+    interval: float,
+    wait: Callable[[float], None] = time.sleep,
+    say: Callable[[str], None] = print,
 ) -> None:
     """Write a page now, and again after each interval in which records changed; `write` returns whether more may come.
 
-    Records that change while the page is written are seen after the next interval.
+    Records that change while the page is written are seen after the next interval. Those that cannot be read, such as
+    a plan that is being copied, are told to `say` and tried again when they change; at the start they raise SweepError.
     """
-    seen: Marks = {}
+    seen: Marks | None = None
     while True:
         marks = mark_records(folders)
-        if marks != seen and not write():
-            return
+        try:
+            if marks != seen and not write():
+                return
+        except SweepError as error:
+            if seen is None:
+                raise
+            say(f"not written: {error}")
         seen = marks
         wait(interval)
 

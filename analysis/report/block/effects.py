@@ -19,7 +19,7 @@ NUMBERS = ("mean", "se", "lo", "hi")
 
 
 def build_effects(rows: Rows) -> list[dict[str, Any]]:
-    """Build the families of all sweeps, in each that which answers its question first.
+    """Build the families of all sweeps, in each that which answers its question first, but none of single seeds alone.
 
     `more` is how many further seeds would tell a difference: null if it is told or nothing is claimed, and 1,001 for
     more than 1,000.
@@ -28,6 +28,8 @@ def build_effects(rows: Rows) -> list[dict[str, Any]]:
     for place, report in enumerate(rows.reports):
         prefix = f"{rows.sweeps[place]}{SEPARATOR}" if len(rows.reports) > 1 else ""
         for family in _order_families(report):
+            if family.rows.empty:
+                continue
             built = _build_family(family, report.robust or EPOCH_METRIC, prefix)
             for row in built["rows"]:
                 row["setting"] = rows.name_setting(place, row["setting"])

@@ -14,7 +14,7 @@ from analysis.results.trial_table import COMPLETED, DIVERGED, EPOCHS, STOPPED
 from trainers.record_reader import read_with
 from trainers.terminal.text import escape_controls
 
-FAILED, RUNNING, MISSING = "failed", "running", "missing"
+FAILED, RUNNING, PLANNED = "failed", "running", "planned"
 ENDED = (COMPLETED, DIVERGED, STOPPED)
 STATUSES = {  # of a training in the table of trials -> of its configuration; the first that any seed has is told
     DIVERGED: DIVERGED,
@@ -22,7 +22,7 @@ STATUSES = {  # of a training in the table of trials -> of its configuration; th
     "damaged": FAILED,
     STOPPED: STOPPED,
     "running": RUNNING,
-    "planned": MISSING,
+    "planned": PLANNED,
 }
 
 

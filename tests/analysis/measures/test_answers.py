@@ -73,7 +73,7 @@ def test_one_difference_is_told_with_its_interval() -> None:
     [
         ([0.5] * 12, 1, "None of the 12 comparisons of … is told from chance: each has one seed, and a claim needs 2"),
         ([0.5] * 3, 2, "None of the 3 comparisons of … is told from chance: each has 2 seeds, and a claim needs 3"),
-        ([0.5], 4, "The only comparison, …, is not told from chance: each has 4 seeds, and a claim needs 5"),
+        ([0.5], 4, "The only comparison of … is not told from chance: each has 4 seeds, and a claim needs 5"),
     ],
 )
 def test_too_few_seeds_claim_nothing(means: list[float], n: int, words: str) -> None:

@@ -28,3 +28,7 @@ def test_a_number_is_written_alike_in_whichever_order_its_sum_was_taken() -> Non
     table = pd.DataFrame({"a": seeds})
     row = estimate_groups(table, [pd.Series(["one", "one"])]).iloc[0]
     assert Estimate(row["a"], row["a_se"], 2).text() == estimate(seeds).text() == "13.8 ± 13.8"
+
+
+def test_a_number_that_rounds_to_zero_has_no_minus() -> None:
+    assert Estimate(-0.0004, 0.002, 3).text() == "0.0 ± 0.2" and Estimate(-0.0004, 0.002, 3).text(True) == "+0.0 ± 0.2"

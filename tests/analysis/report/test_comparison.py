@@ -16,7 +16,7 @@ from analysis.results.sweep import load_sweep
 from trainers.record_io import write_json
 from trainers.record_reader import read_json
 
-from ..synthetic import Made, write_sweep
+from ..synthetic import ATTACKS, Made, write_sweep
 
 pytestmark = pytest.mark.long
 
@@ -84,3 +84,24 @@ def test_a_link_beside_a_page_is_not_followed(pair: list[Path], tmp_path: Path, 
     (tmp_path / "page_tables").symlink_to(elsewhere)
     assert main([str(pair[0]), "-o", str(tmp_path / "page.html")]) == 2
     assert not list(elsewhere.iterdir())
+
+
+def test_what_is_not_so_of_all_sweeps_is_said_of_those_of_which_it_is(tmp_path: Path, unrendered: None) -> None:
+    weak = replace(MADE, study="weak", attacks={"pgd": ATTACKS["pgd"]})
+    folders = [write_sweep(tmp_path / made.study, made) for made in (replace(MADE, study="strong"), weak)]
+    assert main([*map(str, folders), "-o", str(tmp_path / "both.html")]) == 0
+    text = (tmp_path / "both.html").read_text(encoding="utf-8")
+    assert "<li>weak: No AutoAttack was run" in text and "<li>strong: The test set has 360 examples, of which" in text
+    assert text.count("<li>± is one standard error") == 1
+
+
+def test_sweeps_without_a_panel_in_common_are_not_compared(tmp_path: Path, unrendered: None) -> None:
+    made = replace(MADE, study="one", noise=(0.0,)), replace(MADE, study="other", noise=(0.1,))
+    folders = [write_sweep(tmp_path / each.study, each) for each in made]
+    for path in folders[1].glob("trials/*/result.json"):
+        result = read_json(path)
+        write_json(path, result | {"attacks": {name: text.replace("0.1", "0.2") for name, text in ATTACKS.items()}})
+    page = tmp_path / "both.html"
+    assert main([*map(str, folders), "-o", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "Nothing compared" in text and "members of the joint front" not in text

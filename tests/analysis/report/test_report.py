@@ -164,6 +164,13 @@ def test_findings_say_which_other_families_tell_of_what(whole: Path) -> None:
     assert any("360 examples" in limit for limit in list_limits(data))
 
 
+def test_too_few_seeds_are_not_called_no_difference(tmp_path: Path) -> None:
+    made = replace(SMALL, subsets=("all", "friendly 108", "random 108"), replicates=1)
+    data = collect_report_data(load_sweep(write_sweep(tmp_path / "one", made)))
+    found = dict(list_findings(data))
+    assert "random against all (1)" in found["Too few seeds"] and "No difference found" not in found
+
+
 @pytest.mark.parametrize("values", [(0, 1, -1), (0, 1, 2, 3, 4, 5)])
 def test_a_study_of_one_number_says_what_it_changes(tmp_path: Path, unrendered: None, values: tuple[int, ...]) -> None:
     one = replace(SMALL, methods=(), subsets=("all",), replicates=1)
@@ -228,7 +235,7 @@ def test_report_leaves_out_the_parts_that_a_sweep_lacks(tmp_path: Path, made: Ma
     text = redraw_report(write_sweep(tmp_path / "sweep", made)).read_text(encoding="utf-8")
     Checked(text)
     assert not re.search(r"\bnan\b", show(text).replace("loss is nan", ""))
-    assert ("no completed trial yet" in text) == (not made.finished or made.faults)
+    assert ("No completed trial" in text) == (not made.finished or made.faults)
 
 
 def test_a_report_is_drawn_while_only_rankings_are_trained(tmp_path: Path, unrendered: None) -> None:
@@ -236,7 +243,7 @@ def test_a_report_is_drawn_while_only_rankings_are_trained(tmp_path: Path, unren
     for trial in (folder / "trials").iterdir():
         if not trial.name.startswith("profile"):
             shutil.rmtree(trial)
-    assert "no completed trial yet" in redraw_report(folder).read_text(encoding="utf-8")
+    assert "No completed trial" in redraw_report(folder).read_text(encoding="utf-8")
 
 
 def test_a_name_with_markup_is_only_text(tmp_path: Path, unrendered: None) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.exceptions import SweepError
 from analysis.report import __main__ as command
 from analysis.report.data import collect_report_data
 from analysis.report.watch import mark_records, may_change, watch_records
@@ -34,6 +35,32 @@ def test_a_page_is_written_when_records_change_until_no_more_can_come(tmp_path: 
 
     watch_records([tmp_path], write, 5.0, wait)
     assert written == [0, 2, 4] and set(waits) == {5.0}
+
+
+def test_records_that_cannot_be_read_for_a_moment_do_not_end_the_watch(tmp_path: Path) -> None:
+    said: list[str] = []
+    written: list[bool] = []
+
+    def write() -> bool:
+        written.append(len(written) != 1)
+        if not written[-1]:
+            raise SweepError("its plan.json is damaged")
+        return len(written) < 3
+
+    def wait(seconds: float) -> None:
+        write_json(tmp_path / "provenance.json", {"runs": [0] * len(written)})
+
+    write_json(tmp_path / "plan.json", {})
+    watch_records([tmp_path], write, 5.0, wait, said.append)
+    assert written == [True, False, True] and said == ["not written: its plan.json is damaged"]
+
+
+def test_a_folder_that_is_no_sweep_ends_the_watch_at_once(tmp_path: Path) -> None:
+    def write() -> bool:
+        raise SweepError("no sweep")
+
+    with pytest.raises(SweepError, match="no sweep"):
+        watch_records([tmp_path], write, 5.0)
 
 
 def test_what_a_running_sweep_writes_every_moment_is_no_change(tmp_path: Path) -> None:
@@ -65,7 +92,7 @@ def test_a_watched_page_loads_itself_again_and_a_finished_one_does_not(
         assert seconds == 7 and '"reload_seconds":7' in page.read_text() and "Unfinished: 1 of 2" in page.read_text()
         result.write_text(text)
 
-    monkeypatch.setattr(command, "watch_records", lambda *given: _watch(*given, finish))
+    monkeypatch.setattr(command, "watch_records", lambda *given, **more: _watch(*given, finish, **more))
     assert command.main([str(folder), "-o", str(page), "--watch", "--interval", "7"]) == 0
     assert '"reload_seconds":null' in page.read_text() and "Unfinished" not in page.read_text()
 

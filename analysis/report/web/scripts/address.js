@@ -55,10 +55,11 @@ function listHideable() {
   return Object.entries(kinds).flatMap(([kind, names]) => names.map((name) => `${kind} ${name}`));
 }
 
-/** Read one range of the address; null unless it is of an axis of this page. */
+/** Read one range of the address, whichever end comes first; null unless it is of an axis of this page. */
 function readRange(text) {
   try {
-    const [path, low, high] = JSON.parse(text);
+    const [path, ...ends] = JSON.parse(text);
+    const [low, high] = ends.sort((a, b) => a - b);
     const known = knobOf.has(path) || Object.hasOwn(DATA.metrics, path);
     const valid = [low, high].every(isNumber) || (low === null && high === null);
     return known && valid ? [path, [low, high]] : null;

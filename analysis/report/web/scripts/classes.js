@@ -150,6 +150,7 @@ function round2(value) {
 
 if (classMethod && classMetric && listClassMetrics().length) {
   fillSelect(classMethod, DATA.families, (family) => family, DATA.families[0]);
+  classMethod.closest("label").hidden = DATA.families.length < 2; // a single one tells nothing, and may have no name
   fillSelect(classMetric, listClassMetrics(), shortOf, startClassMetric());
   classMethod.onchange = drawClasses;
   classMetric.onchange = drawClasses;

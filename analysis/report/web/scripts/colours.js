@@ -47,9 +47,14 @@ function forgetColours() {
   readColours.clear();
 }
 
+/** Tell whether the page goes to paper, now or as soon as its sheets are counted. */
+function isOnPaper() {
+  return printing.matches || "paper" in document.documentElement.dataset;
+}
+
 /** Tell whether the page is drawn on a dark ground. */
 function isDark() {
-  return document.documentElement.dataset.theme === "dark" && !printing.matches;
+  return document.documentElement.dataset.theme === "dark" && !isOnPaper();
 }
 
 /** Name the colour of a method in the style sheet. */

@@ -112,6 +112,13 @@ function showSlider(slider) {
   find("output", slider).textContent = low === null ? NOT_SET : texts.join(" to ");
 }
 
+/** Name what colours can show: methods by hue, or a knob on the ramp, which may be called method too. */
+function nameColouring(path) {
+  if (!path) return "method";
+  const { short } = knobOf.get(path);
+  return short === "method" ? "method, on a ramp" : short;
+}
+
 /** Make the controls work. */
 function addControls() {
   const metrics = Object.keys(DATA.metrics);
@@ -120,7 +127,7 @@ function addControls() {
   followSelect("#axis-x", "x");
   followSelect("#axis-y", "y");
   const paths = ["", ...DATA.knobs.map((knob) => knob.path)];
-  fillSelect(find("#colour"), paths, (path) => (path ? knobOf.get(path).short : "method"), state.colour);
+  fillSelect(find("#colour"), paths, nameColouring, state.colour);
   followSelect("#colour", "colour");
   addSettingSelect();
   addSliders();

@@ -124,15 +124,20 @@ function describeContrast(row) {
 
 /** Say what the marks of a forest mean. */
 function captionForest(effect) {
-  const told = effect.rows.filter((row) => row.told).length;
   const pooled = isNumber(effect.sd)
     ? ` Pooled s.d. of a difference: ${formatNumber(effect.sd, 2)} points, ${effect.df} degrees of freedom.`
     : "";
   return (
-    `<b>${escapeText(effect.title)}, paired by seed.</b> Thin: 95 % interval, simultaneous over ` +
-    `${formatCount(effect.m, "comparison")}; thick: ± 1 s.e. Filled marks are told from zero: ${told} of ` +
-    `${effect.m}.${pooled}`
+    `<b>${escapeText(effect.title)}, paired by seed.</b> ${describeBars(effect)}${pooled}`
   );
+}
+
+/** Say what the bars of a forest mean; of too few seeds there are no intervals. */
+function describeBars({ rows, m }) {
+  if (!rows.some((row) => isNumber(row.lo))) return "Bars: ± 1 s.e.; too few seeds for an interval.";
+  const told = rows.filter((row) => row.told).length;
+  const intervals = m > 1 ? `95 % interval, simultaneous over ${m} comparisons` : "95 % interval";
+  return `Thin: ${intervals}; thick: ± 1 s.e. Filled marks are told from zero: ${told} of ${m}.`;
 }
 
 if (forestSelect && DATA.effects && DATA.effects.length) {

@@ -10,9 +10,28 @@ function followWidth() {
   }).observe(document.body);
 }
 
-/** Load the page again after a while, as long as its sweep runs. */
+/** Draw as on paper before the sheets are counted: figures that grow afterwards would push the end off the last one. */
+function beginPaper() {
+  const { dataset } = document.documentElement;
+  dataset.screen = dataset.theme;
+  dataset.theme = "light";
+  dataset.paper = "true";
+  drawAll();
+}
+
+/** Return from paper to the screen, in the theme that it had. */
+function endPaper() {
+  const { dataset } = document.documentElement;
+  if (!("paper" in dataset)) return;
+  dataset.theme = dataset.screen;
+  delete dataset.paper;
+  delete dataset.screen;
+  drawAll();
+}
+
+/** Load the page again after a while, as long as it is written again. */
 function reloadLater() {
-  if (!DATA.reload_seconds || !DATA.state.running) return;
+  if (!DATA.reload_seconds) return;
   setTimeout(() => location.reload(), 1000 * DATA.reload_seconds);
 }
 
@@ -33,6 +52,8 @@ rememberStart();
 readAddress();
 drawAll(markReady);
 followWidth();
+addEventListener("beforeprint", beginPaper);
+addEventListener("afterprint", endPaper);
 printing.addEventListener("change", () => drawAll());
 addEventListener("hashchange", followAddress);
 reloadLater();

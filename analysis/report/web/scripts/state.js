@@ -117,7 +117,7 @@ function drawInTurn(list, done = () => {}) {
 function drawAll(done = () => {}) {
   forgetColours();
   shown = ALL.map(passesFilters);
-  if (printing.matches) {
+  if (isOnPaper()) {
     generation += 1;
     drawViews(views);
     done();

@@ -87,11 +87,18 @@ def test_each_ending_has_its_reason(report: ReportData) -> None:
     assert block["configurations"]["reason"][-2:] == ["", "1 of 3 seeds diverged: loss is nan at epoch 5, batch 1"]
 
 
+def test_families_of_single_seeds_are_left_out_as_they_have_nothing_to_draw(tmp_path: Path) -> None:
+    one, two = (
+        build_block(collect(write_sweep(tmp_path / str(n), Made(**vars(SMALL) | {"replicates": n})))) for n in (1, 2)
+    )
+    assert one["effects"] == [] and two["effects"][0]["rows"]
+
+
 @pytest.mark.parametrize(
     ("missing", "status", "reason"),
     [
         ("result.json", "running", "1 of 3 seeds not yet trained to the end"),
-        ("*", "missing", "1 of 3 seeds not trained yet"),
+        ("*", "planned", "1 of 3 seeds not trained yet"),
         ("error", "failed", "1 of 3 seeds failed: RuntimeError: out of \\x1b memory"),
     ],
 )
@@ -114,7 +121,7 @@ def test_an_unfinished_configuration_says_so(tmp_path: Path, missing: str, statu
 def test_a_sweep_without_results_has_a_block(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "sweep", Made(finished=False))
     block = build_block(collect(folder))
-    assert block["state"]["done"] == 0 and set(block["configurations"]["status"]) == {"missing"}
+    assert block["state"]["done"] == 0 and set(block["configurations"]["status"]) == {"planned"}
     assert block["curves"]["epoch"] == [] and not block["metrics"] and not any(block["configurations"]["on_front"])
     assert format_block(block)
 

@@ -18,8 +18,10 @@ import pytest
 import analysis.charts.saving
 from analysis.report.__main__ import main
 from analysis.report.page import redraw_report
+from trainers.record_io import write_json
+from trainers.record_reader import read_json
 
-from ...synthetic import Made, write_sweep
+from ...synthetic import CLASSES, Made, write_sweep
 from .reading import Opened
 from .searched import Searched, write_search
 
@@ -131,3 +133,14 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
     """A study one of whose methods has HTML for a name."""
     made = Made(study="hostile", noise=(0.0,), methods=("AT 0.10", HOSTILE), faults=False, profile=False)
     return redraw_report(write_sweep(tmp_path_factory.mktemp("browser") / "hostile", made))
+
+
+@pytest.fixture(scope="session")
+def few(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+    """Two subsets of one method, which nothing names, and three seeds; accuracy is known by class."""
+    made = Made(study="few", noise=(0.1,), methods=("AT",), subsets=("all", "friendly 108"), faults=False)
+    folder = write_sweep(tmp_path_factory.mktemp("browser") / "few", made)
+    for path in folder.glob("trials/*/result.json"):
+        classes = {kind: [0.5] * CLASSES for kind in ("clean", "pgd", "aa")}
+        write_json(path, read_json(path) | {"classes": {"best": classes, "last": classes}})
+    return redraw_report(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from pathlib import Path
 
+import pytest
 from pypdf import PdfReader
 
 from .conftest import Opener
@@ -45,6 +46,29 @@ def test_a_long_table_repeats_its_header(search: Path, open_page: Opener) -> Non
     sheets = print_page(opened)
     with_rows = [sheet for sheet in sheets if sheet.count("trades") + sheet.count("mart") >= 12]
     assert len(with_rows) >= 2 and all(make_plain(first) in sheet for sheet in with_rows)
+
+
+@pytest.mark.parametrize("page", ["study", "search", "few"])
+def test_the_end_of_a_page_is_on_its_last_sheet(page: str, request: pytest.FixtureRequest, open_page: Opener) -> None:
+    """Though figures are drawn anew for paper, and the sheets are counted before."""
+    opened = open_page(request.getfixturevalue(page), color_scheme="dark")
+    theme = "document.documentElement.dataset.theme"
+    assert opened.run(theme) == "dark"
+    assert "written from records by" in print_page(opened)[-1]
+    assert opened.run(theme) == "dark" and opened.run("!('paper' in document.documentElement.dataset)")
+
+
+@pytest.mark.parametrize("page", ["study", "search"])
+def test_figures_have_the_size_of_paper_before_its_sheets_are_counted(
+    page: str, request: pytest.FixtureRequest, open_page: Opener
+) -> None:
+    opened = open_page(request.getfixturevalue(page))
+    sizes = "[...document.querySelectorAll('svg.fig')].map((svg) => svg.viewBox.baseVal.height)"
+    opened.run("dispatchEvent(new Event('beforeprint'))")
+    counted = opened.run(sizes)
+    opened.page.emulate_media(media="print")
+    opened.rest()
+    assert counted == pytest.approx(opened.run(sizes), abs=2)
 
 
 def test_paper_is_light(study: Path, open_page: Opener) -> None:

@@ -1,0 +1,39 @@
+"""Pages of what few think of: too few seeds for an interval, methods without a name, and addresses written by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlencode
+
+from .conftest import Opener
+
+# selects whose chosen text is wider than the room between their paddings and beside their arrow
+CUT = """() => [...document.querySelectorAll('select')].filter((select) => select.offsetWidth).filter((select) => {
+  const context = document.createElement('canvas').getContext('2d');
+  const { fontSize, fontFamily } = getComputedStyle(select);
+  context.font = `${fontSize} ${fontFamily}`;
+  const text = select.selectedOptions[0].textContent;
+  return context.measureText(text).width > select.clientWidth - 34;
+}).map((select) => select.id)"""
+
+
+def test_a_forest_without_intervals_does_not_tell_of_any(few: Path, open_page: Opener) -> None:
+    caption = open_page(few).text("#forest-caption")
+    assert "too few seeds for an interval" in caption and "Thin:" not in caption and "told" not in caption
+
+
+def test_a_single_method_is_not_offered_for_choice(few: Path, study: Path, open_page: Opener) -> None:
+    assert open_page(few).count("#class-matrix svg") and not open_page(few).count("#class-method")
+
+
+def test_no_choice_is_cut(study: Path, few: Path, compared: Path, open_page: Opener) -> None:
+    for page in (study, few, compared):
+        assert open_page(page).run(CUT) == []
+
+
+def test_a_range_whose_ends_are_reversed_is_the_same_range(search: Path, open_page: Opener) -> None:
+    counts = []
+    for ends in ('["method.loss.beta",1,10]', '["method.loss.beta",10,1]'):
+        opened = open_page(search, address=f"#?{urlencode({'range': ends})}")
+        counts.append((opened.count_shown(), opened.text('#sliders [data-path="method.loss.beta"] output')))
+    assert counts[0] == counts[1] and 0 < counts[0][0] < 60
