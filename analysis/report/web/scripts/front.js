@@ -56,7 +56,8 @@ function drawFront(box, setting, xDomain, yDomain) {
   );
   if (MANY) paintWithin(stage, margins, () => inside.forEach((mark) => paintMark(stage.context, mark)));
   attachMarks(stage, inside);
-  const members = listFrontOfMeans(marks.filter((mark) => isCandidate(mark.i)).map((mark) => orient(mark.mean, mark.i)));
+  const candidates = marks.filter((mark) => isCandidate(mark.i));
+  const members = listFrontOfMeans(candidates.map((mark) => orient(mark.mean, mark.i)));
   return { stage, margins, marks: inside, members: members.map((member) => member[2]), labelled: null };
 }
 
