@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from analysis.claims.judging import Judgement, Unjudged, judge_claims
+from analysis.claims.judging import Judgement, Unjudged, judge_claims, list_other_runs
 from analysis.claims.reading import read_claims, read_paper_claims
 from analysis.claims.tables import (
     HEADER,
@@ -32,6 +32,10 @@ from trainers.terminal.text import escape_controls
 
 LABEL, NUMBERS, EXPECTED, PAPER = 11, 23, 9, 6  # widths of columns; longer texts are folded
 INDENT = "  "
+OTHER_RUNS = (
+    "These claims are about studies by name: a run is of the study whose name it has, or begins with, as "
+    "friendly_k_short is of friendly_k. Of none of them"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Console(soft_wrap=True).print(escape_lines(render_markdown(judged, unjudged, sweeps)))
         else:
             _print_text(judged, unjudged, sweeps)
+            if others := list_other_runs(claims, sweeps):
+                Console().print(f"{OTHER_RUNS}: {', '.join(others)}.")
         print_damage(sweeps)
     except SweepError as error:
         for line in str(error).splitlines():
