@@ -19,7 +19,12 @@ from analysis.charts.styles import build_register
 from analysis.exceptions import SweepError
 from analysis.measures.front import FrontPanel, compute_fronts
 from analysis.measures.front_difference import FrontDifference, compare_fronts
-from analysis.report.summary import build_curve_tables, build_difference_tables, build_front_tables
+from analysis.report.summary import (
+    build_curve_tables,
+    build_difference_tables,
+    build_front_tables,
+    explain_selection,
+)
 from analysis.results.sweep import load_sweep, print_damage
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
@@ -48,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     for panel, table in zip(found.panels, build_front_tables(found), strict=True):
         print_table(console, table)
-        console.print(f"{panel.note} {panel.missing}".strip(), "", sep="\n")
+        console.print(f"{explain_selection(found)}{panel.note} {panel.missing}".strip(), "", sep="\n")
     for table in [*build_curve_tables(found), *build_difference_tables(differences)]:
         print_table(console, table)
         console.print()
