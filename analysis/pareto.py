@@ -6,7 +6,6 @@ do.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from analysis.report.summary import (
     explain_selection,
 )
 from analysis.results.sweep import load_sweep, print_damage
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.tables import print_table
@@ -76,10 +76,8 @@ def _draw_difference(differences: Sequence[tuple[FrontPanel, FrontDifference]], 
     save_figure(draw, size_front_difference(differences, width), [path])
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.pareto", description="Compare the Pareto fronts of sweeps in one figure."
-    )
+def _build_parser() -> Parser:
+    parser = Parser(prog="python -m analysis.pareto", description="Compare the Pareto fronts of sweeps in one figure.")
     parser.add_argument("run", nargs="+", type=Path, help="a sweep's folder, such as results/friendly_k")
     parser.add_argument("-o", "--output", type=parse_image, required=True, help="file to write: .png, .svg or .pdf")
     parser.add_argument("--x", help="horizontal metric (default: clean test accuracy on the images of --y)")

@@ -7,12 +7,12 @@ for each thing. Exit codes: 0 listed, 2 there is no such kind, or nothing contai
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Sequence
 
 from search.reference.entry import Entry
 from trainers.formatting import did_you_mean
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.listing import print_listing, wrap_text
 from trainers.terminal.showing import run_and_exit
@@ -32,9 +32,7 @@ PIECES = {"losses": "method.loss", "weights": "method.weight", "targets": "metho
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a list, or the details of one thing. Return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m search.list", description=__doc__.partition("\n\n")[2] if __doc__ else None
-    )
+    parser = Parser(prog="python -m search.list", description=__doc__.partition("\n\n")[2] if __doc__ else None)
     kinds = "; ".join(f"{kind}: {words}" for kind, words in KINDS.items())
     parser.add_argument("kind", nargs="?", help=f"what to list (default: these kinds). {kinds}")
     parser.add_argument("word", nargs="?", help="a part of a name or of a description")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from analysis.claims.tables import (
 )
 from analysis.exceptions import SweepError
 from analysis.results.sweep import Sweep, load_sweep, print_damage
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.text import escape_controls
@@ -40,7 +40,7 @@ OTHER_RUNS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the verdicts on the claims that some runs have the data for, and what they lack for the others."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.claims", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m analysis.claims", description=__doc__.partition("\n")[0])
     parser.add_argument("run", nargs="+", type=Path, help="a sweep's folder, such as results/gairat_lambda")
     parser.add_argument("--claims", type=Path, metavar="FILE", help="YAML file of claims instead of the papers' sixty")
     parser.add_argument("--format", choices=("text", "markdown"), default="text", help="(default: %(default)s)")
