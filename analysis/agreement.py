@@ -6,7 +6,6 @@ difficulty, and how the difficulty of corrupted test images compares with that o
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from analysis.measures.difficulty_reference import LAST, NONE, References, corre
 from analysis.measures.hardness import check_score, describe_score
 from analysis.report.matrices import lay_out_blocks
 from analysis.results.sweep import Sweep, load_sweep, print_damage
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 
@@ -45,7 +45,7 @@ def describe_incomparable(table: pd.DataFrame) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the agreement between the rankings of examples of a sweep's configurations."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.agreement", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m analysis.agreement", description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path, help="a sweep's folder, such as results/difficulty_distance")
     scores = "score, or recorded loss such as test, test_pgd, train_fgsm, to rank by (default: %(default)s)"
     parser.add_argument("--by", default="difficulty", help=scores)

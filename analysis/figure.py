@@ -17,6 +17,7 @@ from analysis.papers.table_text import render_markdown, render_points
 from analysis.results.sweep import Sweep, load_sweep, print_damage
 from trainers.formatting import format_count
 from trainers.record_io import write_atomic
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 
@@ -49,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _build_parser() -> Parser:
+    parser = Parser(
         prog="python -m analysis.figure",
         description="Draw a figure or table of the papers by name from the records of sweeps.",
     )

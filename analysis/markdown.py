@@ -5,13 +5,13 @@ A table for a README or an issue, with all that a reader needs to interpret it: 
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Sequence
 
 from analysis.exceptions import SweepError
 from analysis.report.configurations import ConfigurationTable, describe_conditions, tabulate_by_terms
 from analysis.results.sweep import Sweep, load_sweep, print_damage
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.text import escape_controls
@@ -61,7 +61,7 @@ def render_caption(sweep: Sweep) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables of some sweeps with their captions."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.markdown", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m analysis.markdown", description=__doc__.partition("\n")[0])
     parser.add_argument("run", nargs="+", help="a sweep's folder, such as results/methods")
     options = parser.parse_args(arguments)
     try:

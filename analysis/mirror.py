@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.exceptions import SweepError
 from analysis.results.remote_copy import fetch_records
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Copy the records of a sweep to a folder. Exit codes: 0 done, 2 no sweep there, or it cannot be copied."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.mirror", description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(prog="python -m analysis.mirror", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("url", help="URL of a sweep, such as s3://bucket/results/friendly_k")
     parser.add_argument("folder", type=Path, help="folder for the records, such as results/friendly_k")
     options = parser.parse_args(arguments)

@@ -6,7 +6,6 @@ do.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -19,8 +18,14 @@ from analysis.charts.styles import build_register
 from analysis.exceptions import SweepError
 from analysis.measures.front import FrontPanel, compute_fronts
 from analysis.measures.front_difference import FrontDifference, compare_fronts
-from analysis.report.summary import build_curve_tables, build_difference_tables, build_front_tables
+from analysis.report.summary import (
+    build_curve_tables,
+    build_difference_tables,
+    build_front_tables,
+    explain_selection,
+)
 from analysis.results.sweep import load_sweep, print_damage
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.tables import print_table
@@ -48,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     for panel, table in zip(found.panels, build_front_tables(found), strict=True):
         print_table(console, table)
-        console.print(f"{panel.note} {panel.missing}".strip(), "", sep="\n")
+        console.print(f"{explain_selection(found)}{panel.note} {panel.missing}".strip(), "", sep="\n")
     for table in [*build_curve_tables(found), *build_difference_tables(differences)]:
         print_table(console, table)
         console.print()
@@ -71,10 +76,8 @@ def _draw_difference(differences: Sequence[tuple[FrontPanel, FrontDifference]], 
     save_figure(draw, size_front_difference(differences, width), [path])
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.pareto", description="Compare the Pareto fronts of sweeps in one figure."
-    )
+def _build_parser() -> Parser:
+    parser = Parser(prog="python -m analysis.pareto", description="Compare the Pareto fronts of sweeps in one figure.")
     parser.add_argument("run", nargs="+", type=Path, help="a sweep's folder, such as results/friendly_k")
     parser.add_argument("-o", "--output", type=parse_image, required=True, help="file to write: .png, .svg or .pdf")
     parser.add_argument("--x", help="horizontal metric (default: clean test accuracy on the images of --y)")

@@ -7,11 +7,12 @@ for each thing. Exit codes: 0 listed, 2 there is no such kind, or nothing contai
 
 from __future__ import annotations
 
-import argparse
+import re
 from collections.abc import Sequence
 
 from search.reference.entry import Entry
 from trainers.formatting import did_you_mean
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.listing import print_listing, wrap_text
 from trainers.terminal.showing import run_and_exit
@@ -26,30 +27,42 @@ KINDS = {
     "spaces": "the spaces that come with the package: python -m search.run WORD",
 }
 
+PIECES = {"losses": "method.loss", "weights": "method.weight", "targets": "method.target", "optimizers": "optimizer"}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a list, or the details of one thing. Return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m search.list", description=__doc__.partition("\n\n")[2] if __doc__ else None
-    )
+    parser = Parser(prog="python -m search.list", description=__doc__.partition("\n\n")[2] if __doc__ else None)
     kinds = "; ".join(f"{kind}: {words}" for kind, words in KINDS.items())
     parser.add_argument("kind", nargs="?", help=f"what to list (default: these kinds). {kinds}")
     parser.add_argument("word", nargs="?", help="a part of a name or of a description")
     options = parser.parse_args(arguments)
     if options.kind is not None and options.kind not in KINDS:
-        parser.error(f"no list of {options.kind}{did_you_mean(options.kind, KINDS)} (there are {', '.join(KINDS)})")
+        parser.error(_explain_unknown(options.kind))
     entries = _list_entries(options.kind)
     found = _filter(entries, options.word)
     if not found:
-        names = [entry.name for entry in entries]
-        near = did_you_mean(options.word, names)
-        error_console().print(f"error: none of the {len(names)} {options.kind} contains {options.word!r}{near}")
+        near = did_you_mean(options.word, _list_words(entries))
+        error_console().print(f"error: none of the {len(entries)} {options.kind} contains {options.word!r}{near}")
         return 2
     if options.word is not None and len(found) == 1:
         _print_details(Console(), found[0])
     else:
         print_listing(Console(), [(entry.name, entry.text) for entry in found])
     return 0
+
+
+def _explain_unknown(kind: str) -> str:
+    """Say that there is no such list, and where its things are listed."""
+    knobs = next((path for pieces, path in PIECES.items() if kind in (pieces, path.rpartition(".")[2])), None)
+    hint = f"; python -m search.list knobs {knobs} has these, with their keys" if knobs else did_you_mean(kind, KINDS)
+    return f"no list of {kind}{hint} (there are {', '.join(KINDS)})"
+
+
+def _list_words(entries: list[Entry]) -> list[str]:
+    """List what a mistyped word may have meant: names, and the words in those that have several."""
+    names = [entry.name for entry in entries]
+    return [*names, *dict.fromkeys(word for name in names for word in re.split(r"[\s.():/]+", name))]
 
 
 def _list_entries(kind: str | None) -> list[Entry]:

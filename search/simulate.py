@@ -23,12 +23,13 @@ from search.planning.planner import Planner
 from search.schema.blocks import Search
 from search.schema.space import load_space
 from trainers.formatting import format_duration
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Simulate a sweep and print the totals. Return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m search.simulate", description=__doc__)
+    parser = Parser(prog="python -m search.simulate", description=__doc__)
     parser.add_argument("space", type=Path, help="a YAML file, or the name of a space such as cifar10/gairat_burn_in")
     parser.add_argument("--workers", type=int, default=8, help="trainings at once (default: 8)")
     parser.add_argument("--epoch-seconds", type=float, default=30.0, help="seconds of one epoch (default: 30)")

@@ -5,7 +5,6 @@ Exit codes: 0 all trainings ended, 1 not all (yet), 2 no such sweep, 130 watchin
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 import time
@@ -21,6 +20,7 @@ from search.monitor.screen import build_screen, format_headline, redraw
 from search.monitor.sweep_status import SweepStatus, compute_status
 from search.store.lock import is_locked
 from search.store.remote import check_reachable, explain_error, parse_path
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 
 DEFAULT_WIDTH = 160  # columns without a terminal and without COLUMNS
@@ -30,7 +30,7 @@ PLAIN_SECONDS = 15.0
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the status of one sweep, once or again and again."""
-    parser = argparse.ArgumentParser(prog="python -m search.status", description=__doc__)
+    parser = Parser(prog="python -m search.status", description=__doc__)
     parser.add_argument("run", type=parse_path, help="a sweep's folder, such as results/friendly_k, or its URL")
     parser.add_argument("--watch", action="store_true", help="update until all trainings ended, or Ctrl-C")
     parser.add_argument(

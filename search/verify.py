@@ -7,7 +7,6 @@ codes: 0 every bit is equal, 1 some differ, 2 nothing can be compared.
 
 from __future__ import annotations
 
-import argparse
 import math
 import random
 import shutil
@@ -43,6 +42,7 @@ from trainers.images import DataError
 from trainers.record_io import Place, Row, write_atomic
 from trainers.record_reader import read_content, read_rows
 from trainers.state_chain import training_code
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.progress import show_progress, track_progress
 
@@ -58,7 +58,7 @@ class Unverifiable(Exception):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command with these arguments. Return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m search.verify", description=__doc__)
+    parser = Parser(prog="python -m search.verify", description=__doc__)
     parser.add_argument("run", type=parse_path, help="a sweep's folder, such as results/friendly_k, or its URL")
     parser.add_argument("--sample", default="2%", help="a share or a number of the trials that ended (default: 2%%)")
     parser.add_argument("--seed", type=int, default=0, help="seed that draws the sample (default: 0)")

@@ -30,6 +30,7 @@ from trainers.config import Compute
 from trainers.hardware import name_device
 from trainers.methods import METHODS
 from trainers.models import MODELS
+from trainers.terminal.arguments import Parser
 from trainers.terminal.showing import run_and_exit
 
 LEGEND = """
@@ -52,8 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
-    reader = argparse.ArgumentParser(prog="python -m trainers.bench", description=__doc__.partition("\n")[0])
+def parser() -> Parser:
+    reader = Parser(prog="python -m trainers.bench", description=__doc__.partition("\n")[0])
     reader.add_argument("--method", type=_one_of("method", METHODS), default="pgd-at", help=", ".join(METHODS))
     reader.add_argument("--model", type=_one_of("model", MODELS), default="preact_resnet18", help=", ".join(MODELS))
     for name, default, what in (

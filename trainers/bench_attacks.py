@@ -6,7 +6,6 @@ tried: which of the image, the start and the other steps have to be looked at in
 
 from __future__ import annotations
 
-import argparse
 import platform
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from trainers.evaluate import Evaluation
 from trainers.losses import cross_entropy, kl, margin
 from trainers.models import Network
 from trainers.step import Batch, Net, Precision
+from trainers.terminal.arguments import Parser
 from trainers.terminal.showing import run_and_exit
 from trainers.trainer import Trainer
 
@@ -218,7 +218,7 @@ def _round_to_tf32(module: Network) -> Network:
 
 
 def main(arguments: Sequence[str]) -> int:
-    reader = argparse.ArgumentParser(prog="python -m trainers.bench_attacks", description=__doc__.partition("\n")[0])
+    reader = Parser(prog="python -m trainers.bench_attacks", description=__doc__.partition("\n")[0])
     reader.add_argument(
         "--models", nargs="+", choices=MODELS, default=list(MODELS), metavar="MODEL", help=", ".join(MODELS)
     )

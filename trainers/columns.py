@@ -6,7 +6,6 @@ the patterns into the names that its records have.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Required, TypeVar, Union
 from trainers import records
 from trainers.record_io import Row
 from trainers.records import ArrayDoc, Doc
+from trainers.terminal.arguments import Parser
 from trainers.terminal.showing import run_and_exit
 
 AnyDoc = TypeVar("AnyDoc", Doc, ArrayDoc)
@@ -134,7 +134,7 @@ def _lines(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m trainers.columns", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m trainers.columns", description=__doc__.partition("\n")[0])
     parser.parse_args(arguments)
     print(markdown(), end="")
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from analysis.claims.judging import Judgement, Unjudged, judge_claims
+from analysis.claims.judging import Judgement, Unjudged, judge_claims, list_other_runs
 from analysis.claims.reading import read_claims, read_paper_claims
 from analysis.claims.tables import (
     HEADER,
@@ -26,17 +25,22 @@ from analysis.claims.tables import (
 )
 from analysis.exceptions import SweepError
 from analysis.results.sweep import Sweep, load_sweep, print_damage
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.text import escape_controls
 
 LABEL, NUMBERS, EXPECTED, PAPER = 11, 23, 9, 6  # widths of columns; longer texts are folded
 INDENT = "  "
+OTHER_RUNS = (
+    "These claims are about studies by name: a run is of the study whose name it has, or begins with, as "
+    "friendly_k_short is of friendly_k. Of none of them"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the verdicts on the claims that some runs have the data for, and what they lack for the others."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.claims", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m analysis.claims", description=__doc__.partition("\n")[0])
     parser.add_argument("run", nargs="+", type=Path, help="a sweep's folder, such as results/gairat_lambda")
     parser.add_argument("--claims", type=Path, metavar="FILE", help="YAML file of claims instead of the papers' sixty")
     parser.add_argument("--format", choices=("text", "markdown"), default="text", help="(default: %(default)s)")
@@ -49,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Console(soft_wrap=True).print(escape_lines(render_markdown(judged, unjudged, sweeps)))
         else:
             _print_text(judged, unjudged, sweeps)
+            if others := list_other_runs(claims, sweeps):
+                Console().print(f"{OTHER_RUNS}: {', '.join(others)}.")
         print_damage(sweeps)
     except SweepError as error:
         for line in str(error).splitlines():

@@ -87,6 +87,14 @@ def judge_claims(claims: Sequence[Claim], sweeps: Sequence[Sweep]) -> tuple[list
     return judged, unjudged
 
 
+def list_other_runs(claims: Sequence[Claim], sweeps: Sequence[Sweep]) -> list[str]:
+    """List the runs that are of no study of the claims; none if some claim that can be judged is about any run."""
+    known = {study for claim in claims for study in _names(claim)}
+    if any(not _names(claim) and not claim.unmeasured for claim in claims):
+        return []
+    return [sweep.study for sweep in sweeps if _find_study(sweep.study, known) not in known]
+
+
 def _names(claim: Claim) -> list[str]:
     return [study.rpartition("/")[2] for study in claim.studies]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from analysis.report.data import collect_frames, collect_report_data
 from analysis.results.sweep import Sweep, load_sweep, name_sweeps, print_damage
 from analysis.results.table_files import write_table
 from trainers.record_io import write_atomic
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 
@@ -85,8 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _build_parser() -> Parser:
+    parser = Parser(
         prog="python -m analysis.export", description="Export sweeps for other programs: CSV, Parquet, LaTeX, Optuna."
     )
     parser.add_argument("run", nargs="+", type=Path, help="a sweep's folder, such as results/friendly_k")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from analysis.papers.drawing import draw_paper_figure
 from analysis.papers.row import PaperFigure, find_usable
 from analysis.results.sweep import Sweep, load_sweep, print_damage
 from trainers.formatting import format_count, format_list
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 
@@ -162,8 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _build_parser() -> Parser:
+    parser = Parser(
         prog="python -m analysis.papers.contact_sheet",
         description="Draw every figure of the papers that some runs have the data for, as thumbnails on a page.",
     )

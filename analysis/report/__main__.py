@@ -16,6 +16,7 @@ from analysis.report.summary import plain_text, print_summary
 from analysis.report.watch import may_change, watch_records
 from analysis.results.remote_copy import open_records, send_folder
 from analysis.results.sweep import load_sweep, print_damage
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.progress import show_progress
 from trainers.terminal.showing import run_and_exit
@@ -44,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _build_parser() -> Parser:
+    parser = Parser(
         prog="python -m analysis.report", description="Draw the report of a sweep, or of several, from their records."
     )
     parser.add_argument("folder", nargs="+", help="a sweep's folder, such as results/friendly_k, or its URL")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ROWS = 20
 NUMBERS = 42  # columns that the numbers of the table take, with their standard errors
 ERRORS = "± is one standard error over n seeds. "
+SELECTS = "selects: no other configuration beats it on validation in all objectives, so that it may be chosen. "
 LEGENDS = {
     "best": "Accuracies are of the epoch that validation selects, unless the column says last; difference: that of the "
     "two before it in points, paired by seed. The report has the best epoch on test less the last, with its floor.",
@@ -54,7 +55,7 @@ def print_summary(data: ReportData, console: Console) -> None:
         console.print(plain_text(ERRORS * several + LEGENDS[found.checkpoint]))
         for table in build_front_tables(found):
             print_table(console, table)
-        console.print(plain_text(found.note))
+        console.print(plain_text(explain_selection(found) + found.note))
     console.print(plain_text(f"{describe_endings(results)} Time in trials: {describe_time(results)}."))
 
 
@@ -116,6 +117,11 @@ def build_front_tables(found: FrontData) -> Iterator[Table]:
             selected = ("selects" * row["selected"],) * len(chosen)
             table.add_row(row["number"], *sweep, Text(row["choice"]), str(row["n"]), x, y, *selected)
         yield table
+
+
+def explain_selection(found: FrontData) -> str:
+    """Say what 'selects' means in the tables of fronts, if it stands in one."""
+    return SELECTS * any(panel.points["selected"].any() for panel in found.panels)
 
 
 def build_curve_tables(found: FrontData) -> Iterator[Table]:

@@ -31,6 +31,7 @@ from analysis.theory.settings import (
     tabulate_toy,
     trace_gaps,
 )
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.tables import print_table
@@ -160,8 +161,8 @@ def _sign(text: str) -> str:
     return text.replace("-", "−")
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m analysis.theory", description=__doc__)
+def _build_parser() -> Parser:
+    parser = Parser(prog="python -m analysis.theory", description=__doc__)
     parser.add_argument("-o", "--output", type=_parse_folder, help="folder for the figures, as .png, .svg and .pdf")
     parser.add_argument(
         "--width", type=parse_width, default=WIDTH, help="width of the figures in inches (default: %(default)s)"

@@ -5,7 +5,6 @@ Each part is measured in a process of its own. Exit codes: 0 all targets are met
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
@@ -18,13 +17,14 @@ from rich.table import Table
 
 from search.bench.measurements import PARTS, Measurement
 from search.cli import exit_with
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console
 from trainers.terminal.tables import print_table
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure the chosen parts and print a table. Return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m search.bench", description=__doc__)
+    parser = Parser(prog="python -m search.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"parts to measure: {', '.join(PARTS)} (default: all)")
     parser.add_argument(
         "--share",

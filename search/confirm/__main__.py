@@ -8,13 +8,13 @@ far is used, and the missing trainings are counted. Exit codes: those of search.
 
 from __future__ import annotations
 
-import argparse
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 from search.cli import Command, exit_with, run_command
 from search.store.remote import parse_path
+from trainers.terminal.arguments import Parser
 
 if TYPE_CHECKING:
     from search.execution.backend import Backend
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None, backend: Backend | None = None) -> 
     `backend` trains instead of Ray: tests give search.execution.in_process_backend.InProcessBackend.
     """
     began = time.monotonic()
-    parser = argparse.ArgumentParser(prog="python -m search.confirm", description=__doc__)
+    parser = Parser(prog="python -m search.confirm", description=__doc__)
     parser.add_argument(
         "run",
         type=parse_path,

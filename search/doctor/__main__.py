@@ -5,7 +5,6 @@ Exit codes: 0 all checks that were made passed, 1 some failed, 2 wrong arguments
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -24,6 +23,7 @@ from search.doctor.sections import COMMAND, SECTIONS, TOTAL, Section
 from search.store.remote import parse_path
 from trainers.formatting import did_you_mean
 from trainers.record_io import Place
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console
 
 DEFAULT_WIDTH = 120  # columns without a terminal and without COLUMNS
@@ -61,9 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
     return int(bool(list_failures(found)))
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of the command's arguments."""
-    parser = argparse.ArgumentParser(prog="python -m search.doctor", description=__doc__)
+    parser = Parser(prog="python -m search.doctor", description=__doc__)
     parser.add_argument("--results", type=parse_path, default=Path("results"), metavar="DIR",
                         help="where sweeps will be stored: a folder or a URL (default: results)")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the report as JSON when all is done")

@@ -44,8 +44,7 @@ class GracefulStop(NeverPickled, tune.Callback):
         seconds = compute_grace_period(time.time())
         self._console.print(
             f"Stopping: running trainings finish and store their epochs, {format_duration(seconds)} at most; "
-            "interrupt again to end at once.",
-            soft_wrap=True,
+            "interrupt again to end at once."
         )
         actors = [trial.temporary_state.ray_actor for trial in trials if trial.status == trial.RUNNING]
         stored = [actor.pause.remote() for actor in actors if actor is not None]

@@ -237,9 +237,12 @@ class Sweep:
         self._exhausted = self.budget.stop_if_used_up(self.queue) or self._exhausted
 
     def conclude(self) -> None:
-        """Print how the run went, as its last lines."""
+        """Print how the run went, as its last lines; a command stays whole, to be copied."""
         for line in self._closing_lines:
-            self.console.print(line, soft_wrap=True)
+            text, newline, command = line.partition("\n")
+            self.console.print(text)
+            if newline:
+                self.console.print(command, soft_wrap=True)
 
     def _summarize(self, trouble: str | None, command: str) -> int:
         spent = self._exhausted or self.budget.find_shortfall(self.plan)

@@ -230,20 +230,43 @@ def _build_front(points: Sequence[ConfigurationMean], width: int, height: int) -
     title = f"validation, best epoch: {configurations}, {over} · ● clean/PGD {which}{outliers}"
     yield Text(title, style="bold")
     plot = draw_scatter(dots, min(width // 2, 60), height, "clean %", "PGD %")
-    names = list(_list_front(points))
+    names = list(_list_front(points, width - max(map(cell_len, (line.plain for line in plot)))))
     if len(names) > height:
         names = [*names[: height - 1], Text(f"{'':16}… and {len(names) - height + 1} more")]
     for i, line in enumerate(plot):
         yield line + names[i] if i < len(names) else line
 
 
-def _list_front(points: Sequence[ConfigurationMean]) -> Iterator[Text]:
+def _list_front(points: Sequence[ConfigurationMean], width: int) -> Iterator[Text]:
     """List the configurations on a front, below the name of their problem."""
+    room = width - len("  clean    PGD  ")
     for problem, members in groupby(points, key=lambda point: point.problem):
-        yield Text(f"  clean    PGD  on the front{f' of {problem}' if problem else ''}", style="dim")
+        title = f"on the front{f' of {problem}' if problem else ''}"
+        yield Text(f"  clean    PGD  {title if cell_len(title) <= room else problem}", style="dim")
         for point in members:
             if point.on_front:
-                yield Text(f"{100 * point.clean:7.1f}{100 * point.robust:7.1f}  {strip_hash(point.name)}")
+                name = shorten_configuration(point.name, room)
+                yield Text(f"{100 * point.clean:7.1f}{100 * point.robust:7.1f}  {name}")
+
+
+def shorten_configuration(name: str, room: int) -> str:
+    """Return a configuration's name in at most `room` columns: without hash, then without axis names, then its end.
+
+    Axes stand from what all methods share to what differs most, so that beginnings are alike.
+    """
+    name = strip_hash(name)
+    if cell_len(name) > room:
+        name = _list_labels(name)
+    if cell_len(name) <= room:
+        return name
+    while cell_len(name) >= room > 1:
+        name = name[1:]
+    return f"…{name}"
+
+
+def _list_labels(axes: str) -> str:
+    """Return the labels of a configuration's axes alone."""
+    return ",".join(part.rpartition("=")[2] for part in axes.split(","))
 
 
 def strip_hash(name: str) -> str:
@@ -258,7 +281,7 @@ def shorten_name(name: str, room: int) -> str:
         axes = strip_hash(configuration)
         name = f"{axes},{seed}"
         if cell_len(name) > room:
-            name = ",".join([*(part.rpartition("=")[2] for part in axes.split(",")), seed])
+            name = f"{_list_labels(axes)},{seed}"
     if cell_len(name) <= room:
         return name
     tail = f"…{comma}{seed}"

@@ -10,11 +10,12 @@ import argparse
 from pathlib import Path
 
 from search.cli import exit_with
+from trainers.terminal.arguments import Parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command with these arguments. Return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m search.new", description=__doc__)
+    parser = Parser(prog="python -m search.new", description=__doc__)
     parser.add_argument("space", type=Path, help="the YAML file to write, such as mine.yaml")
     parser.add_argument(
         "--data", required=True, help="an .npz, a folder with train/<class>/*.png, or a name such as cifar10 or digits"

@@ -17,6 +17,7 @@ WIDTH = 100  # characters of a comment
 
 TEMPLATE = """\
 {head}
+question: What does adversarial training cost in clean accuracy, and gain in robust accuracy?  # heads the report
 trial:  # one training; all trainings of the study have this in common
 {data}
   model: {model}  # {models}

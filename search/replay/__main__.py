@@ -25,6 +25,7 @@ from search.schema.messages import describe_errors, suggest_allowed
 from search.schema.yaml_tree import parse_or_keep
 from search.store.remote import check_reachable, parse_path
 from trainers.record_io import Place
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.progress import track_progress
 from trainers.terminal.tables import print_table
@@ -66,8 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m search.replay", description=(__doc__ or "").partition("\n")[0])
+def _parser() -> Parser:
+    parser = Parser(prog="python -m search.replay", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "run", nargs="+", type=parse_path, help="the folder of a finished sweep, such as results/friendly_k"
     )

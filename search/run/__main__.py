@@ -7,7 +7,6 @@ was closed).
 
 from __future__ import annotations
 
-import argparse
 import time
 from functools import partial
 from pathlib import Path
@@ -15,14 +14,15 @@ from typing import TYPE_CHECKING
 
 from search.cli import Command, exit_with, run_command
 from search.store.remote import parse_path
+from trainers.terminal.arguments import Parser
 
 if TYPE_CHECKING:
     from search.execution.backend import Backend
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of the command's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m search.run",
         description="Run a sweep. The same command resumes it, and extends it if the space has grown.",
         epilog=(__doc__ or "").partition("\n\n")[2],

@@ -22,6 +22,7 @@ from search.run.estimate import (
     estimate_remaining_time,
     estimate_storage,
 )
+from search.schema.axes import Axis
 from search.schema.blocks import Space
 from search.schema.replicates import AdaptiveReplicates
 from trainers.data import Data
@@ -92,9 +93,15 @@ def _list_trainings(plan: Plan, space: Space) -> Iterator[Row]:
     for file in sorted({ranking.provenance["file"] for ranking in plan.rankings.values() if not profiled}):
         yield "ranked by", file
     for path, axis in space.search.axes.items():
-        labels = [choice.label for choice in axis.choices]
-        listed = not axis.is_range
-        yield f"axis {path}", ", ".join(labels) if listed else f"{axis.kind}, {' to '.join(labels)}"
+        yield f"axis {path}", _format_axis(axis)
+
+
+def _format_axis(axis: Axis) -> str:
+    """Format the values of an axis, and where it acts: elsewhere the knob is as `trial:` and the methods have it."""
+    labels = [choice.label for choice in axis.choices]
+    values = f"{axis.kind}, {' to '.join(labels)}" if axis.is_range else ", ".join(labels)
+    conditions = [f"{other} is {' or '.join(of)}" for other, of in axis.when.items()]
+    return values + f"; where {' and '.join(conditions)}" * bool(conditions)
 
 
 def _describe_configs(plan: Plan) -> Iterator[Row]:

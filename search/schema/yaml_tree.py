@@ -172,7 +172,7 @@ class _TreeBuilder:
 
     def _build_scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
         """Return a string, number, boolean or None; labels in a condition stay strings, as an axis has them."""
-        if path[:2] == ("search", "axes") and path[3:4] == ("when",):
+        if path[:2] == ("search", "axes") and path[3:4] == ("when",) and len(path) > 4:
             return node.value
         what, text = ".".join(path), node.value
         if node.tag == f"{TAG_PREFIX}int" and _OCTAL.fullmatch(text):

@@ -5,7 +5,6 @@ Exit codes: 0 every record is equal, 1 some differ or a fault was not handled co
 
 from __future__ import annotations
 
-import argparse
 import random
 import shutil
 import subprocess
@@ -29,6 +28,7 @@ from search.soak.process import (
     read_costs,
     sum_retrained_seconds,
 )
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.tables import print_table
 
@@ -149,7 +149,7 @@ class Soak:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command with these arguments. Return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m search.soak", description=__doc__)
+    parser = Parser(prog="python -m search.soak", description=__doc__)
     parser.add_argument("space", type=Path, help="a YAML file, or the name of a space such as smoke")
     parser.add_argument(
         "--set", action="append", default=[], metavar="PATH=VALUE", help="override a value, as for search.run"

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from analysis import load
+
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = (ROOT / "trainers" / "TUTORIAL.md").read_text(encoding="utf-8")
 RECIPES = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -87,6 +89,14 @@ def test_the_tutorial_ends_in_a_front_of_both_sweeps(checkout: Path, printed: li
     assert "1 of 1 trials trained again" in " ".join(printed[9].split())
     table = printed[-1]
     assert "focal" in table and "0.5" in table and "nan" not in table.lower()
+
+
+def test_the_method_of_the_tutorial_and_its_control_are_trained_with_one_epsilon(
+    checkout: Path, printed: list[str]
+) -> None:
+    """`first.yaml` limits the axis to pgd; its condition would leave the new method with the default of its base."""
+    trials = load(checkout / "results" / "focal").trials
+    assert len(trials) == 6 and set(trials["method.attack.epsilon"]) == {0.1}
 
 
 def test_the_tutorial_begins_with_a_space_that_is_written_and_trained(checkout: Path, printed: list[str]) -> None:

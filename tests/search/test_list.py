@@ -127,6 +127,9 @@ def test_an_exact_name_is_shown_alone_though_others_contain_it(printed: Printed)
     ("arguments", "says"),
     {
         ("methds",): "no list of methds; did you mean methods? (there are methods, models, data",
+        ("losses",): "no list of losses; python -m search.list knobs method.loss has these, with their keys (there are",
+        ("weight",): "no list of weight; python -m search.list knobs method.weight has these",
+        ("knobs", "epsilonn"): "contains 'epsilonn'; did you mean epsilon?",
         ("methods", "tradse"): "none of the 26 methods contains 'tradse'; did you mean trades?",
         ("spaces", "friendly_kk"): "contains 'friendly_kk'; did you mean friendly_k?",
     }.items(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import re
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from trainers.formatting import find_nearest
+from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console
 from trainers.terminal.listing import print_listing
 
@@ -44,7 +44,7 @@ def _sentence(line: str) -> str:
 
 def print_index(package: str, arguments: Sequence[str]) -> int:
     """Print a line for each command of a package; return the exit code."""
-    parser = argparse.ArgumentParser(prog=f"python -m {package}", description=f"List the commands of {package}.")
+    parser = Parser(prog=f"python -m {package}", description=f"List the commands of {package}.")
     _, words = parser.parse_known_args(arguments)
     found = commands(package)
     if words:

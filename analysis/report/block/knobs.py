@@ -15,6 +15,8 @@ Value = float | str | None
 def build_knobs(rows: Rows) -> list[dict[str, Any]]:
     """Build each axis with two different values at least: its scale, range or choices, and a value a configuration.
 
+    `drawn` says that its values come from a range, so that each may have a value of its own, however few they are.
+
     The value of a configuration that does not have the axis is None.
     """
     domains = [read_domains(sweep) for sweep in rows.results]
@@ -46,10 +48,17 @@ def _describe_values(values: list[Value], domains: list[Domain]) -> dict[str, An
     if len(numbers) < len(known):
         listed = [str(choice) for domain in domains for choice in domain.choices]
         choices = [choice for choice in dict.fromkeys([*listed, *map(str, known)]) if choice in known]
-        return {"scale": "category", "low": None, "high": None, "choices": choices, "values": values}
+        return {
+            "scale": "category",
+            "low": None,
+            "high": None,
+            "drawn": False,
+            "choices": choices,
+            "values": values,
+        }
     ranges = [domain for domain in domains if not domain.choices]
     low = min([*numbers, *(round_significant(domain.low) for domain in ranges)])
     high = max([*numbers, *(round_significant(domain.high) for domain in ranges)])
     is_log = any(domain.is_log for domain in ranges) or (not ranges and low > 0 and high > LOG_RATIO * low)
     scale = "log" if is_log and low > 0 else "linear"
-    return {"scale": scale, "low": low, "high": high, "choices": None, "values": values}
+    return {"scale": scale, "low": low, "high": high, "drawn": bool(ranges), "choices": None, "values": values}

@@ -79,6 +79,21 @@ def test_a_claim_holds_only_if_every_check_does_and_fails_with_any(sweep: Sweep)
     assert judge_both("> 0", "> 5") == "cannot say"
 
 
+def test_a_run_that_is_of_no_study_of_the_claims_is_named(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep of a study's space under another name is not seen to be one; its owner is told by what it would be."""
+    file = tmp_path / "mine.yaml"
+    check = "checks: [{statistic: level, metric: last pgd, expect: '> 0'}]"
+    file.write_text(f"claims:\n- {{id: M1, statement: Other, study: gairat, {check}}}\n")
+    monkeypatch.setenv("COLUMNS", "500")
+    assert main([str(folder), "--claims", str(file)]) == 0
+    assert "as friendly_k_short is of friendly_k. Of none of them: made." in capsys.readouterr().out
+    file.write_text(f"claims:\n- {{id: M1, statement: Other, study: made, {check}}}\n")
+    assert main([str(folder), "--claims", str(file)]) == 0
+    assert "Of none of them" not in capsys.readouterr().out
+
+
 def test_a_check_without_data_leaves_a_claim_open_and_says_what_it_lacks(sweep: Sweep) -> None:
     checks = [PAIR | {"metric": metric, "expect": "> 0"} for metric in ("last pgd20", "last pgdplus")]
     ((found,), _) = judge_claims([Claim(id="X", statement="", checks=checks)], [sweep])

@@ -333,6 +333,7 @@ def test_configuration_selected_off_the_front_is_shown_on_the_terminal_and_the_p
     print_summary(collect_report_data(load_sweep(folder)), Console(file=shown, width=80))
     text = shown.getvalue()
     _, _, listed = text.partition("Front; –: selected on validation, but off it")
+    assert "selects: no other configuration beats it on validation" in " ".join(listed.split())
     assert re.search(r"^–  BAD .* selects", listed, re.MULTILINE) and re.search(r"^1  GOOD ", listed, re.MULTILINE)
     assert text.startswith("made_up\n• ") and "\nmade_up: 2 configurations; clean and robust on 300 images" in text
     assert "last epoch" in text and " difference" in text

@@ -97,5 +97,5 @@ def test_a_watched_page_loads_itself_again_and_a_finished_one_does_not(
     assert '"reload_seconds":null' in page.read_text() and "Unfinished" not in page.read_text()
 
 
-def _watch(*given: object) -> None:
-    watch_records(*given)  # type: ignore[arg-type]
+def _watch(*given: object, **more: object) -> None:
+    watch_records(*given, **more)  # type: ignore[arg-type]

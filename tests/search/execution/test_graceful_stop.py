@@ -82,7 +82,7 @@ def test_a_stop_request_pauses_all_running_trials_before_tune_ends(
     told: list[list[Any]] = []
     signal.signal(signal.SIGUSR1, lambda *arguments: told.append(list(waited)))
     interrupt.listening = tune_listens
-    console = Console(file=StringIO())
+    console = Console(file=StringIO(), width=60)
     grace = GracefulStop(interrupt, console)
     actors = [Actor(), Actor(), Actor()]
     trials = [
@@ -99,6 +99,8 @@ def test_a_stop_request_pauses_all_running_trials_before_tune_ends(
     assert told == [[(2, 2, search.execution.graceful_stop.DEFAULT_GRACE)]]
     assert [actor.paused for actor in actors] == [1, 1, 0]
     assert interrupt.exit_code == 143
+    said = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(said) > 1 and max(map(len, said)) <= 60
 
 
 @pytest.mark.parametrize(

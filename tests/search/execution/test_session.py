@@ -299,6 +299,19 @@ def test_a_ranking_is_not_made_of_a_diverged_training(tiny: Any) -> None:
     assert it.rank() == f"{it.plan.trials[0].id} diverged, and {it.plan.trials[0].ranks} needs it"
 
 
+def test_the_last_lines_are_broken_between_words_and_their_command_is_not(tiny: Any) -> None:
+    it = tiny(trial__optimizer={"lr": 1e30})
+    for i in (0, 1, 2, 4):
+        it.run(i)
+    command = f"python -m search.run space.yaml {'--set trial.epochs=2 ' * 4}--name short"
+    assert it.sweep.run(command) == 1
+    it.sweep.console.width = 60
+    it.sweep.conclude()
+    lines = it.said().splitlines()
+    assert lines[-1] == f"  {command}"
+    assert max(map(len, lines[-6:-1])) <= 60 and "carries on:" in lines[-2]
+
+
 def test_trials_without_their_ranking_are_named_and_ray_is_not_started(tiny: Any) -> None:
     it = tiny(trial__optimizer={"lr": 1e30})
     for i in (0, 1, 2, 4):

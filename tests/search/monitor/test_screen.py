@@ -16,7 +16,7 @@ from rich.text import Text
 from search.monitor.epoch_progress import EpochProgress
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
-from search.monitor.screen import build_screen, format_epochs, format_headline, shorten_name
+from search.monitor.screen import build_screen, format_epochs, format_headline, shorten_configuration, shorten_name
 from search.monitor.sweep_status import SweepStatus, compute_status
 from search.monitor.textplot import MARK, OTHER, Dot, count_outliers, draw_scatter
 from trainers.record_io import write_json
@@ -147,6 +147,21 @@ def test_a_name_is_shortened_by_its_hash_then_axis_names_then_the_middle(room: i
     assert shorten_name("lam=3,burn_in=20%-a1b2c3,seed=12", room) == text
 
 
+@pytest.mark.parametrize(
+    ("room", "text"),
+    [
+        (50, "label_noise=0.1,method=trades,subset=friendly-90"),
+        (40, "0.1,trades,friendly-90"),
+        (20, "…,trades,friendly-90"),
+        (12, "…friendly-90"),
+    ],
+)
+def test_of_a_member_of_the_front_the_end_is_shown_that_tells_it_from_others(room: int, text: str) -> None:
+    """The front is what a person looks at while a sweep runs; beginnings are alike."""
+    found = shorten_configuration("label_noise=0.1,method=trades,subset=friendly-90-a1b2c3", room)
+    assert found == text and cell_len(found) <= room
+
+
 def test_an_unknown_time_is_said_to_be_unknown(tmp_path: Path) -> None:
     it = MadeUp(tmp_path / "new", ["aaaa", "aabb"])
     assert "no estimate: no comparable training was measured" in format_headline(
@@ -176,6 +191,11 @@ def test_each_problem_has_a_front_with_its_name(tmp_path: Path) -> None:
         "",
     ]
     assert "\n".join(lines[title + 1 :]).count(MARK) == 2
+    narrow = shown(compute_status(reader, None, is_running=False), 64, 40)
+    assert [line[32:].strip() for line in narrow if "clean    PGD" in line] == [
+        "clean    PGD  label_noise 0",
+        "clean    PGD  label_noise 0.1",
+    ]
 
 
 def test_totals_of_a_search_in_generations_are_marked_as_so_far(

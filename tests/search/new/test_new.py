@@ -85,6 +85,8 @@ def test_the_comments_count_the_splits_and_name_the_next_commands(write: Callabl
     text = Path("mine.yaml").read_text()
     assert "val: 10%  # 12 training images are held out" in text and "test: 20%  # 24 images are set apart" in text
     assert "left to train on: 84, 28 of each class" in text
+    asked = "What does adversarial training cost in clean accuracy, and gain in robust accuracy?"
+    assert load_space(Path("mine.yaml"), []).document.tree["question"] == asked  # it heads the report
     for command in ("search.run mine.yaml --dry-run", "search.run mine.yaml ", "analysis.report results/mine"):
         assert f"#   python -m {command}" in text
     assert "Time: 8 trainings, some minutes. This is an estimate, no measurement" in unwrapped()

@@ -147,6 +147,17 @@ def test_the_unshared_makespan_has_needed_trainings_first(planned: Callable[...,
     assert compute_unshared_makespan(planned(smoke()), 2) == 6 + 2 * 6
 
 
+def test_a_dry_run_shows_where_an_axis_acts(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An extended space may limit an axis: without it in the plan a new method is trained with another epsilon."""
+    text = smoke(search__axes__epochs={"grid": [4, 6], "when": {"method": ["pgd", "trades"]}})
+    (here / "space.yaml").write_text(text)
+    plan, space = planned_space(text), load_space(here / "space.yaml", []).space
+    print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), count_remaining(None, plan))
+    said = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "axis epochs 4, 6; where method is pgd or trades" in said
+    assert "axis method pgd, trades" in said
+
+
 def test_a_dry_run_shows_what_sharing_saves_and_what_is_unknown(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def said() -> str:
         plan = planned_space(text)

@@ -119,6 +119,14 @@ def test_axis_replaces_the_extended_axis() -> None:
     assert tree == {"search": {"axes": {"method": {"grid": {"c": "fast-at"}}, "subset": {"grid": ["all"]}}}}
 
 
+def test_null_removes_the_condition_of_the_extended_axis() -> None:
+    write("base.yaml", "search: {axes: {method: {grid: {a: pgd-at}}, epochs: {when: {method: a}, grid: [1, 2]}}}\n")
+    axes = read_document(
+        write("a.yaml", "extends: base.yaml\nsearch: {axes: {epochs: {when: null, grid: [3]}}}\n")
+    ).tree
+    assert axes["search"]["axes"]["epochs"] == {"grid": [3]}
+
+
 def test_null_removes_a_key_of_the_extended_file() -> None:
     write("base.yaml", "trial: {epochs: 3}\nprofile: {seeds: 2}\n")
     assert read_document(write("a.yaml", "extends: base.yaml\nprofile: null\n")).tree == {"trial": {"epochs": 3}}

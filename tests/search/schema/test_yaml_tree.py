@@ -92,6 +92,12 @@ def test_labels_in_a_condition_are_strings() -> None:
     assert parse_value(("search", "axes", "a", "when"), "{b: on}", "--set") == {"b": "on"}
 
 
+def test_a_null_instead_of_a_condition_is_no_label() -> None:
+    """`when: null` removes the condition of an axis that is laid over."""
+    assert parse_yaml("search: {axes: {a: {when: null}}}", "")[0]["search"]["axes"]["a"] == {"when": None}
+    assert parse_value(("search", "axes", "a", "when"), "null", "--set") is None
+
+
 def test_merge_key_lies_under_its_mapping() -> None:
     tree, _ = parse_yaml("a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc: {<<: [*a, *b], x: 5}\n", "")
     assert tree["c"] == {"x": 5, "y": 2, "z": 4} == yaml.safe_load("{<<: [{x: 1, y: 2}, {y: 3, z: 4}], x: 5}")

@@ -15,7 +15,8 @@ function describeAxis(path) {
   const choices = knob.scale === "category" ? knob.choices : null;
   const domain = choices ? [-0.5, choices.length - 0.5] : scaleOf(knob).domain();
   const log = knob.scale === "log";
-  return { path, title: knob.short, log, domain, choices, coordinates, hasUnset: coordinates.includes(null) };
+  const hasUnset = coordinates.includes(null);
+  return { path, title: knob.short, log, domain, choices, coordinates, hasUnset, drawn: knob.drawn };
 }
 
 /** Lay an axis from one pixel to another; the tick of what is not set takes `room` at its first end, if it has one. */
@@ -30,6 +31,13 @@ function listAxisValues(axis) {
   return [...new Set(axis.coordinates.filter(isNumber))].sort((a, b) => a - b);
 }
 
+/** List the values of an axis that shows each; none where they are many, or drawn from a range and all different. */
+function listFewValues(axis) {
+  const values = listAxisValues(axis);
+  const isRepeated = values.length < axis.coordinates.filter(isNumber).length;
+  return values.length <= FEW_VALUES && (isRepeated || !axis.drawn) ? values : [];
+}
+
 /**
  * List the ticks of an axis that was laid: all choices; the values of a knob where they are few, else round numbers,
  * those that have room. null is the tick of what is not set.
@@ -37,9 +45,9 @@ function listAxisValues(axis) {
 function listAxisTicks(axis, gap, room) {
   const unset = axis.hasUnset ? [null] : [];
   if (axis.choices) return [...unset, ...axis.choices.map((_, place) => place)];
-  const values = knobOf.has(axis.path) ? listAxisValues(axis) : [];
+  const values = knobOf.has(axis.path) ? listFewValues(axis) : [];
   const count = Math.max(2, Math.floor(Math.abs(axis.to - axis.start) / gap));
-  if (!values.length || values.length > FEW_VALUES) return [...unset, ...listTicks(axis.scale, count, room)];
+  if (!values.length) return [...unset, ...listTicks(axis.scale, count, room)];
   const kept = [];
   for (const value of values) {
     const last = kept[kept.length - 1];

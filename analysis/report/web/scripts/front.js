@@ -56,7 +56,8 @@ function drawFront(box, setting, xDomain, yDomain) {
   );
   if (MANY) paintWithin(stage, margins, () => inside.forEach((mark) => paintMark(stage.context, mark)));
   attachMarks(stage, inside);
-  const members = listFront(marks.filter((mark) => isCandidate(mark.i)).map((mark) => orient(mark.mean, mark.i)));
+  const candidates = marks.filter((mark) => isCandidate(mark.i));
+  const members = listFrontOfMeans(candidates.map((mark) => orient(mark.mean, mark.i)));
   return { stage, margins, marks: inside, members: members.map((member) => member[2]), labelled: null };
 }
 
@@ -151,7 +152,7 @@ function drawAttained(configurations, x, y) {
   const foot = y.range()[directionOf(state.y) > 0 ? 0 : 1];
   const place = (corners) => corners.map((corner) => orient(corner)).map(([across, up]) => [x(across), y(up)]);
   const clamp = (corners) => clampCorners(place(corners), x.range(), y.range());
-  const front = drawSteps(clamp(listFront(means.filter((point) => point.every(isNumber)))), end, foot);
+  const front = drawSteps(clamp(listFrontOfMeans(means.filter((point) => point.every(isNumber)))), end, foot);
   const line = `<path class="front" d="${front}" fill="none" stroke="var(--ink)" stroke-width="1.4"/>`;
   const seeds = listSeedPoints(candidates);
   if (seeds.length < 2) return line;

@@ -1,5 +1,20 @@
 /* Fronts of points [x, y, …], of which more is better: members, attainment by seeds, and their steps. */
 
+const TIE = 2e-4; // points: the page holds accuracies rounded to 1e-4, and equal means then differ by as much
+
+/** List the front of means; two that are equal but for the rounding of their parts are equal, as they are in tables. */
+function listFrontOfMeans(points) {
+  const aligned = points.map((point) => [...point]);
+  for (const axis of [0, 1]) {
+    let last = -Infinity;
+    for (const point of [...aligned].sort((a, b) => a[axis] - b[axis])) {
+      if (point[axis] - last <= TIE) point[axis] = last;
+      else last = point[axis];
+    }
+  }
+  return listFront(aligned);
+}
+
 /** List the points that no other dominates, from the greatest x down; of equal points the first stands. */
 function listFront(points) {
   const sorted = [...points].sort((a, b) => b[0] - a[0] || b[1] - a[1]);

@@ -10,9 +10,9 @@ let heatPanels = []; // what was drawn last, for each setting: the stage, its ce
 
 /** Cut an axis into cells: one a choice or a value where there are few, else bins of equal width on its own scale. */
 function cutAxis(axis) {
-  const own = listAxisValues(axis);
+  const own = listFewValues(axis);
   const before = axis.hasUnset ? 1 : 0;
-  if (axis.choices || own.length <= FEW_VALUES) {
+  if (axis.choices || own.length) {
     const values = axis.choices ? axis.choices.map((_, place) => place) : own;
     const name = (cell) => formatOnAxis(axis, cell < before ? null : values[cell - before]);
     const locate = (i) => (axis.coordinates[i] === null ? 0 : before + values.indexOf(axis.coordinates[i]));

@@ -97,7 +97,7 @@ function drawMedians(axis, marks, y) {
   const groups = new Map();
   for (const { along, value } of here) groups.set(along, [...(groups.get(along) || []), value]);
   const bar = ([along, values]) => `M${round(axis.place(along) - 12)} ${place(values)}h24`;
-  if (groups.size <= FEW_VALUES) return [...groups].map(bar).join("");
+  if (axis.choices || listFewValues(axis).length) return [...groups].map(bar).join("");
   const unset = groups.has(null) ? bar([null, groups.get(null)]) : "";
   return unset + drawRunningMedian(axis, here, place);
 }

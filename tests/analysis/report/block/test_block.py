@@ -148,6 +148,7 @@ def test_the_command_names_its_folder_and_trial_whatever_their_letters(tmp_path:
 
 def test_knobs_have_the_scale_and_range_of_their_space(searched: dict[str, Any]) -> None:
     knobs = {knob["path"]: knob for knob in searched["knobs"]}
+    assert [knobs[path]["drawn"] for path in ("method", "optimizer.lr")] == [False, True]
     assert knobs["method"]["scale"] == "category" and knobs["method"]["choices"] == ["pgd-at", "trades"]
     assert (knobs["optimizer.lr"]["scale"], knobs["optimizer.lr"]["low"], knobs["optimizer.lr"]["high"]) == (
         "log",
@@ -180,7 +181,7 @@ def test_knobs_of_a_grid_are_numbers_or_choices(
     tmp_path: Path, values: tuple[Any, ...], scale: str, found: list[Any]
 ) -> None:
     (knob,) = build_block(collect(write_study(tmp_path / "sweep", "method.kappa", values)))["knobs"]
-    assert knob["scale"] == scale and list(dict.fromkeys(knob["values"])) == found
+    assert not knob["drawn"] and knob["scale"] == scale and list(dict.fromkeys(knob["values"])) == found
     if scale == "category":
         assert knob["choices"] == found and knob["low"] is None
     else:

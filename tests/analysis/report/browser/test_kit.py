@@ -16,6 +16,7 @@ import pytest
 from analysis.measures.dominance import PERCENTILES, attainment
 from analysis.measures.front_members import count_attaining
 from analysis.measures.front_seeds import balance_seeds
+from analysis.report.block.json_text import round_numbers
 from trainers.objectives import non_dominated
 
 if TYPE_CHECKING:
@@ -86,6 +87,19 @@ def test_the_front_is_that_of_python(kit: Page, seed: int) -> None:
     expected = np.unique(points[non_dominated(points, ["max", "max"])], axis=0)
     assert sorted(map(tuple, found)) == sorted(map(tuple, expected))
     assert all(one[0] > next_[0] and one[1] < next_[1] for one, next_ in pairwise(found))
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_front_of_means_is_that_before_accuracies_are_rounded(kit: Page, seed: int, seeds: int) -> None:
+    """A configuration with as many right clean images as another and fewer under attack is on no front."""
+    right = np.random.default_rng(seed).integers(900, 906, (12, seeds, 2))
+    sums = right.sum(axis=1)
+    expected = {tuple(total) for total in sums[non_dominated(sums)]}
+    shares = [[round_numbers(column / 1079) for column in counts.T] for counts in right]
+    points = [[100 * sum(axis) / seeds for axis in axes] + [i] for i, axes in enumerate(shares)]
+    found = kit.evaluate("(points) => listFrontOfMeans(points)", points)
+    assert [tuple(sums[i]) for _, _, i in found] == sorted(expected, reverse=True)
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 4, 7])

@@ -68,6 +68,19 @@ def test_the_answer_comes_first_and_the_page_is_short(study: Path, open_page: Op
     assert opened.run("document.documentElement.scrollHeight") <= TALLEST
 
 
+def test_the_names_of_what_a_figure_shows_are_whole(study: Path, open_page: Opener) -> None:
+    """Above a figure; those of the axes of the front stand beside the axes too, and may be cut."""
+    opened = open_page(study)
+    cut = """() => [...document.querySelectorAll("select:not(#controls *)")].filter((select) => {
+      const wide = select.offsetWidth;
+      select.style.maxWidth = "none";
+      const whole = select.offsetWidth;
+      select.style.maxWidth = "";
+      return whole > wide;
+    }).map((select) => select.id)"""
+    assert opened.count("#curves-metric") == 1 and opened.page.evaluate(cut) == []
+
+
 def test_the_theme_changes_and_stays(study: Path, open_page: Opener) -> None:
     opened = open_page(study, color_scheme="light")
     ground = "getComputedStyle(document.body).backgroundColor"

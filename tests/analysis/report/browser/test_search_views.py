@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.report.page import redraw_report
+
 from .conftest import HOSTILE, Opener
 from .reading import Opened
+from .searched import Searched, write_search
 
 STRIP = "#parallel rect.brush"
 TITLE = "#parallel .axis-title"
@@ -151,6 +154,19 @@ def test_cells_of_the_heat_map_are_means_over_their_configurations(
     expected = {f"{np.nanmean(means[methods == method]):.1f}" for method in ("trades", "mart")}
     texts = opened.page.locator("#heat-map text").all_text_contents()
     assert expected <= set(texts)
+
+
+def test_a_short_search_has_no_bar_and_no_cell_for_each_value_that_it_drew(
+    tmp_path: Path, undrawn: None, open_page: Opener
+) -> None:
+    """A median of one configuration reads as an error bar, and cells of equal width hide how far values lie apart."""
+    opened = open_page(redraw_report(write_search(tmp_path / "short", Searched(count=10, seeds=1))))
+    slices = opened.page.locator("#slices-chart")
+    assert "h24" not in slices.locator('[data-key$=" optimizer.lr"]').inner_html()
+    assert "h24" in slices.locator('[data-key$=" method.name"]').inner_html()
+    opened.page.select_option("#heat-x", "optimizer.lr")
+    opened.page.select_option("#heat-y", "method.loss.beta")
+    assert "lr (log)" in opened.text("#heat-map")  # the scale of bins; a cell for each value has none
 
 
 def test_importances_are_those_of_the_records(search: Path, block: dict[str, Any], open_page: Opener) -> None:
