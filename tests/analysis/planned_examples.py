@@ -49,7 +49,22 @@ def write_examples(path: Path, plan: Mapping[str, Any], trial: Mapping[str, Any]
     arrays["best_clean_p_y"] = (1 - 0.8 * h - 0.1 * rng.random(len(h))).astype(np.float16)
     if plan["evaluate"].get("min_perturbation"):
         arrays["min_perturbation"] = (0.3 * (1 - h) + 0.03 * rng.random(len(h))).astype(np.float32)
+    arrays |= _draw_test_losses(plan["evaluate"], config["data"], epochs, rng)
     np.savez(path, **arrays, **_write_pieces(config["method"], h, y, correct, progress, rng))
+
+
+def _draw_test_losses(
+    evaluate: Mapping[str, Any], data: Mapping[str, Any], epochs: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return losses of test images, clean, attacked and corrupted, if the plan asks for them."""
+    if not evaluate.get("test_losses"):
+        return {}
+    corrupted = (data.get("corruptions") or {}).get("names") or ()
+    names = ("", "pgd_", *(f"{name}_" for name in (*(evaluate.get("loss_attacks") or {}), *corrupted)))
+    h = np.random.default_rng(8).permutation(EXAMPLES) / (EXAMPLES - 1)
+    return {
+        f"test_{name}loss": (0.3 + 2 * h + 0.3 * rng.random((epochs, EXAMPLES))).astype(np.float16) for name in names
+    }
 
 
 def _write_pieces(
