@@ -37,6 +37,7 @@ from trainers.record_io import Place, Row
 from trainers.record_reader import Damage, read_yaml
 from trainers.records import constant, identify_problem
 from trainers.terminal.console import Console, error_console
+from trainers.terminal.progress import track_progress
 from trainers.terminal.tables import print_table
 
 INSTEAD = "If the front or its seeds have changed since, move that folder aside: the same command then starts anew."
@@ -112,14 +113,17 @@ def _load_space(folder: Place) -> LoadedSpace:
 def select_front(store: Store, plan: Row, search: Search) -> Front:
     """Return the configurations on the validation front of each problem, in the order of the plan.
 
-    A configuration counts if all its seeds are completed, it keeps the constraints, and no seed ended constant.
+    A configuration counts if all its seeds are completed, it keeps the constraints, and no seed ended with a network
+    that predicts one class for every image, which makes its robustness meaningless.
     """
     rows: dict[str, list[Row]] = defaultdict(list)
-    for row in plan["trials"]:
-        if row["kind"] == "trial":
-            rows[row["configuration"]].append(row)
+    results: dict[str, Row | None] = {}
+    trials = [row for row in plan["trials"] if row["kind"] == "trial"]
+    for row in track_progress(trials, "reading results, trainings", len(trials)):
+        rows[row["configuration"]].append(row)
+        results[row["id"]] = store.read_result(row["id"], row["chain"])
     outcomes = {
-        name: outcome(search, name, {row["replicate"]: store.read_result(row["id"], row["chain"]) for row in seeds})
+        name: outcome(search, name, {row["replicate"]: results[row["id"]] for row in seeds})
         for name, seeds in rows.items()
     }
     candidates = [
@@ -127,7 +131,7 @@ def select_front(store: Store, plan: Row, search: Search) -> Front:
         for name, found in outcomes.items()
         if found.status == "completed"
         and max((found.violations or {}).values(), default=0) <= 0
-        and not any(_is_constant(store, row, search.checkpoint) for row in rows[name])
+        and not any(constant(results[row["id"]] or {}, search.checkpoint) is not None for row in rows[name])
     ]
     problems: dict[str, list[str]] = defaultdict(list)
     for name in candidates:
@@ -137,11 +141,6 @@ def select_front(store: Store, plan: Row, search: Search) -> Front:
         name for names in problems.values() for name in _find_front(search, {other: outcomes[other] for other in names})
     }
     return {name: (outcomes[name], rows[name]) for name in candidates if name in front}
-
-
-def _is_constant(store: Store, row: Row, checkpoint: str) -> bool:
-    """Tell whether a training's network predicts one class for every image, which makes its robustness meaningless."""
-    return constant(store.read_result(row["id"], row["chain"]) or {}, checkpoint) is not None
 
 
 def _find_front(search: Search, outcomes: dict[str, Outcome]) -> list[str]:

@@ -53,9 +53,9 @@ def test_the_table_of_distances_has_the_mean_over_pairs_of_other_seeds(tmp_path:
 def test_corrupted_images_are_as_hard_as_the_images_that_they_look_like(tmp_path: Path) -> None:
     """For every network fog looks like noise and snow like the images; an attack makes easy ones of hard ones."""
     run = write_planned(tmp_path / "run", "cifar10/difficulty_distance", CIFAR10_C, examples=True)
-    images = np.random.default_rng(1).random((3, 60)).astype(np.float32)
+    images = np.random.default_rng(1).random((3, EXAMPLES)).astype(np.float32)
     for number, trial in enumerate(load(run).completed["id"]):
-        noise = np.random.default_rng(2 + number).random((3, 60)).astype(np.float32)
+        noise = np.random.default_rng(2 + number).random((3, EXAMPLES)).astype(np.float32)
         set_arrays(run, trial, test_loss=images, test_snow_loss=images, test_fog_loss=noise, test_pgd_loss=-images)
     drawn = draw_distances(run, "hard:T5")
     panels = list(dict.fromkeys(drawn.points["panel"]))
