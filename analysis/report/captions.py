@@ -44,15 +44,13 @@ def _describe_band(n: int) -> str:
     return f"Shaded: between what at least {low} and at least {high} of {n} seeds attain; dotted: at least {middle}."
 
 
-def describe_curves(found: ReportData) -> str:
-    """Describe the figure of learning curves."""
+def describe_curves(found: ReportData, falls: bool = True) -> str:
+    """Describe the figure of learning curves; `falls` says whether it marks where the learning rate falls."""
     mean = f"mean of {found.seeds_text}" if found.seeds else "mean of its trainings, none of which completed"
     bars, median = ("", "") if found.seeds == 1 else (" with ± 1 standard error", " (median)")
     chosen = f"; the mark is the epoch that validation selected{median}" if found.results.selects else ""
-    return (
-        f"One line a configuration, {mean}. Kept ones in full colour{bars}{chosen}. Dashed verticals: the learning "
-        "rate falls."
-    )
+    verticals = " Dashed verticals: the learning rate falls." * falls
+    return f"One line a configuration, {mean}. Kept ones in full colour{bars}{chosen}.{verticals}"
 
 
 def compares_subsets(found: ReportData) -> bool:

@@ -54,7 +54,7 @@ def collect_context(
         "terms": describe_terms(found),
         "selects": results.selects,
         "no_front": found.no_front,
-        "captions": _describe_figures(found, figures),
+        "captions": _describe_figures(found, block, figures),
         "findings": list_findings(found),
         "limits": list_limits(found),
         "sweeps": [collect_provenance(found)],
@@ -158,12 +158,12 @@ def _describe_study(found: ReportData) -> str:
     return f"{name}. " * bool(found.results.question) + f"{what}. " * bool(what) + provenance.describe_extent(found)
 
 
-def _describe_figures(found: ReportData, figures: Figures) -> dict[str, str]:
+def _describe_figures(found: ReportData, block: Mapping[str, Any], figures: Figures) -> dict[str, str]:
     """Caption the figures that scripts draw; those of importances as the figure in the files."""
     drawn = {drawing.slug: drawing.caption for drawing in list_drawings(figures)}
     return {
         "front": captions.describe_front(found.front) if found.front else "",
-        "curves": captions.describe_curves(found),
+        "curves": captions.describe_curves(found, bool(block["curves"].get("drops"))),
         "classes": captions.describe_classes(found),
         "importance": drawn.get("importance", ""),
         "stopping": captions.describe_stopping(found),

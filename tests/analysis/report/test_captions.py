@@ -33,6 +33,12 @@ def test_curves_of_one_seed_have_neither_error_nor_median(tmp_path: Path) -> Non
     assert "±" not in one and "(median)" not in one and "that validation selected." in one
 
 
+def test_curves_under_a_constant_learning_rate_mark_no_fall(tmp_path: Path) -> None:
+    data = collect(tmp_path / "sweep", SMALL)
+    assert "learning rate falls" in describe_curves(data)
+    assert "learning rate" not in describe_curves(data, falls=False)
+
+
 def test_curves_of_trainings_that_did_not_complete_are_of_those(tmp_path: Path) -> None:
     text = describe_curves(collect(tmp_path / "none", SMALL, "*"))
     assert "mean of its trainings, none of which completed" in text and "0 seeds" not in text
