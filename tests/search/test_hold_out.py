@@ -56,9 +56,10 @@ def run(arguments: list[str]) -> int:
 
 
 def page(folder: str) -> str:
-    """The words of a report."""
+    """The words of a report, without its scripts, styles and images."""
     html = Path(folder, "report", "index.html").read_text()
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub(r"data:image[^\"]+", "", html)))
+    words = re.sub(r"<(script|style)\b.*?</\1>|data:image[^\"]+", "", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", words))
 
 
 def test_a_study_without_validation_is_run_and_reported(in_process: None, capsys: pytest.CaptureFixture[str]) -> None:
