@@ -59,8 +59,8 @@ def test_methods_and_networks_are_paired_across_seeds_and_correlate(tmp_path: Pa
     ]
     counts = points.groupby("line")["count"].sum()
     assert counts["seeds 0 and 1"] == EXAMPLES and counts["trades and mart"] == 2 * EXAMPLES
-    trials = sweep.completed.set_index(["method.base", "seed"])["id"]
-    radii = {key: read(sweep.folder, trials[key], "min_perturbation") for key in trials.index if key[0] != "pgd-at"}
+    trials = {(row["method.base"], row["seed"]): row["id"] for row in sweep.completed.to_dict("records")}
+    radii = {key: read(sweep.folder, trial, "min_perturbation") for key, trial in trials.items() if key[0] != "pgd-at"}
     found = [stats.spearmanr(radii["trades", one], radii["mart", 1 - one]).statistic for one in (0, 1)]
     here = points[points["line"] == "trades and mart"].iloc[0]
     assert here["spearman"] == pytest.approx(np.mean(found)) and here["n"] == 2
