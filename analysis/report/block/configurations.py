@@ -6,8 +6,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from analysis.report.block.endings import ENDED, describe_ending
-from analysis.report.block.rows import Rows
+from analysis.report.block.rows import CONSTANT, Rows
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED, DIVERGED
 
@@ -18,7 +20,8 @@ FLAGS = {"on_front": "on_front", "knee": "knee", "selected": "selected"}  # of t
 def build_configurations(rows: Rows) -> dict[str, list[Any]]:
     """Build the columns of all configurations.
 
-    `on_front` is of the front of all sweeps together, and `knee` of that of its own sweep. `n` counts completed seeds.
+    `on_front` is of the front of all sweeps together, and `knee` of that of its own sweep. `n` counts completed seeds,
+    and `constant` those of them whose network names one class for all images, at either checkpoint.
     """
     firsts, flags = rows.configurations, _read_flags(rows)
     groups = rows.group_seeds()
@@ -29,6 +32,7 @@ def build_configurations(rows: Rows) -> dict[str, list[Any]]:
         **{name: firsts[name].tolist() for name in NAMES},
         "n": [_count(group, COMPLETED) for group in groups],
         "diverged": [_count(group, DIVERGED) for group in groups],
+        "constant": [sum(map(_is_constant, group)) for group in groups],
         "status": [status for status, _ in endings],
         "reason": [reason for _, reason in endings],
         "epochs_done": [max(trial["epochs_done"] for trial in group) for group in groups],
@@ -39,6 +43,10 @@ def build_configurations(rows: Rows) -> dict[str, list[Any]]:
 
 def _count(trials: Sequence[Mapping[str, Any]], status: str) -> int:
     return sum(trial["status"] == status for trial in trials)
+
+
+def _is_constant(trial: Mapping[str, Any]) -> bool:
+    return trial["status"] == COMPLETED and any(pd.notna(trial.get(column)) for column in CONSTANT)
 
 
 def _read_flags(rows: Rows) -> Mapping[str, set[tuple[int, str]]]:

@@ -16,6 +16,7 @@ from analysis.results.axes import SEPARATOR
 from analysis.results.sweep import Sweep, name_sweeps
 
 ENDING = ("id", "replicate", "status", "epochs_done")  # columns
+CONSTANT = ("best_constant", "last_constant")  # the class that a network names for all images, at each checkpoint
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Rows:
     def group_seeds(self) -> list[list[dict[str, Any]]]:
         """Return the trainings of each configuration by seed, as far as they say what they are and how they ended."""
         found: list[list[dict[str, Any]]] = [[] for _ in self.configurations["place"]]
-        for trial in self.trials.sort_values("replicate", kind="stable")[["place", *ENDING]].to_dict("records"):
+        columns = ["place", *ENDING, *(column for column in CONSTANT if column in self.trials)]
+        for trial in self.trials.sort_values("replicate", kind="stable")[columns].to_dict("records"):
             found[trial["place"]].append(trial)
         return found
 

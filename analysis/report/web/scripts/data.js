@@ -156,7 +156,8 @@ function isFinished(i) {
   return CONFIGURATIONS.status[i] === "completed";
 }
 
-/** Tell whether a configuration may be on a front: some seed completed, none was stopped or diverged. */
+/** Tell whether a configuration may be on a front: some seed completed, none stopped, diverged or names one class. */
 function isCandidate(i) {
-  return CONFIGURATIONS.n[i] > 0 && !CONFIGURATIONS.diverged[i] && CONFIGURATIONS.status[i] !== "stopped";
+  const { n, diverged, constant, status } = CONFIGURATIONS;
+  return n[i] > 0 && !diverged[i] && !constant[i] && status[i] !== "stopped";
 }

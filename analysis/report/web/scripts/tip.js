@@ -51,6 +51,7 @@ function listMarks(i) {
   if (CONFIGURATIONS.on_front[i]) marks.push("on the front");
   if (!isFinished(i)) marks.push(CONFIGURATIONS.status[i]);
   if (CONFIGURATIONS.diverged[i]) marks.push(`${CONFIGURATIONS.diverged[i]} diverged`);
+  if (CONFIGURATIONS.constant[i]) marks.push(`${CONFIGURATIONS.constant[i]} names one class for all`);
   return marks;
 }
 

@@ -19,7 +19,7 @@ from analysis.report.block import build_block, format_block
 from analysis.report.data import ReportData, collect_report_data
 from analysis.results.sweep import load_sweep
 
-from ...synthetic import Made, write_study, write_sweep
+from ...synthetic import Made, name_one_class, write_study, write_sweep
 from .made_search import COUNT, DIVERGED, LOSS, STOP, STOPPED, draw, write_search
 
 SMALL = Made(noise=(0.0,), subsets=("all",), faults=False, profile=False)
@@ -85,6 +85,16 @@ def test_each_ending_has_its_reason(report: ReportData) -> None:
     assert block["state"] == {"running": False, "done": 34, "planned": 36, "written": "2026-01-02T03:09:05+00:00"}
     assert block["configurations"]["status"] == ["completed"] * 11 + ["diverged"]
     assert block["configurations"]["reason"][-2:] == ["", "1 of 3 seeds diverged: loss is nan at epoch 5, batch 1"]
+
+
+def test_a_network_that_names_one_class_is_counted_so_that_no_front_takes_it(tmp_path: Path) -> None:
+    folder = write_sweep(
+        tmp_path / "sweep", Made(noise=(0.0,), methods=("AT", "TRADES"), subsets=("all",), faults=False)
+    )
+    name_one_class(folder, "*TRADES*seed=1", "best")
+    found = build_block(collect(folder))["configurations"]
+    assert dict(zip(found["family"], found["constant"], strict=True)) == {"AT": 0, "TRADES": 1}
+    assert found["on_front"] == [True, False]
 
 
 def test_families_of_single_seeds_are_left_out_as_they_have_nothing_to_draw(tmp_path: Path) -> None:

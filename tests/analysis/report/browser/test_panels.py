@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,18 @@ def test_one_of_many_settings_is_in_view_and_the_address_keeps_it(settings: Path
     again.page.click("#reset")
     again.rest()
     assert read_title(again, "#front") == first and "setting=" not in again.page.url
+
+
+def test_a_network_that_names_one_class_is_on_no_front(tmp_path: Path, undrawn: None, open_page: Opener) -> None:
+    made = Made(noise=(0.0,), methods=("AT", "TRADES"), subsets=("all",), faults=False, profile=False)
+    folder = write_sweep(tmp_path / "sweep", made)
+    assert "TRADES" in open_page(redraw_report(folder)).text("#front"), "it would be on the front"
+    result = next(folder.glob("trials/*TRADES*seed=1/result.json"))
+    found = json.loads(result.read_text())
+    found["best"]["constant"] = 3
+    result.write_text(json.dumps(found))
+    opened = open_page(redraw_report(folder))
+    assert opened.count("#front g[data-i]") == 2 and "TRADES" not in opened.text("#front")
 
 
 def test_a_slider_lets_a_range_of_values_through(settings: Path, open_page: Opener) -> None:
