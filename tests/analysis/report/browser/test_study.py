@@ -180,17 +180,13 @@ def test_the_page_is_whole_without_scripts(study: Path, open_page: Opener) -> No
     images = opened.page.locator("noscript img")
     assert images.count() >= 3
     for place in range(images.count()):
-        images.nth(place).scroll_into_view_if_needed()  # an image far down is decoded late
-        opened.page.wait_for_timeout(300)
-        box = images.nth(place).bounding_box()
+        images.nth(place).scroll_into_view_if_needed()
+        for _ in range(100):  # a busy browser decodes an image late; until then it is as high as its words
+            box = images.nth(place).bounding_box()
+            if box and box["height"] > 100:
+                break
+            opened.page.wait_for_timeout(200)
         assert box and box["width"] > 100 and box["height"] > 100, "each image is whole"
-
-
-def test_without_scripts_there_is_nothing_that_only_they_answer(study: Path, open_page: Opener) -> None:
-    opened = open_page(study, java_script_enabled=False)
-    assert opened.count("select") == opened.count("input") == opened.count("button.btn") == 0
-    assert not opened.page.get_by_text("Hover for numbers").first.is_visible()
-    assert opened.count("#along-training details") == 1
 
 
 def test_the_policy_lets_nothing_else_run_or_load(study: Path, open_page: Opener) -> None:
