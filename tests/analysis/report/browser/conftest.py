@@ -76,12 +76,17 @@ def open_page(chromium: Browser) -> Iterator[Opener]:
         assert page.errors == [] and page.requests == []
 
 
-@pytest.fixture(scope="session")
-def undrawn() -> Iterator[None]:
-    """Draw no pixels of figures by matplotlib, which take most of the time of a page."""
+def write_page(folder: Path, *others: Path, output: Path | None = None) -> Path:
+    """Write a page whose figures have no pixels of matplotlib, which take most of its time.
+
+    The pixels are back when it returns: the page of another fixture has its images, whichever is made first.
+    """
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(analysis.charts.saving, "_render", lambda figure, suffix: b"")
-        yield
+        if output is None:
+            return redraw_report(folder)
+        assert main([*map(str, (folder, *others)), "-o", str(output)]) == 0
+        return output
 
 
 @pytest.fixture(scope="session")
@@ -92,55 +97,54 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def search(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+def search(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search of 60 configurations, some of them stopped or diverged."""
-    return redraw_report(write_search(tmp_path_factory.mktemp("browser") / "searched"))
+    return write_page(write_search(tmp_path_factory.mktemp("browser") / "searched"))
 
 
 @pytest.fixture(scope="session")
-def large(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search of 1,000 configurations, 3 seeds and 200 epochs."""
     made = Searched(count=1000, seeds=3, epochs=200, study="large")
-    return redraw_report(write_search(tmp_path_factory.mktemp("browser") / "large", made))
+    return write_page(write_search(tmp_path_factory.mktemp("browser") / "large", made))
 
 
 @pytest.fixture(scope="session")
-def unfinished(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+def unfinished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study with trainings that diverged, failed or left torn records."""
-    return redraw_report(write_sweep(tmp_path_factory.mktemp("browser") / "made_up", Made()))
+    return write_page(write_sweep(tmp_path_factory.mktemp("browser") / "made_up", Made()))
 
 
 @pytest.fixture(scope="session")
-def begun(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of which nothing has ended yet."""
     made = Made(study="begun", finished=False, profile=False)
-    return redraw_report(write_sweep(tmp_path_factory.mktemp("browser") / "begun", made))
+    return write_page(write_sweep(tmp_path_factory.mktemp("browser") / "begun", made))
 
 
 @pytest.fixture(scope="session")
-def compared(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two studies on one page."""
     place = tmp_path_factory.mktemp("browser")
     made = Made(study="first", noise=(0.0,), methods=METHODS, faults=False, profile=False)
     first = write_sweep(place / "first", made)
     second = write_sweep(place / "second", replace(made, study="second", lift=0.02))
-    assert main([str(first), str(second), "-o", str(place / "both.html")]) == 0
-    return place / "both.html"
+    return write_page(first, second, output=place / "both.html")
 
 
 @pytest.fixture(scope="session")
-def hostile(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study one of whose methods has HTML for a name."""
     made = Made(study="hostile", noise=(0.0,), methods=("AT 0.10", HOSTILE), faults=False, profile=False)
-    return redraw_report(write_sweep(tmp_path_factory.mktemp("browser") / "hostile", made))
+    return write_page(write_sweep(tmp_path_factory.mktemp("browser") / "hostile", made))
 
 
 @pytest.fixture(scope="session")
-def few(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two subsets of one method, which nothing names, and three seeds; accuracy is known by class."""
     made = Made(study="few", noise=(0.1,), methods=("AT",), subsets=("all", "friendly 108"), faults=False)
     folder = write_sweep(tmp_path_factory.mktemp("browser") / "few", made)
     for path in folder.glob("trials/*/result.json"):
         classes = {kind: [0.5] * CLASSES for kind in ("clean", "pgd", "aa")}
         write_json(path, read_json(path) | {"classes": {"best": classes, "last": classes}})
-    return redraw_report(folder)
+    return write_page(folder)

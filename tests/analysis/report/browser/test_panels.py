@@ -7,20 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from analysis.report.page import redraw_report
-
 from ...synthetic import Made, write_sweep
-from .conftest import Opener
+from .conftest import Opener, write_page
 from .reading import Opened
 
 NOISE = (0.0, 0.1, 0.2, 0.3)
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study under four settings, whose page is drawn without pixels."""
     made = Made(study="settings", noise=NOISE, faults=False, profile=False)
-    return redraw_report(write_sweep(tmp_path_factory.mktemp("browser") / "settings", made))
+    return write_page(write_sweep(tmp_path_factory.mktemp("browser") / "settings", made))
 
 
 def read_title(opened: Opened, figure: str) -> str | None:
@@ -44,15 +42,15 @@ def test_one_of_many_settings_is_in_view_and_the_address_keeps_it(settings: Path
     assert read_title(again, "#front") == first and "setting=" not in again.page.url
 
 
-def test_a_network_that_names_one_class_is_on_no_front(tmp_path: Path, undrawn: None, open_page: Opener) -> None:
+def test_a_network_that_names_one_class_is_on_no_front(tmp_path: Path, open_page: Opener) -> None:
     made = Made(noise=(0.0,), methods=("AT", "TRADES"), subsets=("all",), faults=False, profile=False)
     folder = write_sweep(tmp_path / "sweep", made)
-    assert "TRADES" in open_page(redraw_report(folder)).text("#front"), "it would be on the front"
+    assert "TRADES" in open_page(write_page(folder)).text("#front"), "it would be on the front"
     result = next(folder.glob("trials/*TRADES*seed=1/result.json"))
     found = json.loads(result.read_text())
     found["best"]["constant"] = 3
     result.write_text(json.dumps(found))
-    opened = open_page(redraw_report(folder))
+    opened = open_page(write_page(folder))
     assert opened.count("#front g[data-i]") == 2 and "TRADES" not in opened.text("#front")
 
 

@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.report.page import redraw_report
-
-from .conftest import HOSTILE, Opener
+from .conftest import HOSTILE, Opener, write_page
 from .reading import Opened
 from .searched import Searched, write_search
 
@@ -156,11 +154,9 @@ def test_cells_of_the_heat_map_are_means_over_their_configurations(
     assert expected <= set(texts)
 
 
-def test_a_short_search_has_no_bar_and_no_cell_for_each_value_that_it_drew(
-    tmp_path: Path, undrawn: None, open_page: Opener
-) -> None:
+def test_a_short_search_has_no_bar_and_no_cell_for_each_value_that_it_drew(tmp_path: Path, open_page: Opener) -> None:
     """A median of one configuration reads as an error bar, and cells of equal width hide how far values lie apart."""
-    opened = open_page(redraw_report(write_search(tmp_path / "short", Searched(count=10, seeds=1))))
+    opened = open_page(write_page(write_search(tmp_path / "short", Searched(count=10, seeds=1))))
     slices = opened.page.locator("#slices-chart")
     assert "h24" not in slices.locator('[data-key$=" optimizer.lr"]').inner_html()
     assert "h24" in slices.locator('[data-key$=" method.name"]').inner_html()
