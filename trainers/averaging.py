@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from trainers.knobs import Duration, Knobs, Real, to_epochs
+from trainers.knobs import BurnIn, Knobs, Real, to_epochs
 from trainers.passes import Passes
 from trainers.tensor_lists import copy_tensors
 
@@ -27,7 +27,7 @@ class _Average(Knobs):
     Counters and other integers are copied.
     """
 
-    burn_in: Duration = 0
+    burn_in: BurnIn = 0
 
     def at(self, epoch: int, epochs: int) -> Any:
         """Return this average without its burn-in, or None for an epoch within the burn-in."""
@@ -66,7 +66,7 @@ class SWA(_Average):
     """
 
     name: Literal["swa"] = "swa"
-    burn_in: Duration = "50%"
+    burn_in: BurnIn = "50%"
     statistics: Statistics = "recomputed"
     every_batch: ClassVar[bool] = False
 

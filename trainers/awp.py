@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from trainers.knobs import Duration, Knobs, Real
+from trainers.knobs import BurnIn, Knobs, Real
 from trainers.step import Net
 from trainers.tensor_lists import clone_tensors, copy_tensors
 
@@ -30,7 +30,7 @@ class AWP(Knobs):
     """
 
     gamma: Annotated[Real, Field(gt=0)] = 0.005
-    burn_in: Duration = 0
+    burn_in: BurnIn = 0
 
     def compute_offsets(self, net: Net, losses: Tensor) -> Offsets:
         """Return the offset of each weight tensor, in the direction that increases the mean of losses, (B,)."""

@@ -9,15 +9,17 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from trainers.averaging import Average, averaging_passes
 from trainers.checkpoints import StartFrom
-from trainers.knobs import KnobError, Knobs, to_epochs
+from trainers.knobs import KnobError, Knobs, settle_burn_ins, to_epochs
 from trainers.methods import METHODS, AnyMethod, NamedMethod
 from trainers.models import MLP, Model
-from trainers.optimizers import SGD, Optimizer
+from trainers.optimizers import SGD, Optimizer, find_drops
 from trainers.passes import Passes
+from trainers.plain_subsets import All
+from trainers.ranked_subsets import Ranked
 from trainers.selection import ALL_EPOCHS, BURN_IN, Select, burn_in
 from trainers.sources import DataSource, Digits
 from trainers.starts import Previous
-from trainers.subsets import All, DropUnlearned, Subset
+from trainers.subsets import DropUnlearned, Subset
 from trainers.weights import Geometry
 
 
@@ -79,6 +81,18 @@ class TrialConfig(Knobs):
     compute: Compute = Compute()
 
     @model_validator(mode="after")
+    def _settle(self) -> TrialConfig:
+        """Read `first drop` as the epoch that it is, so that one training has one configuration."""
+        for key in ("method", "subset", "average", "select"):
+            piece = getattr(self, key)
+            if piece is not None:
+                self.__dict__[key] = settle_burn_ins(piece, self._find_first_drop, (key,))
+        return self
+
+    def _find_first_drop(self) -> int | None:
+        return next(iter(find_drops(self.optimizer, self.epochs)), None)
+
+    @model_validator(mode="after")
     def _fit(self) -> TrialConfig:
         unlearned = isinstance(self.subset, DropUnlearned)
         attack = getattr(self.method, "attack", None)
@@ -89,6 +103,10 @@ class TrialConfig(Knobs):
         spares = isinstance(self.subset, DropUnlearned) and self.subset.instead == "clean"
         if spares and isinstance(getattr(self.method, "weight", None), Geometry):
             raise ValueError("weights by kappa need an attack, which subset instead: clean spares some; take nothing")
+        own = self.subset if isinstance(self.subset, Ranked) and self.subset.by == "self" else None
+        if own and own.ranks_by == "kappa" and not self.method.counts_steps:
+            why = "kappa counts steps of the attack, which this method does not record; rank by another"
+            raise KnobError({("subset", "score"): why})
         if isinstance(getattr(attack, "start", None), Previous) and self.data.extra is not None:
             raise ValueError("start previous goes on from one visit an epoch, and data.extra makes several: remove it")
         if self.last_batch == "join" and self.data.extra is not None:
@@ -138,6 +156,12 @@ class TrialConfig(Knobs):
     def mean_passes(self) -> Passes:
         """Return the mean of `passes` over all epochs."""
         return _mean_passes(self.method, self.average, self.epochs)
+
+    def mean_fraction(self, examples: int | None) -> float | None:
+        """Return the fraction of the training examples that an epoch uses, on average; None if unknown."""
+        late = self.subset.fraction(examples)
+        first = self.subset.begins(self.epochs)
+        return late if late is None or not first else (first + (self.epochs - first) * late) / self.epochs
 
     def needs_ranking(self) -> str | None:
         """Return the score whose ranking the subset is cut from, or None if it needs no ranking."""

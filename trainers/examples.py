@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from trainers.config import Stage
 from trainers.data import Data, Split, Splits, augment, to_pixels
+from trainers.plain_subsets import Ranking
 from trainers.pools import mix_batches
+from trainers.ranked_subsets import Ranked
+from trainers.scores import rank_recorded
 from trainers.state import InstanceState
 from trainers.step import Batch
-from trainers.subsets import DropUnlearned, Ranking, correct_column
+from trainers.subsets import DropUnlearned, correct_column
+
+CHOSEN = "chosen"  # column of the instance state: in the subset that the training has chosen itself
+Recall = Callable[[], Mapping[str, np.ndarray]]  # returns the records of the epochs so far, (T, N) each
 
 
 def compute_batch_sizes(examples: int, batch_size: int, last: str) -> list[int]:
@@ -61,12 +69,16 @@ class Examples:
         """The training split without augmentation, with the labels that it is trained on."""
         return Split(self.x[: self.n], self.y[: self.n])
 
-    def select(self, stage: Stage) -> Tensor:
+    def select(self, stage: Stage, recall: Recall | None = None) -> Tensor:
         """Return the positions of the training examples that a stage uses, ascending.
 
-        Raises ValueError if none is left.
+        A subset that the training ranks itself is chosen by what `recall` returns, once. Raises ValueError if no
+        example is left, or such a subset cannot be chosen.
         """
-        mask = stage.subset.select(self.labels, self.ranking, stage.seed)
+        if isinstance(stage.subset, Ranked) and stage.subset.by == "self":
+            mask = self._choose(stage.subset, stage.seed, recall)
+        else:
+            mask = stage.subset.select(self.labels, self.ranking, stage.seed)
         if isinstance(stage.subset, DropUnlearned) and stage.subset.instead == "nothing":
             mask &= ~stage.subset.judge(self.state)[: self.n]
             if not mask.any():
@@ -75,6 +87,18 @@ class Examples:
                     "judge later, or take instead: clean"
                 )
         return torch.from_numpy(np.flatnonzero(mask))
+
+    def _choose(self, subset: Ranked, seed: int, recall: Recall | None) -> np.ndarray:
+        """Return the subset that the training itself has chosen, (N,) bool; its first stage chooses."""
+        if CHOSEN not in self.state.columns:
+            if subset.start is None or recall is None:
+                raise ValueError("subset by: self is chosen by the records of the epochs before, and none are here")
+            window = None if subset.window is None else int(subset.window)  # a number, within a stage
+            ranking = rank_recorded(recall(), subset.ranks_by, window)
+            chosen = torch.zeros(len(self), dtype=torch.bool)
+            chosen[: self.n] = torch.from_numpy(subset.select(self.labels, ranking, seed))
+            self.state.columns[CHOSEN] = chosen.to(self.x.device)
+        return self.state.columns[CHOSEN][: self.n].cpu().numpy()
 
     def draw_batches(self, stage: Stage, active: Tensor, rng: Generator) -> list[Tensor]:
         """Draw the batches of an epoch, each a tensor of row numbers, from the active training examples."""

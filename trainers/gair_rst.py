@@ -9,7 +9,7 @@ from pydantic import model_validator
 from torch import Generator, Tensor
 
 from trainers.attacks import PGD
-from trainers.knobs import Duration, Knobs, to_epochs
+from trainers.knobs import BurnIn, Knobs, to_epochs
 from trainers.losses import TRADES, cross_entropy, kl, schedule_value
 from trainers.method import Columns, Method, observe, with_clean_images
 from trainers.passes import UPDATE, Passes
@@ -34,7 +34,7 @@ class GAIRRST(Knobs):
     attack: PGD = PGD(epsilon=0.031, step_size=0.007, start="normal", ascend="kl")
     beta: Schedule = 6.0
     lam: SignedSchedule = 3.0
-    burn_in: Duration = "50%"
+    burn_in: BurnIn = "50%"
 
     @model_validator(mode="after")
     def _fit(self) -> GAIRRST:

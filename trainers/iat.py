@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from trainers.attacks import PGD
 from trainers.balls import check_units
-from trainers.knobs import Duration, Knobs, Real, Share, StepSize, step_length, to_epochs
+from trainers.knobs import BurnIn, Knobs, Real, Share, StepSize, step_length, to_epochs
 from trainers.passes import Passes
 from trainers.starts import training_memory
 from trainers.step import Adversary, Batch, Net
@@ -38,7 +38,7 @@ class IAT(Knobs):
     momentum: Share = 0.9
     steps: PositiveInt = 10
     least_step: StepSize = "epsilon/4"
-    burn_in: Duration = 5
+    burn_in: BurnIn = 5
     warm_up: Annotated[Literal["plain", "gated"], Field(exclude_if=lambda warm_up: warm_up == "plain")] = "plain"
     bn: Literal["eval", "train"] = "eval"
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic.fields import FieldInfo
 
 
@@ -125,6 +135,44 @@ def fraction(size: int | str, total: int | None) -> float | None:
 
 Duration = Annotated[int | str, BeforeValidator(_no_fraction), _count_or_share(0, "a number of epochs")]
 Moment = Annotated[int | str, BeforeValidator(_no_fraction), _count_or_share(1, "a number of epochs")]
+FIRST_DROP = "first drop"
+
+
+def _read_burn_in(value: Any, read: ValidatorFunctionWrapHandler) -> int | str:
+    """Read `first drop`, a number of epochs, or a share of them."""
+    if value == FIRST_DROP:
+        return FIRST_DROP
+    try:
+        epochs: int | str = read(value)
+        return epochs
+    except ValidationError:
+        raise ValueError(
+            "should be a number of epochs that pass before, a share of all such as '50%', or 'first drop', where the "
+            f"learning rate first drops; got {value!r}"
+        ) from None
+
+
+# The epochs that pass before a piece acts. A trial reads `first drop` as the epoch of its own learning rate's.
+BurnIn = Annotated[Duration, WrapValidator(_read_burn_in)]
+
+
+def settle_burn_ins(piece: Any, find_drop: Callable[[], int | None], path: tuple[str, ...] = ()) -> Any:
+    """Return a piece in which `first drop` is the number of epochs before that drop, in the pieces below too.
+
+    `find_drop` returns that number, or None if the learning rate never drops; `path` leads to the piece. Raises
+    KnobError if it never drops.
+    """
+    changed = {}
+    for key, value in piece.__dict__.items():  # planning calls this for every trial
+        if value == FIRST_DROP:
+            name = type(piece).model_fields[key].alias or key
+            if (drop := find_drop()) is None:
+                why = "first drop, and the learning rate never drops; give a number of epochs, or a share such as '50%'"
+                raise KnobError({(*path, name): why})
+            changed[key] = drop
+        elif isinstance(value, Knobs) and (now := settle_burn_ins(value, find_drop, (*path, key))) is not value:
+            changed[key] = now
+    return piece.model_copy(update=changed) if changed else piece
 
 
 def to_epochs(duration: int | str, epochs: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import torch
@@ -11,6 +12,8 @@ from torch import nn
 
 from trainers.knobs import Knobs, Real, Share
 from trainers.schedules import Bend, Piecewise, Ramp, Schedule, schedule_in_epoch
+
+ANNEALED = 0.1  # of its peak: below it a learning rate that falls smoothly counts as dropped
 
 # A factor on a batch's mean loss before its gradient is computed; recorded losses are not scaled. 1/64 reproduces the
 # code of Zheng et al. 2020 (ATTA), which divides a mean over 64 examples by 64 again. Under SGD, a factor 1/n equals a
@@ -68,3 +71,22 @@ class Adam(_Optimizer):
 
 
 Optimizer = Annotated[SGD | Adam, Field(discriminator="name")]
+
+
+@lru_cache(maxsize=4096)
+def find_drops(optimizer: Optimizer, epochs: int) -> tuple[int, ...]:
+    """Return the epochs in which the learning rate drops, ascending: where a constant rate falls to half or less.
+
+    A rate without such a fall drops where it is annealed, once; one that never is does not drop.
+    """
+    rates = [_rate(optimizer.at(epoch, epochs).lr) for epoch in range(epochs)]
+    falls = [e for e in range(1, epochs) if rates[e] <= rates[e - 1] / 2 and rates[e - 1] > 0]
+    still = tuple(e for e in falls if e == 1 or rates[e - 2] == rates[e - 1] or rates[e : e + 2] == [rates[e]] * 2)
+    if still:
+        return still
+    peak = rates.index(max(rates))
+    return tuple(e for e in range(peak, epochs) if rates[e] < ANNEALED * rates[peak])[:1]
+
+
+def _rate(lr: float | Ramp | Bend) -> float:
+    return (lr.start + lr.end) / 2 if isinstance(lr, Ramp | Bend) else float(lr)

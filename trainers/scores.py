@@ -161,6 +161,18 @@ def average_runs(runs: Sequence[Scores], average: Literal["ranks", "scores"] = "
     return out
 
 
+def rank_recorded(run: Arrays, score: str, window: int | None = None) -> dict[str, np.ndarray]:
+    """Return a score and rank_<score>, (N,) each, by the last `window` epochs of a record, (T, N) each; None: by all.
+
+    Raises ValueError if the record lacks the input of the score, or an example was trained on in none of these epochs.
+    """
+    last = slice(None if window is None else -window, None)
+    scores = compute_scores({name: values[last] for name, values in run.items()})
+    if score not in scores:
+        raise ValueError(f"subset.score: this training does not record {score}; rank by another")
+    return average_runs([{score: scores[score]}])
+
+
 def d_distance(one: np.ndarray, other: np.ndarray) -> float:
     """Return the mean |d - d'| of two rankings, (N,), (N,): Liu et al. 2021.
 

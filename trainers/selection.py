@@ -11,13 +11,13 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from trainers.knobs import Duration, Knobs
+from trainers.knobs import BurnIn, Knobs
 
 BURN_IN = "burn-in"
 
 
 def _beginning(value: Any, read: ValidatorFunctionWrapHandler) -> int | str:
-    """Read `burn-in`, a number of epochs, or a share of them."""
+    """Read `burn-in`, or what any other start may be."""
     if value == BURN_IN:
         return BURN_IN
     try:
@@ -25,17 +25,19 @@ def _beginning(value: Any, read: ValidatorFunctionWrapHandler) -> int | str:
         return epochs
     except ValidationError:
         raise ValueError(
-            f"should be a number of epochs that pass before, a share of all such as '50%', or burn-in; got {value!r}"
+            "should be a number of epochs that pass before, a share of all such as '50%', 'first drop', or burn-in; "
+            f"got {value!r}"
         ) from None
 
 
-Beginning = Annotated[Duration, WrapValidator(_beginning)]
+Beginning = Annotated[BurnIn, WrapValidator(_beginning)]
 
 
 class Select(Knobs):
     """Window of the best checkpoint: all epochs but the first so many.
 
-    from: a number of epochs or a share of them, or burn-in: the epochs until the method has all of its pieces.
+    from: a number of epochs or a share of them; first drop: the epochs until the learning rate drops; or burn-in: the
+    epochs until the method has all of its pieces.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)  # `from` is a Python keyword

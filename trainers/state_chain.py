@@ -16,7 +16,6 @@ from trainers.diagnostics.block import Diagnostics
 from trainers.evaluate import Evaluation, is_due
 from trainers.knobs import Knobs
 from trainers.record_io import digest
-from trainers.subsets import Ranked
 
 WIDTH = 16  # bytes of a name: of two million states two collide with probability 1e-26
 
@@ -130,12 +129,14 @@ def _recorded(diagnostics: Diagnostics, epsilon: float, norm: str, epochs: int) 
 @lru_cache(maxsize=16)
 def _stages(config: TrialConfig, measured: tuple[str, ...], ranking: str | None) -> tuple[bytes, ...]:
     """Return every stage as bytes, without its seed; cached, as the seeds of a configuration follow one another."""
-    ranked = ranking if isinstance(config.subset, Ranked) else None
+    first = config.subset.begins(config.epochs) if config.subset.needs else config.epochs
+    ranked = [ranking if epoch >= first else None for epoch in range(config.epochs)]
     batches = f"{config.batch_size}" + " join" * (config.last_batch == "join")
-    tails = {words: f"|{batches}|{ranked}|{words}".encode() for words in set(measured)}
+    ends = list(zip(ranked, measured, strict=True))
+    tails = {(ranks, words): f"|{batches}|{ranks}|{words}".encode() for ranks, words in set(ends)}
     pieces = (config.method, config.subset, config.optimizer, config.average)
     hashes = zip(*(_hashes(piece, config.epochs) for piece in pieces), strict=True)
-    return tuple(b"".join((*stage, tails[words])) for stage, words in zip(hashes, measured, strict=True))
+    return tuple(b"".join((*stage, tails[end])) for stage, end in zip(hashes, ends, strict=True))
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,7 @@ from pydantic import Field, SerializeAsAny
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from trainers.knobs import Duration, Knobs, Share, to_epochs
+from trainers.knobs import BurnIn, Knobs, Share, to_epochs
 from trainers.starts import training_memory
 from trainers.step import Step
 
@@ -64,7 +64,7 @@ class RunningAverage(Knobs):
     name: Literal["running-average"] = "running-average"
     momentum: Share = 0.9
     keep: Share = 0.0
-    burn_in: Duration = 5
+    burn_in: BurnIn = 5
     follow: Literal["robust", "clean", "start"] = "robust"
     updates: Annotated[
         Literal["after_burn_in", "always"], Field(exclude_if=lambda updates: updates == "after_burn_in")

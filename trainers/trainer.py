@@ -23,7 +23,7 @@ from trainers.config import Stage, TrialConfig
 from trainers.data import Data
 from trainers.diagnostics.moments import Subject
 from trainers.evaluate import Evaluation
-from trainers.examples import Examples, explain_single_example
+from trainers.examples import Examples, Recall, explain_single_example
 from trainers.measure import (
     NotFinite,
     accuracy_by_class,
@@ -36,12 +36,12 @@ from trainers.measure import (
     loss_by_example,
 )
 from trainers.models import build_network, needs_two_examples
+from trainers.plain_subsets import Ranking
 from trainers.recording import Arrays, Log, metrics_of, peak_memory, reset_peak_memory
 from trainers.records import ByClass, CheckpointRecord, CostRecord, EpochRecord
 from trainers.saved_bytes import choose_measured_batch, count_saved_bytes
 from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
-from trainers.subsets import Ranking
 
 
 class Diverged(Exception):
@@ -107,6 +107,7 @@ class Trainer:
         self.optimizer = config.optimizer.build(module.parameters())
         self.mean: AveragedWeights | None = None  # of the weights, if they are averaged
         self.on_batch: Callable[[int, int], None] = lambda done, batches: None  # called after each batch
+        self.recall: Recall | None = None  # asked where a subset is chosen by the training's own record
         self.epoch = 0
         self.best: dict[str, Any] | None = None  # metrics and weights of the best epoch, if validation chose any
         self.last: EpochRecord = {}
@@ -260,7 +261,7 @@ class Trainer:
 
     def selected(self, stage: Stage) -> Tensor:
         """Return the positions of the training examples that a stage uses, ascending."""
-        return self.examples.select(stage)
+        return self.examples.select(stage, self.recall)
 
     def final(self) -> tuple[dict[str, CheckpointRecord], dict[str, ByClass], Arrays]:
         """Measure the last and the best checkpoint under the final attacks.

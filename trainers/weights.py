@@ -16,7 +16,7 @@ import torch
 from pydantic import BeforeValidator, Field, model_validator
 from torch import Tensor
 
-from trainers.knobs import Duration, Knobs, Real, to_epochs
+from trainers.knobs import BurnIn, Knobs, Real, to_epochs
 from trainers.losses import cross_entropy
 from trainers.schedules import Curve, Reals, SignedSchedule, as_reals
 from trainers.step import Step
@@ -64,7 +64,7 @@ class _AfterBurnIn(Knobs):
     burn-in of 30 begins at epoch 31, that of 70 "from epoch 70"), and their code weights the 60th.
     """
 
-    burn_in: Duration = "50%"
+    burn_in: BurnIn = "50%"
     needs_clean: ClassVar[bool] = False
 
     def at(self, epoch: int, epochs: int) -> Any:
@@ -198,7 +198,7 @@ class Probability(_AfterBurnIn):
     of: Literal["robust", "clean"] = "robust"
     which: Literal["label", "top"] = "label"
     detach: bool = True
-    burn_in: Duration = 5
+    burn_in: BurnIn = 5
 
     @property
     def needs_clean(self) -> bool:  # type: ignore[override]

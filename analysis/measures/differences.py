@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.measures.stats import estimate_last_axis
 from analysis.measures.tidy import group_by_setting
-from analysis.results.axes import ALL, SEPARATOR
+from analysis.results.axes import ALL, LATE, SEPARATOR
 from analysis.results.sweep import Sweep
 
 CONTROL = "random"
@@ -19,7 +19,7 @@ COLUMNS = ("setting", "family", "minuend", "subtrahend", "metric", "mean", "se",
 
 
 def compare_subsets(results: Sweep, metrics: Sequence[str]) -> pd.DataFrame:
-    """Compare each subset to training on all, and to a random subset of the same size, paired by seed.
+    """Compare each subset to training on all, and to a random one of the same size and start, paired by seed.
 
     Without the random control an effect of *which* examples cannot be distinguished from one of *how many*.
     """
@@ -121,13 +121,14 @@ def _subset_pairs(group: pd.DataFrame) -> Iterator[tuple[str, str]]:
     known = group.drop_duplicates("_label")
     subsets = list(zip(known["_label"], known["subset_kind"], known["subset_size"], known["_own"], strict=True))
     everything = [(label, own) for label, kind, _, own in subsets if kind == ALL]
-    controls: dict[float, list[tuple[str, tuple[str, ...]]]] = {}
+    controls: dict[tuple[float, str], list[tuple[str, tuple[str, ...]]]] = {}
+    starts = {kind: kind.partition(f" {LATE} ")[2] for _, kind, _, _ in subsets}
     for label, kind, size, own in subsets:
         if CONTROL in kind:
-            controls.setdefault(size, []).append((label, own))
+            controls.setdefault((size, starts[kind]), []).append((label, own))
     for label, kind, size, own in subsets:
         if kind != ALL:
-            baselines = [*([] if CONTROL in kind else controls.get(size, [])), *everything]
+            baselines = [*([] if CONTROL in kind else controls.get((size, starts[kind]), [])), *everything]
             yield from ((label, baseline) for baseline, other in baselines if _agree(own, other))
 
 

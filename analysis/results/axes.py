@@ -18,6 +18,7 @@ from trainers.record_io import Row
 
 SEPARATOR = " · "
 ALL = "all"
+LATE = "from"  # in the kind of a subset, before the moment that it begins at
 MOST_LABELS = 8  # an axis with more values is drawn, not compared value by value
 _NUMBER = re.compile(r"(?<![A-Za-z])(k\s*=\s*)?[\d.,]+(e-?\d+)?\s*%?")
 
@@ -145,6 +146,9 @@ def name_subset_kind(subset: Any, labels: Mapping[str, str]) -> str:
         words.append("balanced" if subset.get("balance", "none") != "none" else "")
         if plus := subset.get("plus"):
             words.append(f"plus {plus['side']} of {', '.join(map(str, plus['classes']))}")
+        words.append("by self" if subset.get("by") == "self" else "")
+        if start := subset.get("start"):
+            words.append(f"{LATE} {start}" if isinstance(start, str) else f"{LATE} epoch {start}")
         return " ".join(filter(None, words))
     text = " ".join(label for path, label in labels.items() if _under(path, "subset") and label)
     return " ".join(_NUMBER.sub(" ", text).split()).strip(" ,;:-") or str(subset or ALL)

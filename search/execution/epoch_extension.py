@@ -9,7 +9,7 @@ from trainers.knobs import Knobs, to_epochs
 from trainers.record_io import Row, canonical
 from trainers.schedules import Curve, Piecewise, schedule_in_epoch
 
-DURATION_KNOBS = ("burn_in", "epoch", "from")  # knobs that may be percentages of the epochs
+DURATION_KNOBS = ("burn_in", "epoch", "from", "start", "window")  # knobs that may be percentages of the epochs
 
 
 def find_extension_problems(rows: list[Row], plan: Plan) -> list[str]:

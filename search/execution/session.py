@@ -78,6 +78,7 @@ class Session:
         weights = start.load(self.store) if start else None
         self._make_trainer = partial(Trainer, self.config, self.evaluation, self.data, ranking, job.threads, weights)
         self.trainer = self._make_trainer()
+        self.trainer.recall = self._recall
         self._progress_writer = EpochProgressWriter(self.folder)
         self.until = self.config.epochs if job.until is None else job.until
         self.segments: list[Segment] = []
@@ -164,6 +165,7 @@ class Session:
                     raise
             self.store.set_aside(self.chain[resumed.epoch])
             self.trainer = self._make_trainer()
+            self.trainer.recall = self._recall
         return None
 
     def _find_checkpoint(self) -> Checkpoint | None:
@@ -276,6 +278,10 @@ class Session:
 
     def _list_rows(self) -> list[EpochRecord]:
         return [row for segment in self._list_segments() for row in segment.rows]
+
+    def _recall(self) -> Arrays:
+        """Return the per-instance records of the epochs so far, among them those that other trials trained."""
+        return join_instances([*self.segments, self._unsaved])
 
     def _join_instances(self) -> Arrays:
         y = self.data.train.y.numpy()

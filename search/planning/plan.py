@@ -72,7 +72,7 @@ class PlannedTrial:
             "chain": self.final,
             "epochs": self.config.epochs,
             "passes": [round(float(count), 9) for count in astuple(self.config.mean_passes())],
-            "fraction": self.config.subset.fraction(count_training_examples(self.config.data)),
+            "fraction": self.config.mean_fraction(count_training_examples(self.config.data)),
             "generation": self.generation,
         }
 

@@ -15,10 +15,10 @@ from search.schema.space import LoadedSpace, build_config, set_at_path
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.methods import overlay
+from trainers.plain_subsets import All
 from trainers.record_io import Row, digest
 from trainers.scores import SCORES
 from trainers.sources import DataSource
-from trainers.subsets import All
 
 ON_REQUEST = {  # scores that need a key of `evaluate:`
     "min_perturbation": "min_perturbation: {}",

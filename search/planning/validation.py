@@ -31,8 +31,10 @@ from trainers.examples import compute_batch_sizes, explain_single_example
 from trainers.formatting import format_count
 from trainers.knobs import Knobs, to_epochs
 from trainers.models import Network, needs_two_examples
+from trainers.plain_subsets import Late
+from trainers.ranked_subsets import Ranked
 from trainers.sampling import check_images
-from trainers.subsets import DropUnlearned, Ranked
+from trainers.subsets import DropUnlearned
 
 
 def check_plan(loaded: LoadedSpace, plan: Plan, sources: DatasetCache) -> None:
@@ -55,6 +57,9 @@ def check_plan(loaded: LoadedSpace, plan: Plan, sources: DatasetCache) -> None:
 
 def _check_subset(trial: PlannedTrial, plan: Plan, data: Data | None) -> None:
     subset = trial.config.subset
+    own = subset.ranks_by if isinstance(subset, Ranked) and subset.by == "self" else None
+    if own == "difficulty_entropy" and not plan.evaluation.entropy:
+        raise ValueError("subset.score: no epoch records the entropy; `evaluate: {entropy: true}` does")
     if data is not None:
         y = data.train.y.numpy()
         if isinstance(subset, Ranked):
@@ -182,7 +187,7 @@ def list_notes(loaded: LoadedSpace, plan: Plan, sources: DatasetCache) -> list[s
     found |= dict.fromkeys(_note_budgets(loaded, plan, sources))
     if early := _note_early_selection(plan):
         found[loaded.format_trial_note("trial", {}, early)] = None
-    if any(path.endswith((".burn_in", "subset.epoch")) for path in plan.axes):
+    if any(path.endswith((".burn_in", "subset.epoch", "subset.start")) for path in plan.axes):
         return list(found)  # an axis may include a training that ends before
     for trial in plan.trials:
         method, epochs = trial.config.method, trial.config.epochs
@@ -193,7 +198,7 @@ def list_notes(loaded: LoadedSpace, plan: Plan, sources: DatasetCache) -> list[s
         }
         pieces |= {f"method.{name}": piece for name, piece in method if isinstance(piece, Knobs)}
         for key, piece in pieces.items():
-            knob = "epoch" if isinstance(piece, DropUnlearned) else "burn_in"
+            knob = "epoch" if isinstance(piece, DropUnlearned) else "start" if isinstance(piece, Late) else "burn_in"
             first = getattr(piece, knob, 0)
             if to_epochs(first, epochs) >= epochs:
                 message = f"{key}.{knob}: {first}, and training ends after {epochs} epochs: it never acts"

@@ -23,6 +23,8 @@ TAKES = {  # aliases whose validators say more than their types
     "Size": "a number of examples, at least 1",
     "SizeOrNone": "a number of examples, or 0",
     "Duration": "a number of epochs",
+    "Moment": "a number of epochs, at least 1",
+    "BurnIn": "a number of epochs, or `first drop`",
     "Moments": "a list of numbers of epochs",
     "StepSize": "a number, or a multiple of epsilon (`epsilon/4`, `1.25*epsilon`)",
     "Amount": "a number ≥ 0",
@@ -33,7 +35,7 @@ TAKES = {  # aliases whose validators say more than their types
     "Ramp": "",  # what a schedule is within one epoch; nobody writes it
     "Bend": "",
     "Lam": f"{SCHEDULE}, also below 0, or `inf`",
-    "Beginning": "a number of epochs, or `burn-in`",
+    "Beginning": "a number of epochs, `first drop`, or `burn-in`",
     "Seeds": "a number of seeds, or a list of them",
     "RankingSeeds": "a number of seeds, counted from 1000, or a list of them",
     "Constraints": "a list of bounds such as `val_clean_acc >= 80%`",

@@ -22,8 +22,10 @@ from search.schema.blocks import Keep
 from search.schema.resources import Resources
 from trainers.data import Data
 from trainers.knobs import count
+from trainers.plain_subsets import Random
+from trainers.ranked_subsets import Ranked
 from trainers.record_io import Place, Row, digest
-from trainers.subsets import Random, Ranked, Subset
+from trainers.subsets import Subset
 
 MAX_SAMPLES = 8  # trainings of one cost key that are read in each sweep
 BYTES_PER_INSTANCE = 15  # and epoch: loss 4, correct 1, kappa 1, p_y 2, feature norm 2, and copies
@@ -145,13 +147,15 @@ def count_examples(plan: Plan, data: Mapping[str, Data | None]) -> ExampleCounts
     training count as used.
     """
     used = whole = 0
-    for trial, epochs in zip(plan.trials, plan.tree.new_epochs.tolist(), strict=True):
+    for trial, new in zip(plan.trials, plan.tree.new_epochs.tolist(), strict=True):
         splits = data.get(trial.data)
         total = len(splits.train) if splits else count_training_examples(trial.config.data)
         chosen = None if total is None else _count_subset(trial.config.subset, total, splits)
         if total is None or chosen is None:
             return None
-        used, whole = used + epochs * chosen, whole + epochs * total
+        epochs = trial.config.epochs
+        late = min(new, epochs - trial.config.subset.begins(epochs))  # of the new epochs, which are the last
+        used, whole = used + late * chosen + (new - late) * total, whole + new * total
     return ExampleCounts(used, whole)
 
 

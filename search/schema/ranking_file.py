@@ -15,8 +15,8 @@ from pydantic import model_validator
 from trainers.data import Data
 from trainers.files import FileError, check_file, expand_path, read_npy, read_npz
 from trainers.knobs import Knobs
+from trainers.ranked_subsets import ScoreName
 from trainers.scores import normalized_rank
-from trainers.subsets import ScoreName
 
 TRAINING_KEYS = ("seeds", "trial", "follows", "first_epoch", "average")
 

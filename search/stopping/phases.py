@@ -14,10 +14,7 @@ from typing import Any
 
 from trainers.config import TrialConfig
 from trainers.knobs import Knobs
-from trainers.optimizers import Optimizer
-from trainers.schedules import Bend, Ramp
-
-ANNEALED = 0.1  # of its peak: below it a learning rate that falls smoothly counts as dropped
+from trainers.optimizers import find_drops
 
 
 @dataclass(frozen=True)
@@ -49,23 +46,7 @@ def phases(config: TrialConfig) -> Phases:
     """Return the phases of a trial; cheap, since a piece is examined once however many trials share it."""
     pieces = (config.method, config.subset, config.average)
     found = set().union(*(_switches(piece, config.epochs) for piece in pieces))
-    return Phases(config.epochs, _drops(config.optimizer, config.epochs), tuple(sorted(found)), config.select_from)
-
-
-@lru_cache(maxsize=4096)
-def _drops(optimizer: Optimizer, epochs: int) -> tuple[int, ...]:
-    """Return where a constant rate falls to half or less; for a rate without such a fall, where it is annealed."""
-    rates = [_rate(optimizer.at(epoch, epochs).lr) for epoch in range(epochs)]
-    falls = [e for e in range(1, epochs) if rates[e] <= rates[e - 1] / 2 and rates[e - 1] > 0]
-    still = tuple(e for e in falls if e == 1 or rates[e - 2] == rates[e - 1] or rates[e : e + 2] == [rates[e]] * 2)
-    if still:
-        return still
-    peak = rates.index(max(rates))
-    return tuple(e for e in range(peak, epochs) if rates[e] < ANNEALED * rates[peak])[:1]
-
-
-def _rate(lr: float | Ramp | Bend) -> float:
-    return (lr.start + lr.end) / 2 if isinstance(lr, Ramp | Bend) else float(lr)
+    return Phases(config.epochs, find_drops(config.optimizer, config.epochs), tuple(sorted(found)), config.select_from)
 
 
 @lru_cache(maxsize=4096)

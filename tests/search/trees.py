@@ -74,6 +74,19 @@ search:
     k60: {name: ranked, side: friendly, size: 60%}, k80: {name: ranked, side: friendly, size: 80%},
     k90: {name: ranked, side: friendly, size: 90%}}}}
 """
+LATE = """
+trial: {method: pgd-at, optimizer: {lr: {name: piecewise, values: [0.1, 0.01, 0.001], drops: [80, 120]}}, epochs: 160}
+search:
+  axes:
+    subset: {grid: {all: all, SUBSETS}}
+""".replace(
+    "SUBSETS",
+    ", ".join(
+        f"{name}{size}: {{{knobs}, size: {size}%, start: first drop}}"
+        for name, knobs in (("self", "name: ranked, by: self"), ("random", "name: random"))
+        for size in (20, 40, 60, 80, 90)
+    ),
+)
 FIGURES = [
     Figure("lambda x burn-in", GAIRAT.format(lam="[-2, -1, 0, 1, 2, 3, 4]"), 2800, 1480, {1: 1480, 8: 220}),
     Figure("one lambda is plain training", GAIRAT.format(lam="[-2, -1, 0, 1, 2, 3, inf]"), 2800, 1300),
@@ -82,4 +95,5 @@ FIGURES = [
     Figure("learning-rate drops", DROPS, 1000, 650),
     Figure("ten variants after a drop", AFTER_A_DROP, 1200, 300),
     Figure("five k by ten trainings", RANKED, 2400, 2400),
+    Figure("five late k by the training itself, beside random ones", LATE, 1760, 960),
 ]

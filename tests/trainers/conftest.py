@@ -14,10 +14,12 @@ from trainers.config import TrialConfig
 from trainers.data import Data, prepare_data
 from trainers.evaluate import Evaluation
 from trainers.models.network import Network
+from trainers.plain_subsets import Ranking
 from trainers.sources import Digits
 from trainers.step import Net
-from trainers.subsets import Ranking
 from trainers.trainer import Trainer
+
+from .helpers import train_all
 
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # Foolbox brings GitPython, which is no use without a git
 
@@ -71,8 +73,7 @@ def trained(trainer: Any) -> Callable[..., Trainer]:
 
     def run(config: TrialConfig, ranking: Ranking | None = None, **evaluation: Any) -> Trainer:
         ready = trainer(config, ranking, **evaluation)
-        for epoch in range(config.epochs):
-            ready.run_epoch(config.stage(epoch))
+        train_all(ready, config)
         return ready
 
     return run

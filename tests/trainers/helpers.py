@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from trainers.augmentation import View
+from trainers.config import TrialConfig
 from trainers.method import Method
 from trainers.models import MLP, build_network
 from trainers.state import InstanceState
 from trainers.step import Adversary, Batch, Net, Step
+from trainers.trainer import Epoch, Trainer
 
 WHOLE = View(None, None, None, 0)  # neither cropped nor mirrored
+
+
+def train_all(trainer: Trainer, config: TrialConfig) -> list[Epoch]:
+    """Train to the end; the trainer may ask for the records of its epochs, as in a session."""
+    epochs: list[Epoch] = []
+
+    def recall() -> dict[str, np.ndarray]:
+        return {name: np.stack([epoch.instances[name] for epoch in epochs]) for name in ("correct", "loss", "kappa")}
+
+    trainer.recall = recall
+    for epoch in range(trainer.epoch, config.epochs):
+        epochs.append(trainer.run_epoch(config.stage(epoch)))
+    return epochs
 
 
 def composed(method: object) -> Method:

@@ -22,9 +22,9 @@ from trainers.evaluate import Evaluation
 from trainers.losses import TRADES
 from trainers.methods import METHODS, Method, overlay
 from trainers.optimizers import SGD
+from trainers.ranked_subsets import Ranked
 from trainers.schedules import Cyclic, Piecewise, Ramp
 from trainers.state_chain import Surroundings, chain, training_code
-from trainers.subsets import Ranked
 from trainers.trainer import Trainer
 
 from .helpers import composed

@@ -18,8 +18,9 @@ from trainers.config import TrialConfig
 from trainers.data import Split
 from trainers.examples import compute_batch_sizes
 from trainers.models import MODELS, needs_two_examples
+from trainers.ranked_subsets import Ranked
 from trainers.scores import UNSEEN
-from trainers.subsets import Ranked, Subset
+from trainers.subsets import Subset
 from trainers.trainer import Trainer, derived
 
 Tiny = Callable[..., TrialConfig]

@@ -30,12 +30,14 @@ from trainers.methods import METHODS, AnyMethod
 from trainers.mma import MMA
 from trainers.models import MLP, DigitsCNN, build_network
 from trainers.optimizers import SGD, Adam
+from trainers.plain_subsets import All, Random
+from trainers.ranked_subsets import Ranked
 from trainers.record_io import canonical
 from trainers.schedules import Bend, Cosine, Cyclic, Jump, Line, Linear, Multiple, Piecewise, Ramp
 from trainers.starts import Direction, Previous
 from trainers.state import InstanceState
 from trainers.step import Adversary, Batch, Net, Step
-from trainers.subsets import All, DropUnlearned, Random, Ranked
+from trainers.subsets import DropUnlearned
 from trainers.targets import Given, RunningAverage, Smoothed
 from trainers.trainer import Trainer
 from trainers.weights import GAIR, Confidence, GAIRLinear, GAIRSigmoid, GAIRSteps, LossSize, Probability, Uniform
@@ -308,9 +310,9 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     Jump: {"peak": 0.2, "first": 2, "every": 2},
     Ramp: {"start": 0.01, "end": 0.01},
     Bend: {"shares": [0, 0.6, 1], "values": [0.1, 0.3, 0.1]},
-    Random: {"size": 30, "balance": "per_class", "seed": 7},
-    Ranked: {"side": "problematic", "score": "difficulty", "size": 30, "balance": "per_class",
-             "plus": {"classes": [0], "side": "problematic", "size": 1}},
+    Random: {"start": 1, "size": 30, "balance": "per_class", "seed": 7},
+    Ranked: {"start": 1, "by": "self", "window": 1, "side": "problematic", "score": "difficulty", "size": 30,
+             "balance": "per_class", "plus": {"classes": [0], "side": "problematic", "size": 1}},
     DropUnlearned: {"epoch": 2, "instead": "clean"},
     NoAttack: {}, CrossEntropy: {}, Uniform: {}, Given: {}, Confidence: {}, All: {},
 }  # fmt: skip
@@ -327,6 +329,8 @@ SPECIAL: dict[tuple[type[Knobs], str], dict[str, Any]] = {
     (PGD, "geometry"): OVERSHOOTING | {"method": {"weight": {"name": "gair", "burn_in": 0}}},  # only weights read kappa
     (MART, "weighs"): {"method": {"weight": {"name": "gair", "burn_in": 0}}},
     (RunningAverage, "updates"): {"burn_in": 1},
+    (Ranked, "by"): {"start": 2},
+    (Ranked, "window"): {"start": 2, "by": "self", "score": "difficulty"},
     (Jump, "every"): {"first": 1},  # acts on what follows the first drop
 }
 NEEDS_ANOTHER = {(Ranked, "band")}  # replaces size; tested below

@@ -13,7 +13,9 @@ from trainers.config import TrialConfig
 from trainers.methods import METHODS
 from trainers.models.network import Network
 from trainers.passes import UPDATE, Passes
-from trainers.subsets import All, DropUnlearned, Random, Ranked
+from trainers.plain_subsets import All, Random
+from trainers.ranked_subsets import Ranked
+from trainers.subsets import DropUnlearned
 from trainers.trainer import Trainer
 
 Tiny = Callable[..., TrialConfig]

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from trainers.ranked_subsets import ScoreName
 from trainers.scores import (
     SCORES,
     UNSEEN,
@@ -31,7 +32,6 @@ from trainers.scores import (
     probability,
     top_iou,
 )
-from trainers.subsets import ScoreName
 
 VALUES = arrays.arrays(np.float64, st.integers(1, 40), elements=st.integers(-5, 5).map(float))
 

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from trainers.knobs import Knobs
-from trainers.subsets import All, Plus, Random, Ranked, Subset, break_ties, select_lowest
+from trainers.plain_subsets import All, Random, select_lowest
+from trainers.ranked_subsets import Plus, Ranked, break_ties
+from trainers.subsets import Subset
 
 RANK = np.array([0.7, 0.1, 0.5, 0.3, 0.9, 0.3])
 Y = np.array([0, 0, 0, 1, 1, 1])

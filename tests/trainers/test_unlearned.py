@@ -13,8 +13,9 @@ from torch import Tensor
 
 from trainers.config import TrialConfig
 from trainers.methods import METHODS
+from trainers.plain_subsets import All
 from trainers.step import Batch, Net
-from trainers.subsets import UNLEARNED, All, DropUnlearned
+from trainers.subsets import UNLEARNED, DropUnlearned
 from trainers.trainer import Trainer
 
 from .helpers import labelled, seeded, steep

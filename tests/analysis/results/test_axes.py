@@ -102,6 +102,8 @@ def test_a_trial_without_a_conditional_axis_is_named_without_it() -> None:
         ({"name": "ranked", "side": "friendly", "score": None, "size": 9}, "any", "friendly"),
         ({"side": "hardest", "score": "kappa", "balance": "per_class"}, "x", "hardest by kappa balanced"),
         ({"name": "ranked", "side": "band", "band": [0.1, 0.5]}, "x", "band 0.1–0.5"),
+        ({"name": "random", "size": "90%", "start": 48}, "x", "random from epoch 48"),
+        ({"name": "ranked", "side": "friendly", "by": "self", "start": "60%"}, "x", "friendly by self from 60%"),
         (None, "friendly 323", "friendly"),
         (None, "random 90%", "random"),
         (None, "k=323 friendly", "friendly"),

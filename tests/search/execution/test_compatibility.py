@@ -275,6 +275,8 @@ def test_a_knob_newly_swept_and_more_epochs_are_an_extension(tmp_path: Path, pla
          "change the stored ones; a number or drops in epochs would not"),
         ({"lr": 0.1, "average": {"name": "swa"}}, 3, "  average.burn_in: 50% of 9 epochs differs from that of 6; "
          "write 3"),
+        ({"lr": 0.1, "subset": {"name": "random", "size": 20, "start": "50%"}}, 3,
+         "  subset.start: 50% of 9 epochs differs from that of 6; write 3"),
         ({"lr": 0.1, "select": {"from": "50%"}}, 3, "  select.from: 50% of 9 epochs differs from that of 6; write 3"),
         ({"lr": 0.1}, 5, "  evaluate.every: the stored epoch 6 was measured, and every 5 epochs would skip it"),
     ],

@@ -233,6 +233,10 @@ def test_which_methods_count_steps(name: str) -> None:
             "note: space.yaml:3: trial: subset.epoch: 500, and training ends after 10 epochs: it never acts\n",
         ),
         (
+            "trial:\n  epochs: 10\n  subset: {name: random, size: 50%, start: 100%}\n",
+            "note: space.yaml:3: trial: subset.start: 100%, and training ends after 10 epochs: it never acts\n",
+        ),
+        (
             "trial:\n  epochs: 10\n  average: {name: swa, burn_in: 100%}\n",
             "note: space.yaml:3: trial: average.burn_in: 100%, and training ends after 10 epochs: it never acts\n",
         ),
