@@ -1,7 +1,7 @@
 """From a space to trials in a tree of stages.
 
 planner, plan, jobs    the trials, what a worker gets of each
-stage_tree, schedule   which epochs are shared, and which trial goes on next
+stage_tree, schedule, parting    which epochs are shared, which trial goes on next, and which axes let nothing be shared
 retention              how long stored stages are kept
 rankings, start_weights, datasets    what trials need before they start
 validation, consistency, attack_budgets, data_inspection    what is refused or noted before the start

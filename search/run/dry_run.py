@@ -13,6 +13,7 @@ from search.execution.reuse import RemainingWork
 from search.execution.simulated_backend import simulate_schedule
 from search.monitor.cost_model import TimeLeft
 from search.planning.datasets import DatasetCache
+from search.planning.parting import find_parting_axes
 from search.planning.plan import Plan
 from search.run.estimate import (
     DataSizes,
@@ -26,7 +27,7 @@ from search.schema.axes import Axis
 from search.schema.blocks import Space
 from search.schema.replicates import AdaptiveReplicates
 from trainers.data import Data
-from trainers.formatting import format_bytes, format_count, format_duration
+from trainers.formatting import format_bytes, format_count, format_duration, format_list
 from trainers.record_io import Place
 from trainers.terminal.console import Console
 from trainers.wording import describe_config, describe_difference, find_common
@@ -139,6 +140,7 @@ def _list_costs(plan: Plan, space: Space, results: Place, sources: DatasetCache,
     asked, distinct = plan.tree.asked, plan.tree.distinct
     saved = f" asked, {distinct:,} to train: {asked - distinct:,} ({1 - distinct / asked:.1%}) saved by sharing"
     yield "epochs", f"{asked:,}{saved if distinct < asked else ''}"
+    yield from _list_parting_axes(plan, space)
     splits = list_splits(plan, sources)
     examples = count_examples(plan, splits)
     if examples and examples.used < examples.whole:
@@ -162,6 +164,15 @@ def _list_costs(plan: Plan, space: Space, results: Place, sources: DatasetCache,
         about = "at least" if space.search.keep == "all" else "about"
         in_the_end = f"{about} {format_bytes(storage.in_the_end)} in the end (keep: {space.search.keep})"
         yield "storage", f"{in_the_end}, at most {format_bytes(storage.at_once)} at once"
+
+
+def _list_parting_axes(plan: Plan, space: Space) -> Iterator[Row]:
+    """Say why a plan shares no more: which axes part trainings in their first epoch, and what would let them later."""
+    parting = find_parting_axes(plan, space.search.axes)
+    if parting:
+        cut = any(path.partition(".")[0] == "subset" for path in parting)
+        later = "; subsets with a `start` do not part them before it" * cut
+        yield "not shared", f"trainings part in their first epoch if they differ in {format_list(parting)}{later}"
 
 
 def list_splits(plan: Plan, sources: DatasetCache) -> dict[str, Data]:

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -183,6 +184,30 @@ def test_a_dry_run_shows_what_sharing_saves_and_what_is_unknown(here: Path, caps
         f"without evaluating {len(planned_space(text).trials)} trainings, as this evaluation was never measured"
         in later
     )
+
+
+@pytest.mark.parametrize(
+    ("axes", "words"),
+    [
+        ({"subset": {"grid": ["all", {"name": "random", "size": 60}]}},
+         "subset; subsets with a `start` do not part them before it"),
+        ({"subset": {"grid": ["all", {"name": "random", "size": 60, "start": 3}]}}, ""),
+        ({"model.hidden": {"grid": [[8], [16]]}}, "model.hidden"),
+        ({"method": {"grid": ["pgd-at", "trades"]}, "method.loss.beta": {"grid": [1, 6], "when": {"method": "trades"}}},
+         "method, method.loss.beta"),
+        ({"optimizer.lr.drops": {"grid": [[2], [3]]}}, ""),
+    ],
+)  # fmt: skip
+def test_a_dry_run_says_which_axes_let_nothing_be_shared(
+    here: Path, capsys: pytest.CaptureFixture[str], axes: dict[str, Any], words: str
+) -> None:
+    text = smoke(search__axes=axes, profile=None)
+    (here / "space.yaml").write_text(text)
+    plan, space = planned_space(text), load_space(here / "space.yaml", []).space
+    print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), count_remaining(None, plan))
+    said = " ".join(capsys.readouterr().out.split())
+    why = f"not shared trainings part in their first epoch if they differ in {words}"
+    assert (why in said) if words else "not shared" not in said
 
 
 def test_a_dry_run_shows_how_often_attacks_are_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
