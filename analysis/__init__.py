@@ -5,7 +5,7 @@ measures    numbers computed from results: data, never drawn
 charts      figures that draw what measures compute
 papers      the figures and tables of three papers, by name
 report      the page of a sweep, and its summary on a terminal
-Commands: report, figure, pareto, agreement, markdown, export, mirror, theory; `python -m analysis` lists them.
+Commands: report, figure, pareto, agreement, choose, markdown, export, mirror, theory; `python -m analysis` lists them.
 """
 
 from __future__ import annotations

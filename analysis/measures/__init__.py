@@ -5,7 +5,7 @@ Fronts            front, front_metrics (its two accuracies), front_groups (a fro
                   front_difference (of two sweeps), dominance, validation_choice, duplicate_trainings
 Effects           differences (paired by seed), families (of differences, judged as a whole), power (seeds that
                   a difference would take), answers (to a study's question), grid, knobs, importance (by
-                  fanova, and PED-ANOVA), one_axis, subsets
+                  fanova, and PED-ANOVA), one_axis, subsets, chosen_value (by validation, and its optimism)
 Along training    curves, overfitting, floor (of best − last), onset, generalization, cost,
                   kappa (weights against κ too), diagnostic_curves (flatness, Lipschitz bounds)
 Attacks           masking

@@ -83,6 +83,9 @@ USES = {  # by the row of that page's table, or by the module where it has none
         "analysis.agreement", ["results/two"], "distance of rankings",
         first=["tiny.yaml", "--name", "two", "--set", "search.replicates=2"],
     ),
+    "python -m analysis.choose RUN --over subset.size": Use(
+        "analysis.choose", ["results/tiny", "--over", "method"], "method chosen by"
+    ),
     "python -m analysis.markdown RUN [RUN …]": Use("analysis.markdown", ["results/tiny"], "| configuration |"),
     "python -m analysis.export RUN [RUN …] --format optuna -o study.log": Use(
         "analysis.export", ["results/tiny", "--format", "optuna", "-o", "tiny.log"], "tiny: a study of 4 trials"
