@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.markup import escape
 from rich.table import Table
 
 from analysis.exceptions import SweepError
@@ -63,8 +62,8 @@ def _print_choices(sweep: Sweep, axis: str) -> None:
         texts = [Estimate(row[name], math.nan, n).text() for name in ("validation", "corrected")]
         texts.append(Estimate(row["optimism"], math.nan, n).text(signed=True))
         texts.append(Estimate(row["test"], row["se"], n).text())
-        best = escape(row["hindsight"]), Estimate(row["best_test"], math.nan, n).text()
-        table.add_row(escape(row["group"]), escape(row["chosen"]), str(row["values"]), str(n), *texts, *best)
+        best = row["hindsight"], Estimate(row["best_test"], math.nan, n).text()
+        table.add_row(row["group"], row["chosen"], str(row["values"]), str(n), *texts, *best)
     console = Console()
     print_table(console, table)
     console.print(f"\n{EXPLANATION}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import rich.console
@@ -18,7 +18,7 @@ PIPE_WIDTH = 1000  # columns without a terminal and without COLUMNS: what reads 
 class Console(rich.console.Console):
     """A Rich console without markup, emoji codes and highlighting; it shows control characters as escapes.
 
-    It is as wide as its terminal or COLUMNS says. Into a pipe or a file it breaks no lines.
+    It is as wide as its terminal or COLUMNS says. Into a pipe or a file it breaks no lines, and pads none.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -27,8 +27,21 @@ class Console(rich.console.Console):
             self.width = PIPE_WIDTH
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=escape_lines(segment.text))
+        segments = super().render(renderable, options)
+        shown = (part if part.control else part._replace(text=escape_lines(part.text)) for part in segments)
+        return shown if self.is_terminal else _drop_padding(shown)
+
+
+def _drop_padding(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Yield segments without the spaces that end a line; tables pad each line to their width."""
+    held = ""
+    for segment in segments:
+        *lines, last = (held + segment.text).split("\n")
+        kept = last.rstrip(" ")
+        held = last[len(kept) :]
+        yield segment._replace(text="".join(f"{line.rstrip(' ')}\n" for line in lines) + kept)
+    if held:
+        yield Segment(held)
 
 
 def error_console() -> Console:

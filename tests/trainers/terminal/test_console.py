@@ -66,3 +66,17 @@ def test_no_other_console_is_used() -> None:
         "trainers/columns.py",  # Markdown for a file
         "trainers/terminal/streams.py",  # where a console cannot write
     }
+
+
+def test_a_pipe_gets_lines_without_padding_and_columns_that_align() -> None:
+    table = Table(box=None, title="a title", caption="a caption")
+    for justify in ("left", "center", "right"):
+        table.add_column(justify, justify=justify)  # type: ignore[arg-type]
+    table.add_row("a", "b", "c")
+    table.add_row("a longer one", "and one\nof two lines", "another")
+    terminal, piped = StringIO(), StringIO()
+    Console(file=terminal, width=60, force_terminal=True, color_system=None).print(table, Text("of its own  ", end=" "))
+    Console(file=piped, width=60).print(table, Text("of its own  ", end=" "))
+    lines = piped.getvalue().split("\n")
+    assert lines[:-1] == [line.rstrip() for line in terminal.getvalue().split("\n")][:-1]
+    assert [line.split() for line in lines if "longer" in line] == ["a longer one and one another".split()]
