@@ -51,17 +51,17 @@ def choose_family(families: Sequence[Family], question: str) -> Family | None:
     """Choose the family that answers a question; None without any.
 
     Where a subset is an axis, it is a family of subsets against random ones of equal size, or against all if there is
-    no random control; else it is one of another axis. Of several it is the one that the question names, else that of
-    friendly subsets, else the one with the most differences.
+    no random control; else it is one of another axis. Of several it is the one that shares most words with the
+    question, else that of friendly subsets, else the one with the most differences.
     """
     controlled = [family for family in families if has_control(family)]
     subsets = [family for family in families if family.axis == "subset"]
     words = {word.lower() for word in re.findall(r"\w+", question)}
 
-    def fits(family: Family) -> tuple[bool, bool, int]:
+    def fits(family: Family) -> tuple[int, bool, int]:
         named = family.minuends if family.axis == "subset" else family.axis
         own = {word.lower() for word in re.findall(r"\w+", named)} - {"method", "name", "subset"}
-        return bool(own & words), family.minuends.startswith(FRIENDLY), len(family.rows) + family.single
+        return len(own & words), FRIENDLY in own, len(family.rows) + family.single
 
     return max(controlled or subsets or families, key=fits, default=None)
 

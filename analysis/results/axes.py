@@ -141,13 +141,14 @@ def name_subset_kind(subset: Any, labels: Mapping[str, str]) -> str:
     """Name the kind of a subset, whatever its size: by its configuration, else by its labels without numbers."""
     if isinstance(subset, Mapping) and (name := subset.get("side") or subset.get("name")):
         band = subset.get("band")
-        words = [str(name), "–".join(map(str, band)) if band else ""]
+        start = subset.get("start")
+        words = ["late" if start else "", str(name), "–".join(map(str, band)) if band else ""]
         words.append(f"by {subset['score']}" if subset.get("score") else "")
         words.append("balanced" if subset.get("balance", "none") != "none" else "")
         if plus := subset.get("plus"):
             words.append(f"plus {plus['side']} of {', '.join(map(str, plus['classes']))}")
         words.append("by self" if subset.get("by") == "self" else "")
-        if start := subset.get("start"):
+        if start:
             words.append(f"{LATE} {start}" if isinstance(start, str) else f"{LATE} epoch {start}")
         return " ".join(filter(None, words))
     text = " ".join(label for path, label in labels.items() if _under(path, "subset") and label)
