@@ -7,6 +7,7 @@ data                                 all that the page shows, computed once
 figures, drawings, captions, tables  figures with captions, as files and on the page, and a package of tables
 answers, findings                    what the numbers say, in words
 search_answers, notices              what a search says, and what a reader has to know before all that
+progress                             how far a sweep is
 setting, provenance                  what was trained, and where the numbers come from
 configurations                       every configuration as a row of numbers, for tables in other formats
 summary, matrices                    tables on a terminal

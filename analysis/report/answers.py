@@ -13,9 +13,8 @@ from analysis.measures.stats import CONFIDENCE, POINTS, format_count, format_see
 from analysis.report.data import ReportData
 from analysis.report.provenance import list_fixed_draws
 from analysis.results.metrics import CHECKPOINTS, EPOCH_METRIC, describe_images, parse_attack
-from analysis.results.trial_table import COMPLETED
+from analysis.results.trial_table import COMPLETED, OPEN
 
-OPEN = ("planned", "running")  # states of trials that have not ended
 MOST_PAIRS = 4  # of values of an axis, listed one by one
 
 

@@ -13,6 +13,7 @@ from analysis.report.data import ReportData
 from analysis.report.drawings import Drawing, Figures
 from analysis.report.findings import list_findings, list_limits
 from analysis.report.notices import list_notices
+from analysis.report.progress import RUNNING
 from analysis.report.search_answers import lay_out_search
 from analysis.report.setting import describe_setting
 from analysis.report.summary import describe_endings
@@ -70,11 +71,10 @@ def collect_context(
 def collect_frame(block: Mapping[str, Any], contents: Mapping[str, str]) -> dict[str, Any]:
     """Collect what every page has around its sections."""
     state = block["state"]
-    words = "running" if state["running"] else "complete" if state["done"] == state["planned"] else "ended"
-    written = f", written {state['written'][11:16]}" if state["running"] and state["written"] else ""
+    written = f", written {state['written'][11:16]}" if state["state"] == RUNNING and state["written"] else ""
     return {
         "title": f"{block['study']}: report",
-        "state": f"{words}, {state['done']} of {state['planned']} trials{written}",
+        "state": f"{state['text']}{written}",
         "is_search": block["kind"] == "search",
         "has_front": bool(block["trials"].get(f"{block['checkpoint']}_{block['y']}")),
         "contents": contents,

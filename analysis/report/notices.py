@@ -8,9 +8,8 @@ from analysis.measures.masking import find_plain_training, select_masked
 from analysis.measures.stats import format_count
 from analysis.report.data import ReportData
 from analysis.report.findings import MAX_NAMES
-from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
-
-SETTLED = (COMPLETED, DIVERGED, STOPPED)
+from analysis.report.progress import INTERRUPTED, RUNNING, measure_progress
+from analysis.results.trial_table import DIVERGED, OPEN
 
 
 def list_notices(found: ReportData) -> list[str]:
@@ -20,11 +19,13 @@ def list_notices(found: ReportData) -> list[str]:
 
 
 def _tell_unfinished(found: ReportData) -> Iterator[str]:
-    trials = found.results.study_trials
-    rest = trials[~trials["status"].isin([*SETTLED, "failed"])]
-    if len(rest):
-        states = ", ".join(f"{n} {status}" for status, n in rest["status"].value_counts().items())
-        yield f"Unfinished: {len(trials) - len(rest)} of {len(trials)} trials have ended ({states}); all may change."
+    progress, states = measure_progress(found.results), found.results.study_trials["status"]
+    if progress.state not in (RUNNING, INTERRUPTED):
+        return
+    rest = ", ".join(f"{n} {status}" for status, n in states[states.isin(OPEN)].value_counts().items())
+    ended = f"{progress.ended} of {progress.planned} trials have ended{rest and f' ({rest})'}"
+    more = "; the command under Provenance goes on with them." if progress.state == INTERRUPTED else "; all may change."
+    yield f"{progress.state.capitalize()}: {ended}{more}"
 
 
 def _tell_lost(found: ReportData) -> Iterator[str]:

@@ -8,12 +8,10 @@ from pathlib import Path
 
 from analysis.exceptions import SweepError
 from analysis.report.data import ReportData
-from analysis.results.search_block import read_search_block
-from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
+from analysis.report.progress import INTERRUPTED, RUNNING, measure_progress
 
 RECORDS = ("*.json", "trials/*/*.json", "trials/*/*.jsonl", "trials/*/*.txt")
 PASSING = "now.json"  # which a running sweep writes every moment, and which a report does not read
-ENDED = (COMPLETED, DIVERGED, STOPPED, "failed", "damaged")
 Marks = dict[Path, tuple[int, int]]
 
 
@@ -58,13 +56,4 @@ def mark_records(folders: Sequence[Path]) -> Marks:
 
 def may_change(reports: Sequence[ReportData]) -> bool:
     """Return whether more records may come: trainings have not ended, or a search has not noted its end."""
-    return any(
-        not report.results.study_trials["status"].isin(ENDED).all()
-        or (bool(read_search_block(report.results)) and _lacks_end(report))
-        for report in reports
-    )
-
-
-def _lacks_end(report: ReportData) -> bool:
-    runs = report.results.runs
-    return bool(runs) and "ended" not in runs[-1]
+    return any(measure_progress(report.results).state in (RUNNING, INTERRUPTED) for report in reports)

@@ -20,6 +20,7 @@ from trainers.records import constant, identify_problem
 COMPLETED = "completed"
 DIVERGED = "diverged"
 STOPPED = "stopped"  # by a rule of the search, before its last epoch
+OPEN = BEGUN, PLANNED = "begun", "planned"  # not ended: with epochs or without; whether one runs no record says
 EPOCHS = "epochs.jsonl"
 IDENTITY = ("id", "kind", "configuration", "replicate", "seed")
 
@@ -70,7 +71,7 @@ def _status(folder: Path, outcome: Row | None, records: list[Row], damage: Damag
         return "failed"
     if str(folder / "result.json") in damage:
         return "damaged"
-    return "running" if records else "planned"
+    return BEGUN if records else PLANNED
 
 
 def _identity_columns(planned: Row, axes: Axes) -> Row:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.report.block.endings import ENDED, describe_ending
+from analysis.report.block.endings import describe_ending
 from analysis.report.block.rows import CONSTANT, Rows
+from analysis.report.progress import SETTLED
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED, DIVERGED
 
@@ -70,6 +71,6 @@ def write_command(sweep: Sweep, trials: Sequence[Mapping[str, Any]]) -> str:
     Where that seed has not ended it is the command that goes on with the sweep; empty if none was recorded.
     """
     first = trials[0]
-    if first["status"] not in ENDED:
+    if first["status"] not in SETTLED:
         return str(sweep.runs[-1].get("command") or "") if sweep.runs else ""
     return shlex.join(["python", "-m", "search.verify", sweep.where, "--trial", first["id"]])

@@ -9,20 +9,20 @@ from typing import Any
 
 from analysis.measures.stats import format_count
 from analysis.report.block.rows import Rows
+from analysis.report.progress import join_progress
 from analysis.results.sweep import Sweep
-from analysis.results.trial_table import COMPLETED, DIVERGED, EPOCHS, STOPPED
+from analysis.results.trial_table import BEGUN, COMPLETED, DIVERGED, EPOCHS, PLANNED, STOPPED
 from trainers.record_reader import read_with
 from trainers.terminal.text import escape_controls
 
-FAILED, RUNNING, PLANNED = "failed", "running", "planned"
-ENDED = (COMPLETED, DIVERGED, STOPPED)
+FAILED = "failed"
 STATUSES = {  # of a training in the table of trials -> of its configuration; the first that any seed has is told
     DIVERGED: DIVERGED,
-    "failed": FAILED,
+    FAILED: FAILED,
     "damaged": FAILED,
     STOPPED: STOPPED,
-    "running": RUNNING,
-    "planned": PLANNED,
+    BEGUN: BEGUN,
+    PLANNED: PLANNED,
 }
 
 
@@ -42,8 +42,8 @@ def describe_ending(sweep: Sweep, trials: Sequence[Mapping[str, Any]]) -> tuple[
 
 def _say(status: str) -> str:
     words = {
-        "running": "not yet trained to the end",
-        "planned": "not trained yet",
+        BEGUN: "not yet trained to the end",
+        PLANNED: "not trained yet",
         "damaged": "without a readable result",
     }
     return words.get(status, status)
@@ -56,7 +56,7 @@ def _explain(sweep: Sweep, trial: Mapping[str, Any]) -> str:
         return describe_stop(outcome)
     if trial["status"] == DIVERGED:
         return str(outcome.get("diverged", {}).get("why", ""))
-    if trial["status"] == "failed":
+    if trial["status"] == FAILED:
         error = sweep.folder / "trials" / trial["id"] / "error.txt"
         text = read_with(error, lambda content: content.decode(errors="replace"), sweep.damage) or ""
         return (text.strip().splitlines() or ["no traceback was saved"])[-1]
@@ -70,20 +70,12 @@ def describe_stop(outcome: Mapping[str, Any]) -> str:
 
 
 def describe_state(rows: Rows) -> dict[str, Any]:
-    """Say how many trainings have ended, whether a sweep is still running, and when its records were last written.
-
-    A sweep counts as running until it is done or its last run has noted its end.
-    """
-    ended = rows.trials["status"].isin(ENDED)
-    running = [
-        not ended[trials.index].all() and bool(sweep.runs) and "ended" not in sweep.runs[-1]
-        for _, sweep, trials in rows.split()
-    ]
+    """Say how far the sweeps are, and when their records were last written."""
+    progress = join_progress(rows.results)
     times = [_find_time(sweep, trials["id"].tolist()) for _, sweep, trials in rows.split()]
     return {
-        "running": any(running),
-        "done": int(ended.sum()),
-        "planned": len(ended),
+        "state": progress.state,
+        "text": progress.text,
         "written": max(filter(None, times), default=None),
     }
 

@@ -283,7 +283,7 @@ def test_the_command_prints_a_summary_and_where_the_report_is(
     assert main([str(folder)]) == 0
     shown = capsys.readouterr().out
     assert str(folder / "report" / "index.html") in shown
-    assert "3 of 6 trials completed, 1 diverged, 1 running, 1 failed." in shown
+    assert "3 of 6 trials completed, 1 diverged, 1 begun, 1 failed." in shown
     assert "\x1b" not in shown  # no colour where nobody looks
 
 

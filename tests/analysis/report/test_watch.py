@@ -89,12 +89,12 @@ def test_a_watched_page_loads_itself_again_and_a_finished_one_does_not(
     result.unlink()
 
     def finish(seconds: float) -> None:
-        assert seconds == 7 and '"reload_seconds":7' in page.read_text() and "Unfinished: 1 of 2" in page.read_text()
+        assert seconds == 7 and '"reload_seconds":7' in page.read_text() and "Interrupted: 1 of 2" in page.read_text()
         result.write_text(text)
 
     monkeypatch.setattr(command, "watch_records", lambda *given, **more: _watch(*given, finish, **more))
     assert command.main([str(folder), "-o", str(page), "--watch", "--interval", "7"]) == 0
-    assert '"reload_seconds":null' in page.read_text() and "Unfinished" not in page.read_text()
+    assert '"reload_seconds":null' in page.read_text() and "Interrupted" not in page.read_text()
 
 
 def _watch(*given: object, **more: object) -> None:

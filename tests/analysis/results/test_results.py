@@ -35,7 +35,7 @@ from ..synthetic import Made, write_study, write_sweep
 def test_every_planned_trial_is_a_row_with_its_status(sweep: Path) -> None:
     trials = load_sweep(sweep).trials
     assert len(trials) == 36 + 4
-    assert trials["status"].value_counts().to_dict() == {"completed": 37, "diverged": 1, "running": 1, "failed": 1}
+    assert trials["status"].value_counts().to_dict() == {"completed": 37, "diverged": 1, "begun": 1, "failed": 1}
     assert trials["id"].is_unique
 
 
@@ -48,7 +48,7 @@ def test_axes_are_columns_of_labels_named_by_their_path(sweep: Path) -> None:
 
 def test_an_unfinished_trial_has_no_final_metrics_and_a_torn_line_is_no_epoch(sweep: Path) -> None:
     results = load_sweep(sweep)
-    running = results.trials[results.trials["status"] == "running"].iloc[0]
+    running = results.trials[results.trials["status"] == "begun"].iloc[0]
     assert np.isnan(running["last_test_aa_acc"]) and np.isnan(running["robust_overfitting"])
     assert running["epochs_done"] == 3
     assert (results.epochs["id"] == running["id"]).sum() == 3
@@ -308,7 +308,7 @@ def test_two_hundred_epochs_of_many_trials_load_quickly(tmp_path: Path) -> None:
 def test_results_are_summed_up_in_five_lines(sweep: Path, tmp_path: Path) -> None:
     shown = repr(load_sweep(sweep)).splitlines()
     assert len(shown) == 5 and max(map(len, shown)) <= 200
-    assert str(sweep) in shown[0] and "36 (33 completed, 1 diverged, 1 running, 1 failed)" in shown[1]
+    assert str(sweep) in shown[0] and "36 (33 completed, 1 diverged, 1 begun, 1 failed)" in shown[1]
     many = Made(
         methods=tuple(f"AT {n}" for n in range(200)), noise=(0.0,), replicates=1, epochs=2, profile=False, faults=False
     )

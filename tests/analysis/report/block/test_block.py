@@ -82,7 +82,11 @@ def test_a_study_begins_with_its_front_and_its_checkpoint(report: ReportData) ->
 
 def test_each_ending_has_its_reason(report: ReportData) -> None:
     block = build_block(report)
-    assert block["state"] == {"running": False, "done": 34, "planned": 36, "written": "2026-01-02T03:09:05+00:00"}
+    assert block["state"] == {
+        "state": "interrupted",
+        "text": "interrupted, 35 of 36 trials",
+        "written": "2026-01-02T03:09:05+00:00",
+    }
     assert block["configurations"]["status"] == ["completed"] * 11 + ["diverged"]
     assert block["configurations"]["reason"][-2:] == ["", "1 of 3 seeds diverged: loss is nan at epoch 5, batch 1"]
 
@@ -107,7 +111,7 @@ def test_families_of_single_seeds_are_left_out_as_they_have_nothing_to_draw(tmp_
 @pytest.mark.parametrize(
     ("missing", "status", "reason"),
     [
-        ("result.json", "running", "1 of 3 seeds not yet trained to the end"),
+        ("result.json", "begun", "1 of 3 seeds not yet trained to the end"),
         ("*", "planned", "1 of 3 seeds not trained yet"),
         ("error", "failed", "1 of 3 seeds failed: RuntimeError: out of \\x1b memory"),
     ],
@@ -125,13 +129,15 @@ def test_an_unfinished_configuration_says_so(tmp_path: Path, missing: str, statu
     at = found["configuration"].index(trial.name.removesuffix(",seed=0"))
     assert (found["status"][at], found["reason"][at], found["n"][at]) == (status, reason, 2)
     assert found["command"][at] == "python -m search.run small", "what has not ended goes on with its sweep"
-    assert block["state"]["running"] and block["state"]["done"] == 5 and block["state"]["written"]
+    assert block["state"]["text"] == ("ended, 6 of 6 trials" if status == "failed" else "running, 5 of 6 trials")
+    assert block["state"]["written"]
 
 
 def test_a_sweep_without_results_has_a_block(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "sweep", Made(finished=False))
     block = build_block(collect(folder))
-    assert block["state"]["done"] == 0 and set(block["configurations"]["status"]) == {"planned"}
+    assert block["state"]["text"] == "interrupted, 0 of 36 trials"
+    assert set(block["configurations"]["status"]) == {"planned"}
     assert block["curves"]["epoch"] == [] and not block["metrics"] and not any(block["configurations"]["on_front"])
     assert format_block(block)
 

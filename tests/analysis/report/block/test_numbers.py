@@ -68,7 +68,7 @@ def test_curves_are_those_of_the_epochs(report: ReportData, block: dict[str, Any
         for trial, row in zip(block["trials"]["id"], found, strict=True):
             measured = [epochs[column].get((trial, at - 1), np.nan) for at in block["curves"]["epoch"]]
             np.testing.assert_allclose(row, measured, rtol=0, atol=5.1e-5)
-    torn = report.results.study_trials["status"].tolist().index("running")
+    torn = report.results.study_trials["status"].tolist().index("begun")
     assert np.isnan(decode(block, "test_pgd_acc")[torn, 1:]).all()
 
 
