@@ -11,61 +11,62 @@ from analysis.measures.dominance import hypervolume
 from analysis.measures.front_seeds import REFERENCE
 from analysis.results.search_block import Objective, list_objectives
 from analysis.results.sweep import Sweep
-from analysis.results.trial_table import COMPLETED
+from analysis.results.trial_table import COMPLETED, OPEN
 from trainers.objectives import non_dominated
 
 
 class History(NamedTuple):
-    """The course of a search over the configurations of which every seed completed, in the order of its plan.
+    """The course of a search over the configurations that have ended, in the order of its plan.
 
     The records do not say when a training ended. A search plans a configuration when it draws it.
     """
 
     configurations: list[str]
-    best: dict[str, np.ndarray]  # objective -> (configurations,) the best so far of the means over seeds
-    hypervolume: (
-        np.ndarray | None
-    )  # (configurations,) of the front so far above REFERENCE; None unless two are maximised
+    lost: list[str]  # those without a value: a seed was stopped, diverged, failed or names one class for every image
+    best: dict[str, np.ndarray]  # objective -> (configurations,) the best mean so far; NaN before the first
+    hypervolume: np.ndarray | None  # (configurations,) of the front above REFERENCE; None unless two are maximised
 
 
 def measure_history(results: Sweep) -> History | None:
-    """Measure the course of a search by its objectives; None with several problems, or if nothing completed.
-
-    A configuration is left out of which a seed diverged or names one class for every image.
-    """
+    """Measure the course of a search by its objectives; None with several problems, or if nothing completed."""
     objectives = list_objectives(results)
     if results.study_trials["setting"].nunique() > 1:  # the best so far of an easy problem would hide the others
         return None
-    means = _average_whole(results, objectives)
-    if means.empty:
+    means = _average_seeds(results, objectives)
+    lost = means.isna().any(axis=1)
+    if lost.all():
         return None
     best = {
-        objective.metric: (np.maximum if objective.direction == "max" else np.minimum).accumulate(values)
+        objective.metric: (np.fmax if objective.direction == "max" else np.fmin).accumulate(values)
         for objective, values in zip(objectives, means.to_numpy(float).T, strict=True)
     }
     is_pair = len(objectives) == 2 and all(objective.direction == "max" for objective in objectives)
     volume = accumulate_hypervolume(means.to_numpy(float)) if is_pair else None
-    return History(means.index.tolist(), best, volume)
+    return History(means.index.tolist(), means.index[lost].tolist(), best, volume)
 
 
-def _average_whole(results: Sweep, objectives: list[Objective]) -> pd.DataFrame:
-    """Average each objective over seeds, a row a whole configuration in the order of the plan."""
+def _average_seeds(results: Sweep, objectives: list[Objective]) -> pd.DataFrame:
+    """Average each objective over seeds, a row a configuration that has ended, in the order of the plan.
+
+    The row is NaN unless every seed has a value.
+    """
     trials, columns = results.study_trials, [objective.column for objective in objectives]
-    if not set(columns) <= set(trials):
-        return pd.DataFrame()
-    bad = (trials["status"] != COMPLETED) | trials[f"{objectives[0].checkpoint}_constant"].notna()
-    bad |= trials[columns].isna().any(axis=1)
-    whole = trials[~bad.groupby(trials["configuration"]).transform("any")]
+    ended = trials[~trials["status"].isin(OPEN).groupby(trials["configuration"]).transform("any")]
+    values = ended.reindex(columns=columns).astype(float)
+    bad = (ended["status"] != COMPLETED) | ended[f"{objectives[0].checkpoint}_constant"].notna()
+    bad |= values.isna().any(axis=1)
+    means = values.groupby(ended["configuration"]).mean()
+    means[bad.groupby(ended["configuration"]).any()] = np.nan
     order = dict.fromkeys(trial["configuration"] for trial in results.plan["trials"])
-    means = whole.groupby("configuration")[columns].mean()
     return means.loc[[name for name in order if name in means.index]]
 
 
 def accumulate_hypervolume(points: np.ndarray) -> np.ndarray:
-    """Return the hypervolume above REFERENCE of the first 1, 2, … points, (n, 2) -> (n,)."""
+    """Return the hypervolume above REFERENCE of the first 1, 2, … points, (n, 2) -> (n,); NaN is no point."""
     front, found = points[:0], []
     for point in points:
-        front = np.vstack([front, point])
-        front = front[non_dominated(front)]
+        if np.isfinite(point).all():
+            front = np.vstack([front, point])
+            front = front[non_dominated(front)]
         found.append(hypervolume(front, REFERENCE))
     return np.array(found)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from analysis.measures.history import measure_history
-from analysis.report.block.endings import describe_stop
 from analysis.report.block.json_text import round_number, round_numbers
 from analysis.report.block.rows import Rows, is_search
+from trainers.terminal.text import escape_controls
 
 SHARE_DIGITS = 4
+UNKNOWN_RULE = "a rule that was not recorded"
 
 
 def find_kind(rows: Rows) -> str:
@@ -18,7 +20,10 @@ def find_kind(rows: Rows) -> str:
 
 
 def build_history(rows: Rows) -> dict[str, Any] | None:
-    """Build the best of each objective so far, and the hypervolume; None for several sweeps, and for a study."""
+    """Build the best of each objective so far, and the hypervolume; None for several sweeps, and for a study.
+
+    `order` are the configurations that have ended, and `lost` those of them without a value.
+    """
     if len(rows.reports) > 1 or find_kind(rows) == "study":
         return None
     history = measure_history(rows.results[0])
@@ -28,6 +33,7 @@ def build_history(rows: Rows) -> dict[str, Any] | None:
     volume = history.hypervolume
     return {
         "order": [places[name] for name in history.configurations],
+        "lost": [places[name] for name in history.lost],
         "best": {metric: round_numbers(values) for metric, values in history.best.items()},
         "hypervolume": None if volume is None else round_numbers(volume),
     }
@@ -46,13 +52,25 @@ def build_importance(rows: Rows) -> dict[str, list[dict[str, Any]]] | None:
 
 
 def build_stopping(rows: Rows) -> list[dict[str, Any]] | None:
-    """Build for each configuration that a rule stopped after how many epochs it did, and why; None without any."""
+    """Build a row for each configuration that a rule stopped; None without any.
+
+    It says after how many of the `planned` epochs of a training which part of the rule stopped it, by which numbers,
+    and how many epochs that saved over its seeds.
+    """
     stops: dict[int, dict[str, Any]] = {}
     for _, sweep, trials in rows.split():
-        for trial, place, done in trials[["id", "place", "epochs_done"]].itertuples(index=False):
-            outcome = sweep.outcomes.get(trial, {})
-            if "stopped" in outcome:
-                epoch = outcome["stopped"].get("epoch", int(done))
-                stop = {"configuration": place, "epoch": epoch, "reason": describe_stop(outcome)}
-                stops.setdefault(place, stop)
+        columns = trials[["id", "place", "epochs_done", "epochs_planned"]]
+        for trial, place, done, planned in columns.astype({"epochs_planned": float}).itertuples(index=False):
+            stopped = sweep.outcomes.get(trial, {}).get("stopped")
+            if stopped:
+                first = {
+                    "configuration": place,
+                    "epoch": stopped.get("epoch", int(done)),
+                    "rule": escape_controls(str(stopped.get("rule") or UNKNOWN_RULE)),
+                    "reason": escape_controls(str(stopped.get("reason", ""))),
+                    "planned": None if math.isnan(planned) else int(planned),
+                    "saved": 0,
+                }
+                stop = stops.setdefault(place, first)
+                stop["saved"] += 0 if math.isnan(planned) else int(planned) - int(done)
     return [stops[place] for place in sorted(stops)] or None

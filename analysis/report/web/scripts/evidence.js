@@ -127,9 +127,7 @@ function captionForest(effect) {
   const pooled = isNumber(effect.sd)
     ? ` Pooled s.d. of a difference: ${formatNumber(effect.sd, 2)} points, ${effect.df} degrees of freedom.`
     : "";
-  return (
-    `<b>${escapeText(effect.title)}, paired by seed.</b> ${describeBars(effect)}${pooled}`
-  );
+  return `<b>${escapeText(effect.title)}, paired by seed.</b> ${describeBars(effect)}${pooled}`;
 }
 
 /** Say what the bars of a forest mean; of too few seeds there are no intervals. */

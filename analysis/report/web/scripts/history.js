@@ -1,7 +1,9 @@
-/* History of a search: the hypervolume so far, and each configuration with the best so far, in the order drawn. */
+/* History of a search: the hypervolume so far, and each configuration with the best so far, in the order drawn. Those
+   that ended without a value have a cross at the foot. */
 
 const HISTORY_HEIGHT = 280;
 const HISTORY_MARGINS = { left: 48, right: 18, top: 30, bottom: 42 };
+const CROSS = MANY ? 2.4 : 3.4; // px, of what ended without a value
 const WARM_UP = 0.03; // share of the first configurations whose hypervolume may lie below the view
 
 const historyPanels = [];
@@ -61,8 +63,8 @@ function accumulateBest(values, direction) {
 
 /** Draw each configuration by one objective, and the best so far. */
 function drawBest(box, metric) {
-  const { order, best: records } = DATA.history;
-  const values = order.map((i) => estimateOf(i, metric, state.checkpoint).mean);
+  const { order, lost, best: records } = DATA.history;
+  const values = order.map((i) => (lost.includes(i) ? NaN : estimateOf(i, metric, state.checkpoint).mean));
   const best = accumulateBest(values, directionOf(metric));
   const end = formatNumber(best[best.length - 1]);
   const drawn = formatCount(order.length, "configuration");
@@ -72,9 +74,10 @@ function drawBest(box, metric) {
   const margins = HISTORY_MARGINS;
   const x = scaleHistory(width, margins);
   const y = d3.scaleLinear(findView(metric, values), [height - margins.bottom, margins.top]);
-  const marks = order
-    .map((i, place) => ({ i, x: x(place + 1), y: y(values[place]) }))
-    .filter((mark) => mark.y >= margins.top - 1 && mark.y <= height - margins.bottom + 1);
+  const places = order.map((i, place) => ({ i, x: x(place + 1), y: y(values[place]) }));
+  const marks = places.filter((mark) => mark.y >= margins.top - 1 && mark.y <= height - margins.bottom + 1);
+  const foot = height - margins.bottom - CROSS - 1;
+  const crosses = places.filter(({ i }) => lost.includes(i)).map((mark) => ({ ...mark, y: foot }));
   const measured = values.filter(isNumber).length;
   const clip = `clip-history-${Object.keys(records).indexOf(metric)}`;
   const yArrow = directionOf(metric) > 0 ? "↑" : "↓";
@@ -84,11 +87,22 @@ function drawBest(box, metric) {
     drawFrame(width, height, margins, x, y, { xTitle: "configurations", yTitle: titleOf(metric), yArrow }) +
       drawClip(clip, width, height, margins) +
       drawOutside(measured - marks.length, measured, height, margins) +
+      crosses.map(drawCross).join("") +
       drawInkLine(drawRising(best, x, y), `clip-path="url(#${clip})"`),
   );
-  const visible = marks.filter(({ i }) => isShown(i));
-  attachMarks(stage, visible);
-  return { stage, marks };
+  const all = [...marks, ...crosses];
+  attachMarks(
+    stage,
+    all.filter(({ i }) => isShown(i)),
+  );
+  return { stage, marks: all };
+}
+
+/** Draw the cross of a configuration that ended without a value. */
+function drawCross({ i, x, y }) {
+  const wide = 2 * CROSS;
+  const path = `M${round(x - CROSS)} ${round(y - CROSS)}l${wide} ${wide}m0 ${-wide}l${-wide} ${wide}`;
+  return `<path class="lost" d="${path}" stroke="var(--neg)" stroke-width="1.4" opacity="${isShown(i) ? 0.9 : 0.2}"/>`;
 }
 
 /** Mark the hovered and the kept. */

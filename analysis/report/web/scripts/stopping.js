@@ -12,15 +12,10 @@ const RULE_SHAPES = ["cross", "diamond", "up", "square", "star", "down"];
 
 let stoppingPanels = null; // what was drawn last: curves with their ends, and the marks of the rules
 
-/** Name the rule of a stop: its reason begins with it. */
-function nameRule({ reason }) {
-  return reason.split(": ")[0];
-}
-
 /** Group the stops by rule, the most frequent first. */
 function groupStops() {
   const groups = new Map();
-  for (const stop of DATA.stopping) groups.set(nameRule(stop), [...(groups.get(nameRule(stop)) || []), stop]);
+  for (const stop of DATA.stopping) groups.set(stop.rule, [...(groups.get(stop.rule) || []), stop]);
   const rules = [...groups].map(([rule, stops]) => ({ rule, stops })).sort((a, b) => b.stops.length - a.stops.length);
   return rules.map((group, k) => ({ ...group, shape: RULE_SHAPES[k % RULE_SHAPES.length] }));
 }
@@ -137,11 +132,19 @@ function drawRules(box, groups) {
 
 /** Count what a rule stopped and saved, such as "18 stopped, half by epoch 51 of 60, 486 epochs saved". */
 function countStops({ stops }) {
-  const epochs = stops.map(({ epoch }) => epoch);
-  const [, last] = scaleEpochs(100, STOPPING_MARGINS).domain();
-  const saved = stops.reduce((sum, { configuration, epoch }) => sum + (last - epoch) * rowsOf[configuration].length, 0);
-  const half = formatNumber(quantileOf(epochs, 0.5), 0);
-  return `${stops.length} stopped, half by epoch ${half} of ${last}, ${d3.format(",")(saved)} epochs saved`;
+  const half = formatNumber(
+    quantileOf(
+      stops.map(({ epoch }) => epoch),
+      0.5,
+    ),
+    0,
+  );
+  const [low, high] = extentOf(stops.map(({ planned }) => planned)); // they differ where the epochs are a knob
+  const planned = stops.every((stop) => isNumber(stop.planned))
+    ? ` of ${low === high ? low : `${low} to ${high}`}`
+    : "";
+  const saved = stops.reduce((sum, stop) => sum + stop.saved, 0);
+  return `${stops.length} stopped, half by epoch ${half}${planned}, ${d3.format(",")(saved)} epochs saved`;
 }
 
 /** Pile the stops of a rule above its floor, each epoch at its place and as broad as it needs, up to a limit. */
@@ -160,10 +163,10 @@ function pileStops(stops, x, floor) {
         0.5,
       ),
     );
-    return pile.map(({ configuration, reason }, place) => {
+    return pile.map(({ configuration }, place) => {
       const across = (place % columns) - (columns - 1) / 2;
       const level = Math.floor(place / columns);
-      return { i: configuration, reason, x: middle + across * pitch, y: floor - STOP_PITCH * (level + 0.6) };
+      return { i: configuration, x: middle + across * pitch, y: floor - STOP_PITCH * (level + 0.6) };
     });
   });
 }
@@ -185,8 +188,9 @@ function drawRule(row, width, margins) {
 
 /** Describe a stop in a tip. */
 function describeStop(i) {
-  const { epoch, reason } = DATA.stopping.find((stop) => stop.configuration === i);
-  const small = `<small>stopped after epoch ${epoch}. ${escapeText(shortenText(reason, REASON * LETTER))}</small>`;
+  const { epoch, rule, reason } = DATA.stopping.find((stop) => stop.configuration === i);
+  const why = shortenText(`${rule}: ${reason}`, REASON * LETTER);
+  const small = `<small>stopped after epoch ${epoch}. ${escapeText(why)}</small>`;
   return `<b>${escapeText(CONFIGURATIONS.choice[i])}</b>${small}`;
 }
 

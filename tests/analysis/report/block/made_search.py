@@ -20,7 +20,7 @@ search:
     optimizer.lr: {loguniform: [0.001, 1.0]}
     method.beta: {uniform: [0, 8], when: {method: trades}}
 """
-STOP = {"epoch": 8, "rule": "no new best", "reason": "no new best in 4 epochs"}
+STOP: dict[str, Any] = {"epoch": 8, "rule": "no new best", "reason": "no new best in 4 epochs"}
 LOSS = {"epoch": 5, "why": "loss is nan at epoch 5, batch 1"}
 
 
@@ -58,6 +58,8 @@ def _end(path: Path, number: int, replicate: int) -> None:
     result = json.loads(path.read_text())
     if number == STOPPED:
         result |= {"status": "stopped", "stopped": STOP}
+        rows = (path.parent / "epochs.jsonl").read_text().splitlines(keepends=True)
+        (path.parent / "epochs.jsonl").write_text("".join(rows[: STOP["epoch"]]))
     if number == DIVERGED and replicate == 1:
         result |= {"status": "diverged", "diverged": LOSS}
     path.write_text(json.dumps(result))

@@ -204,15 +204,16 @@ def test_knobs_of_a_grid_are_numbers_or_choices(
         assert (knob["choices"], knob["low"], knob["high"]) == (None, found[0], found[-1])
 
 
-def test_history_is_in_the_order_drawn_and_of_whole_configurations(search: Path, searched: dict[str, Any]) -> None:
+def test_history_is_in_the_order_drawn_with_those_that_were_lost(search: Path, searched: dict[str, Any]) -> None:
     history = searched["history"]
-    drawn = [number for number in range(COUNT) if number not in (STOPPED, DIVERGED)]
-    assert history["order"] == [place_of(searched, number) for number in drawn]
+    assert history["order"] == [place_of(searched, number) for number in range(COUNT)]
+    assert history["lost"] == [place_of(searched, number) for number in (STOPPED, DIVERGED)]
     trials = load_sweep(search).study_trials
     for metric in ("val_clean_acc", "val_pgd_acc"):
         means = trials.groupby("configuration")[f"best_{metric}"].mean()
         names = [searched["configurations"]["configuration"][at] for at in history["order"]]
-        np.testing.assert_allclose(history["best"][metric], np.maximum.accumulate(means[names]), atol=5.1e-7)
+        values = np.where(np.isin(history["order"], history["lost"]), 0.0, means.reindex(names))
+        np.testing.assert_allclose(history["best"][metric], np.maximum.accumulate(values), atol=5.1e-7)
     assert history["hypervolume"] == sorted(history["hypervolume"])
 
 
@@ -220,6 +221,11 @@ def test_history_of_points_is_the_hypervolume_of_all_before() -> None:
     points = np.random.default_rng(0).random((30, 2))
     expected = [hypervolume(points[: n + 1], (0.0, 0.0)) for n in range(30)]
     np.testing.assert_allclose(accumulate_hypervolume(points), expected)
+
+
+def test_a_configuration_without_a_value_changes_no_hypervolume() -> None:
+    points = np.array([[0.5, 0.5], [np.nan, np.nan], [0.9, 0.1]])
+    assert accumulate_hypervolume(points).tolist() == pytest.approx([0.25, 0.25, 0.29])
 
 
 def test_history_of_a_single_objective_has_no_hypervolume(tmp_path: Path) -> None:
@@ -231,11 +237,22 @@ def test_history_of_a_single_objective_has_no_hypervolume(tmp_path: Path) -> Non
 def test_stopping_names_what_was_stopped_when_and_why(searched: dict[str, Any]) -> None:
     at = place_of(searched, STOPPED)
     reason = f"{STOP['rule']}: {STOP['reason']}"
-    assert searched["stopping"] == [{"configuration": at, "epoch": STOP["epoch"], "reason": reason}]
+    (stop,) = searched["stopping"]
+    assert stop == {"configuration": at, **STOP, "planned": 24, "saved": 3 * (24 - STOP["epoch"])}
     found = searched["configurations"]
     assert (found["status"][at], found["reason"][at], found["n"][at]) == ("stopped", reason, 0)
     at = place_of(searched, DIVERGED)
     assert found["reason"][at] == f"1 of 3 seeds diverged: {LOSS['why']}" and not found["on_front"][at]
+
+
+def test_epochs_saved_are_those_of_each_configuration_where_epochs_are_a_knob(tmp_path: Path) -> None:
+    folder = write_search(tmp_path / "sweep")
+    plan = json.loads((folder / "plan.json").read_text())
+    for trial in plan["trials"]:
+        trial["epochs"] = 16 if f"drawn_{STOPPED}," in trial["configuration"] else 24
+    (folder / "plan.json").write_text(json.dumps(plan))
+    (stop,) = build_block(collect(folder))["stopping"]
+    assert (stop["planned"], stop["saved"]) == (16, 3 * (16 - STOP["epoch"]))
 
 
 @pytest.mark.long

@@ -63,9 +63,12 @@ def write_search(folder: Path, made: Searched = Searched()) -> Path:
     (folder / "plan.json").write_text(json.dumps(plan))
     (folder / "space.yaml").write_text(yaml.safe_dump(space))
     (folder / "provenance.json").write_text(json.dumps({"runs": [RUN]}))
-    curves = _write_curves(folder / "curves", made)
+    whole = _write_curves(folder / "curves", made, made.epochs)
+    cut = _write_curves(folder / "cut_curves", made, made.epochs // 2)
     for place, trial in enumerate(trials):
-        _train(folder / "trials" / trial["id"], made, place // made.seeds, trial, curves[place % CURVES])
+        number = place // made.seeds
+        curve = (cut if _is_stopped(number) else whole)[place % CURVES]
+        _train(folder / "trials" / trial["id"], made, number, trial, curve)
     return folder
 
 
@@ -98,13 +101,17 @@ def _plan(made: Searched, number: int, values: dict[str, Any], seed: int) -> dic
     }
 
 
-def _write_curves(folder: Path, made: Searched) -> list[Path]:
+def _is_stopped(number: int) -> bool:
+    return number % 7 == 6 and number % 40 != 39
+
+
+def _write_curves(folder: Path, made: Searched, epochs: int) -> list[Path]:
     folder.mkdir()
     paths = []
     for place in range(CURVES):
         rng = np.random.default_rng(place)
         rows = []
-        for epoch in range(made.epochs):
+        for epoch in range(epochs):
             rise = 1 - math.exp(-8 * (epoch + 1) / made.epochs)
             row = {"epoch": epoch, "lr": 0.1 if epoch < made.epochs // 2 else 0.01, "train_loss": 1 - 0.9 * rise}
             for split in ("val", "test"):
@@ -144,7 +151,7 @@ def _result(made: Searched, number: int, trial: dict[str, Any]) -> dict[str, Any
     if number % 40 == 39:
         del result["last"]
         return result | {"status": "diverged", "diverged": {"epoch": 5, "why": "loss is nan at epoch 5, batch 1"}}
-    if number % 7 == 6:
+    if _is_stopped(number):
         stop = {"epoch": made.epochs // 2, "rule": "dominated", "reason": "by more than half of the configurations"}
         return result | {"status": "stopped", "stopped": stop}
     return result

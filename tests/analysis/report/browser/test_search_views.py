@@ -179,13 +179,16 @@ def test_the_history_ends_at_the_best_of_the_records(search: Path, block: dict[s
     ends = [f"{100 * values[-1]:.1f}" for values in block["history"]["best"].values()]
     assert f"{block['history']['hypervolume'][-1]:.3f}" in labels[0]
     assert [label.rpartition(": ")[2] for label in labels[1:]] == ends
+    lost = sum(status != "completed" for status in block["configurations"]["status"])
+    crosses = opened.page.locator("#history-chart .lost")
+    assert lost == len(block["history"]["lost"]) == 9 and crosses.count() == 9 * len(ends)
 
 
 def test_each_rule_tells_how_many_it_stopped(search: Path, block: dict[str, Any], open_page: Opener) -> None:
     opened = open_page(search)
     assert len(block["stopping"]) == 8
     texts = opened.page.locator("#stopping-chart text").all_text_contents()
-    assert "dominated" in texts and any(text.startswith("8 stopped, half by epoch 10 of 20") for text in texts)
+    assert "dominated" in texts and "8 stopped, half by epoch 10 of 20, 160 epochs saved" in texts
     ends = opened.page.locator('#stopping-chart [data-key=curves] svg.fig path[fill="var(--neg)"]')
     assert ends.count() == 8, "where a curve was cut is in view"
 
