@@ -93,14 +93,14 @@ def collect_comparison(
         raise SweepError("a comparison needs two sweeps at least")
     front, names = find_joint_front(reports), name_sweeps([report.results for report in reports])
     differences = compare_sweeps(front)
-    differ = block.get("settings_differ") or []
+    differ, limits = block.get("settings_differ") or [], _list_limits(reports, names)
     sections: dict[str, tuple[str, Any]] = {
         "answer": ("Answer", True),
         "difference": ("Difference", differences),
         "settings": ("Settings that differ", differ),
         "along-training": ("Along training", block["curves"].get("epoch")),
         "configurations": ("Configurations", True),
-        "limits": ("Limits", True),
+        "limits": ("Limits", limits),
         "provenance": ("Provenance", True),
     }
     contents = {anchor: title for anchor, (title, shown) in sections.items() if shown}
@@ -121,7 +121,7 @@ def collect_comparison(
             "front": describe_front(front, several=True),
             "curves": "One line a configuration, mean of seeds.",
         },
-        "limits": _list_limits(reports, names),
+        "limits": limits,
         "sweeps": [collect_provenance(report) for report in reports],
         "configurations": render_configurations(block),
         "tables": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -44,7 +44,8 @@ def collect_context(
     """Collect what the page of a sweep shows."""
     results, is_search = found.results, block["kind"] == "search"
     tables = _render_tables(found, is_search)
-    contents = _list_contents(found, block, figures, tables)
+    limits = list_limits(found)
+    contents = _list_contents(found, block, figures, tables, limits)
     return {
         **collect_frame(block, contents),
         "name": results.study,
@@ -57,7 +58,7 @@ def collect_context(
         "no_front": found.no_front,
         "captions": _describe_figures(found, block, figures),
         "findings": list_findings(found),
-        "limits": list_limits(found),
+        "limits": limits,
         "sweeps": [collect_provenance(found)],
         "configurations": render_configurations(block, list_recorded(found, block)),
         "tables": tables,
@@ -121,7 +122,9 @@ def _render_tables(found: ReportData, is_search: bool) -> Tables:
     }
 
 
-def _list_contents(found: ReportData, block: Mapping[str, Any], figures: Figures, tables: Tables) -> dict[str, str]:
+def _list_contents(
+    found: ReportData, block: Mapping[str, Any], figures: Figures, tables: Tables, limits: Sequence[str]
+) -> dict[str, str]:
     """List the sections that the page has, in order: each by its anchor, with its title and what it is left without."""
     is_search, several_knobs = block["kind"] == "search", len(_list_numeric(block)) > 1
     sections: dict[str, tuple[str, Any]] = {
@@ -135,7 +138,7 @@ def _list_contents(found: ReportData, block: Mapping[str, Any], figures: Figures
         "configurations": ("Configurations", len(block["configurations"]["choice"])),
         "classes": ("Class by class", len(found.classes)),
         "examples": ("Examples", figures["examples"] or figures["groups"] or len(found.counts) > 1),
-        "limits": ("Limits", True),
+        "limits": ("Limits", limits),
         "provenance": ("Provenance", True),
     }
     return {anchor: title for anchor, (title, shown) in sections.items() if shown}

@@ -39,25 +39,54 @@ def list_findings(digest: ReportData) -> list[tuple[str, str]]:
 
 
 def list_limits(digest: ReportData) -> list[str]:
-    """List what the numbers cannot show."""
-    marked = "Configurations that validation selects are marked." if digest.results.selects else NO_HOLD_OUT
-    found = [
+    """List what the numbers cannot show: of a kind of number that the report has none of, nothing is listed."""
+    parts = (_limit_errors, _describe_sampling, _limit_front, _limit_overfitting, _limit_attack)
+    return [text for part in parts if (text := part(digest))]
+
+
+def _limit_errors(digest: ReportData) -> str:
+    if not digest.seeds:
+        return ""
+    drawn = f"{list_fixed_draws(digest.results)} per setting"
+    if digest.seeds == 1:
+        return f"There is one seed a configuration, and {drawn}: no error is known."
+    intervals = (
+        " Intervals assume that differences between seeds are normal, and seeds independent. Those of one family hold "
+        "at once with 95 % confidence; of twenty families without any effect about one would tell of some."
+    )
+    return (
         "± is one standard error over seeds: initialisation, order of batches, random subsets. There is "
-        f"{list_fixed_draws(digest.results)} per setting, so ± understates the variation between draws of the data. "
-        "Intervals assume that differences between seeds are normal, and seeds independent. Those of one family hold "
-        "at once with 95 % confidence; of twenty families without any effect about one would tell of some.",
+        f"{drawn}, so ± understates the variation between draws of the data."
+        f"{intervals * any(family.claims for family in digest.families)}"
+    )
+
+
+def _limit_front(digest: ReportData) -> str:
+    if digest.front is None:
+        return ""
+    marked = "Configurations that validation selects are marked." if digest.results.selects else NO_HOLD_OUT
+    return (
         "The front shows test accuracies of all configurations tried; choosing among them by these accuracies "
-        f"would be selection on the test set. {marked}",
+        f"would be selection on the test set. {marked}"
+    )
+
+
+def _limit_overfitting(digest: ReportData) -> str:
+    if not digest.gaps["robust_overfitting"].notna().any():
+        return ""
+    return (
         "The best epoch on test is a maximum over noisy evaluations and serves only to measure overfitting. "
         "The floor of best − last is the value to expect of a curve with the same scatter that climbs and never falls. "
         "Whether a curve falls is decided by the trend over its whole plateau, as the last evaluation is a noisy one; "
-        "the interval is of these trainings, and other seeds may fall by more or less.",
-    ]
-    if sampling := _describe_sampling(digest):
-        found.insert(1, sampling)
-    if digest.robust and not digest.results.attacks.get(parse_attack(digest.robust) or "", "").startswith("AutoAttack"):
-        found.append("No AutoAttack was run, so the report cannot show whether a method masks its gradients from PGD.")
-    return found
+        "the interval is of these trainings, and other seeds may fall by more or less."
+    )
+
+
+def _limit_attack(digest: ReportData) -> str:
+    attack = digest.results.attacks.get(parse_attack(digest.robust or "") or "", "")
+    if not digest.robust or attack.startswith("AutoAttack"):
+        return ""
+    return "No AutoAttack was run, so the report cannot show whether a method masks its gradients from PGD."
 
 
 def _describe_sampling(digest: ReportData) -> str:

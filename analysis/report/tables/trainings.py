@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from analysis.measures.stats import estimate
+from analysis.measures.stats import estimate, format_count
 from analysis.report import html
 from analysis.report.data import ReportData
 from analysis.report.tables.cells import format_number
@@ -18,6 +18,7 @@ from analysis.results.page_cut import cut_end
 from analysis.results.trial_table import COMPLETED, STOPPED
 from trainers.record_reader import read_with
 
+MAX_NAMES = 4  # of trials that one traceback ended
 KINDS = {"pretrain": "pretraining, which trials start from", "profile": "profiling, which ranks the examples"}
 
 
@@ -45,21 +46,23 @@ def render_upstream(found: ReportData) -> list[Markup]:
 
 
 def render_unfinished(found: ReportData) -> list[Markup]:
-    """Render a table of trials that diverged, were stopped, failed or still wait, with the reason."""
+    """Render a table of trials that diverged, were stopped, failed or still wait, with the reason.
+
+    Below it stands each traceback once, with the trials that it ended.
+    """
     trials = found.results.trials
     others = trials[trials["status"] != COMPLETED]
     if others.empty:
         return []
-    rows, errors = [], {}
+    rows: list[tuple[str, ...]] = []
+    tracebacks: dict[str, list[str]] = {}  # the text, without the trial's own name -> the trials
     for row in others.to_dict("records"):
         outcome = found.results.outcomes.get(row["id"], {})
         why = outcome.get("diverged", {}).get("why", "") or outcome.get("stopped", {}).get("reason", "")
-        error = found.results.folder / "trials" / row["id"] / "error.txt"
         if row["status"] == "failed":
-            text = read_with(error, lambda content: content.decode(errors="replace"), found.results.damage) or ""
-            text = text.strip()
+            text = _read_traceback(found, row["id"])
             why = text.splitlines()[-1] if text else "no traceback was saved"
-            errors[row["id"]] = html.render_details(row["id"], text)
+            tracebacks.setdefault(text.replace(row["id"], "<trial>"), []).append(row["id"])
         done = f"{row['epochs_done']} of {format_number(row['epochs_planned'])}"
         rows.append((row["id"], row["status"], done, why))
     caption = "A diverged trial counts as an outcome and is never on a front." + (
@@ -69,6 +72,19 @@ def render_unfinished(found: ReportData) -> list[Markup]:
     )
     cut = cut_end(len(rows))
     caption = f"{cut.describe('trials', 'the first', 'trials')} {caption}".lstrip()
-    rows = [rows[place] for place in cut.rows]
-    table = html.render_table(("trial", "status", "epochs", "why"), rows, caption, (0, 1, 3))
-    return [table, *(errors[row[0]] for row in rows if row[0] in errors)]
+    table = html.render_table(
+        ("trial", "status", "epochs", "why"), [rows[place] for place in cut.rows], caption, (0, 1, 3)
+    )
+    return [table, *(_render_traceback(text, ids) for text, ids in tracebacks.items() if text)]
+
+
+def _read_traceback(found: ReportData, trial: str) -> str:
+    error = found.results.folder / "trials" / trial / "error.txt"
+    text = read_with(error, lambda content: content.decode(errors="replace"), found.results.damage) or ""
+    return text.strip()
+
+
+def _render_traceback(text: str, trials: list[str]) -> Markup:
+    more = f" and {len(trials) - MAX_NAMES} more" if len(trials) > MAX_NAMES else ""
+    ended = f"{format_count(len(trials), 'trial')} ended so: {'; '.join(trials[:MAX_NAMES])}{more}"
+    return html.render_details(ended, text)
