@@ -30,7 +30,7 @@ function findForestDomain(rows) {
 function layOutForest(effect, width) {
   const names = effect.rows.map(nameContrast);
   const widest = Math.max(...names.map((name) => widthOf(name))) + 28;
-  const narrow = width < 640 || widest > width * 0.45;
+  const narrow = width < 640 || widest > width / 2;
   const fits = effect.rows.every((row) => widthOf(nameContrast(row) + writeContrast(row)) + 16 < width);
   const nameLift = fits ? 13 : 29; // px above the mark: on the line of the numbers, or one above it
   const step = narrow ? NARROW_ROW + nameLift - 13 : ROW;

@@ -36,7 +36,9 @@ function drawFront(box, setting, xDomain, yDomain) {
   const name = nameSetting(setting);
   const label = `${name ? `${name}: ` : ""}${titleOf(state.y)} against ${titleOf(state.x)}.`;
   const help = `${label} Arrow keys walk along the configurations, Enter keeps one.`;
-  const stage = openStage(box, setting, (width) => Math.max(290, Math.min(400, width * 0.72)), help, { keys: true });
+  const stage = openStage(box, setting, (width) => fitHeight(Math.max(290, Math.min(400, width * 0.72))), help, {
+    keys: true,
+  });
   const { width, height } = stage;
   const margins = DATA.settings.length > 1 ? FRONT_MARGINS : { ...FRONT_MARGINS, top: 30 };
   const x = d3.scaleLinear(xDomain, [margins.left, width - margins.right]);

@@ -66,7 +66,7 @@ function drawHeatMap(box, setting, { across, up, metric, shades, cells }) {
   const name = nameSetting(setting);
   const several = DATA.settings.length > 1;
   const label = `${name ? `${name}: ` : ""}mean ${titleOf(metric)} over ${across.title} and ${up.title}`;
-  const stage = openStage(box, setting, HEAT_HEIGHT, label);
+  const stage = openStage(box, setting, fitHeight(HEAT_HEIGHT), label);
   const { width, height } = stage;
   const margins = several ? { ...HEAT_MARGINS, top: 48 } : HEAT_MARGINS;
   const x = d3.scaleLinear([0, across.count], [margins.left, width - margins.right]);

@@ -27,7 +27,7 @@ function scaleHistory(width, margins) {
 function drawHypervolume(box, volumes) {
   const last = volumes[volumes.length - 1];
   const label = `Hypervolume so far, ${formatNumber(last, 3)} after ${formatCount(volumes.length, "configuration")}`;
-  const stage = openStage(box, "hypervolume", HISTORY_HEIGHT, label);
+  const stage = openStage(box, "hypervolume", fitHeight(HISTORY_HEIGHT), label);
   const { width, height } = stage;
   const margins = HISTORY_MARGINS;
   const x = scaleHistory(width, margins);
@@ -69,7 +69,7 @@ function drawBest(box, metric) {
   const end = formatNumber(best[best.length - 1]);
   const drawn = formatCount(order.length, "configuration");
   const label = `${titleOf(metric)}, in the order drawn; the best after ${drawn}: ${end}`;
-  const stage = openStage(box, metric, HISTORY_HEIGHT, label, { keys: true });
+  const stage = openStage(box, metric, fitHeight(HISTORY_HEIGHT), label, { keys: true });
   const { width, height } = stage;
   const margins = HISTORY_MARGINS;
   const x = scaleHistory(width, margins);

@@ -24,7 +24,7 @@ function drawParallel() {
   holdStages(box, ["parallel"]);
   const label = `Parallel coordinates over ${described.map(({ title }) => title).join(", ")}`;
   const lies = (width) => (width - 70) / (described.length - 1) < LEAST_GAP;
-  const tall = (width) => (lies(width) ? 58 + (described.length - 1) * LYING_GAP : STANDING_HEIGHT);
+  const tall = (width) => (lies(width) ? 58 + (described.length - 1) * LYING_GAP : fitHeight(STANDING_HEIGHT));
   const stage = openStage(box, "parallel", tall, label, { keys: true });
   stage.svg.setAttribute("aria-roledescription", "parallel coordinates");
   const lying = lies(stage.width);

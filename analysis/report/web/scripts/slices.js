@@ -34,7 +34,7 @@ function drawSlice(box, { setting, path }, points, domain) {
   const title = DATA.settings.length > 1 ? nameSetting(setting) : "";
   const help = "Arrow keys walk along the configurations, Enter keeps one.";
   const label = `${title ? `${title}: ` : ""}${titleOf(state.y)} along ${described.title}. ${help}`;
-  const stage = openStage(box, `${setting} ${path}`, SLICE_HEIGHT, label, { keys: true });
+  const stage = openStage(box, `${setting} ${path}`, fitHeight(SLICE_HEIGHT), label, { keys: true });
   const { width, height } = stage;
   const margins = { ...SLICE_MARGINS, top: title ? 42 : 26 };
   const inset = described.hasUnset ? 22 : 6;

@@ -1,6 +1,7 @@
 /* Stages: figures in three layers (grid, canvas for the many, SVG for axes and marks), with pointer and keys. */
 
 const HIDDEN = 'aria-hidden="true"';
+const PAPER_SHARE = 0.75; // of the height of a figure of points or lines on a screen, so that sheets hold two rows
 const REACH = 28; // px around the pointer within which a mark is found
 
 /** Make the boxes of all stages before one is measured, else the first is drawn too wide; others go. */
@@ -15,6 +16,11 @@ function holdStages(box, keys) {
     return child;
   });
   box.replaceChildren(...children);
+}
+
+/** Choose the height of a figure of points or lines: `tall` on a screen, less on paper. */
+function fitHeight(tall) {
+  return isOnPaper() ? PAPER_SHARE * tall : tall;
 }
 
 /**

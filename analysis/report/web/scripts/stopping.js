@@ -46,7 +46,7 @@ function scaleEpochs(width, margins) {
 /** Draw the learning curves of all configurations: the front's in ink, a mark at the end of those that were stopped. */
 function drawAllCurves(box, column, groups) {
   const label = `${titleOf(column)} along training of all configurations, with where each was stopped`;
-  const stage = openStage(box, "curves", STOPPING_HEIGHT, label);
+  const stage = openStage(box, "curves", fitHeight(STOPPING_HEIGHT), label);
   const { width, height } = stage;
   const margins = STOPPING_MARGINS;
   const x = scaleEpochs(width, margins);
