@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from markupsafe import Markup
@@ -9,12 +10,23 @@ from markupsafe import escape as escape_markup
 
 from trainers.terminal.text import escape_lines
 
+# words of scripts that are written from right to left, with the spaces between them
+_TURNED = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+(?: +[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+)*")
+LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
 HYPHEN = "\N{NON-BREAKING HYPHEN}"  # in headers, which wrap only between words
 
 
 def escape(text: str) -> Markup:
     """Escape a text, so that a name given by a user is neither markup nor a change of the writing direction."""
-    return escape_markup(escape_lines(text))
+    return escape_markup(show_text(text))
+
+
+def show_text(text: str) -> str:
+    """Write control characters as escapes, and end words that are written from right to left by a mark.
+
+    Without the mark, numbers and names behind such words would change places.
+    """
+    return _TURNED.sub(rf"\g<0>{LEFT_TO_RIGHT}", escape_lines(text))
 
 
 def render_paragraph(text: str, kind: str = "") -> Markup:

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.report.block import format_block
-from trainers.terminal.text import escape_lines
+from analysis.report.html import show_text
 
 WEB = files("analysis.report") / "web"
 _FONT = re.compile(r"""url\(["']?(fonts/[\w.-]+)["']?\)""")
@@ -64,15 +64,15 @@ def _open_environment() -> Environment:
         loader=PackageLoader("analysis.report", "web"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_show_controls,
+        finalize=_keep_order,
         trim_blocks=True,
         lstrip_blocks=True,
     )
 
 
-def _show_controls(value: Any) -> Any:
-    """Write control characters of a text as escapes: an override would turn the text behind it."""
-    return escape_lines(value) if type(value) is str else value
+def _keep_order(value: Any) -> Any:
+    """Keep the order of what a text says, whatever the direction of writing of its words."""
+    return show_text(value) if type(value) is str else value
 
 
 def _read(name: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
+from analysis.report.html import escape
 from analysis.report.rendering import describe_policy, read_script, read_style, render_template
 
 
@@ -41,6 +42,12 @@ def test_a_template_escapes_names_and_control_characters_and_misses_no_word() ->
     assert "<i>x</i>" in _render("{{ mark }}", mark=Markup("<i>x</i>"))
     with pytest.raises(UndefinedError):
         _render("{{ nothing }}")
+
+
+def test_numbers_behind_a_name_from_right_to_left_stay_behind_it() -> None:
+    assert _render("{{ name }} 80", name="שם חדש") == "שם חדש\u200e 80"
+    assert str(escape("שם · אחר <80>")) == "שם\u200e · אחר\u200e &lt;80&gt;"
+    assert _render("{{ name }}", name="plain") == "plain"
 
 
 def _render(source: str, **context: object) -> str:

@@ -62,20 +62,6 @@ function formatOnAxis(axis, value) {
   return formatKnob(axis.choices ? axis.choices[value] : value);
 }
 
-/** Shorten a text to a width in pixels. */
-function shortenText(text, width) {
-  const letters = [...showControls(text)];
-  const room = Math.max(3, Math.floor(width / LETTER));
-  return letters.length <= room ? letters.join("") : `${letters.slice(0, room - 1).join("")}…`;
-}
-
-/** Draw a text shortened to a width; the whole of it shows under the pointer. */
-function drawShortText(text, width, x, y, anchor, kind) {
-  const short = shortenText(text, width);
-  const whole = short === showControls(text) ? "" : `<title>${escapeText(text)}</title>`;
-  return drawText(short, x, y, anchor, kind).replace("</text>", `${whole}</text>`);
-}
-
 /** Draw a box; `attributes` are its paint. */
 function drawBox(x, y, width, height, attributes) {
   return `<rect x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" ${attributes}/>`;
@@ -96,10 +82,12 @@ function spreadOver(i, width) {
   return (((i * 0.618034) % 1) - 0.5) * width;
 }
 
-/** Find the part of the values of a metric to show: of a search without the worst few. */
-function findView(metric, values) {
-  let [low, high] = extentOf(values);
-  if (DATA.kind === "search" && directionOf(metric) > 0) low = quantileOf(values, OUTLYING);
-  if (DATA.kind === "search" && directionOf(metric) < 0) high = quantileOf(values, 1 - OUTLYING);
+/** Find the part of a metric to show: all estimates with their errors; of a search without the worst few means. */
+function findView(metric, estimates) {
+  const means = estimates.map(({ mean }) => mean);
+  const ends = estimates.flatMap(({ mean, se }) => [mean - (se || 0), mean + (se || 0)]);
+  let [low, high] = extentOf(ends);
+  if (DATA.kind === "search" && directionOf(metric) > 0) low = quantileOf(means, OUTLYING);
+  if (DATA.kind === "search" && directionOf(metric) < 0) high = quantileOf(means, 1 - OUTLYING);
   return isNumber(low) && isNumber(high) ? padDomain(low, high) : [0, 100];
 }

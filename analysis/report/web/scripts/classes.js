@@ -104,13 +104,13 @@ function drawMatrix(box, { title, groups, write, fill }) {
   const left = Math.min(stage.width * 0.4, Math.max(48, ...names.map((name) => widthOf(name))) + 8);
   const classes = DATA.classes.names.length;
   const wide = (stage.width - left) / classes;
-  const parts = [drawText(title, 0, 13, "start", "ttl")];
+  const parts = [drawShortText(title, stage.width, 0, 13, "start", "ttl")];
   let y = 20;
   for (const group of filled) {
-    if (group.name) parts.push(drawText(group.name, 0, y + 18, "start", "strong"));
+    if (group.name) parts.push(drawShortText(group.name, stage.width, 0, y + 18, "start", "strong"));
     y += group.name ? CELL : 6;
     for (const row of group.rows) {
-      parts.push(drawText(shorten(row.name, left), 0, y + 17, "start", "ink"));
+      parts.push(drawShortText(row.name, left - 8, 0, y + 17, "start", "ink"));
       row.values.forEach((value, k) => parts.push(drawCell(value, left + k * wide, y, wide, write, fill)));
       y += CELL;
     }

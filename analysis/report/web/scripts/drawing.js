@@ -1,6 +1,9 @@
 /* Drawing kit: frames, symbols and labels as text of SVG, at the width at hand. Every name passes escapeText. */
 
-const LETTER = 6.6; // mean width of a letter at the figures' 12 px
+const LETTER = 6.6; // px, mean width of a letter in a figure, for limits alone: texts are measured
+const LEAST_LETTERS = 3; // of a text, however little room it has
+const SANS = "Inter, system-ui, sans-serif";
+const FONTS = { plain: `400 12px ${SANS}`, strong: `650 12px ${SANS}`, ttl: `650 13.5px ${SANS}` }; // by class
 const LABEL_PLACES = [
   [10, -8, "start", 0],
   [-10, -8, "end", 0],
@@ -27,22 +30,33 @@ function findAll(selector, root = document) {
   return [...root.querySelectorAll(selector)];
 }
 
-/** Estimate the width of a text in a figure. */
-function widthOf(text) {
-  return String(text).length * LETTER;
+const ruler = document.createElement("canvas").getContext("2d");
+const widths = new Map();
+
+/** Measure the width of a text in a figure, whose digits are all as wide; `kind` is its class of the style sheet. */
+function widthOf(text, kind = "") {
+  const font = FONTS[["ttl", "strong"].find((name) => kind.includes(name)) || "plain"];
+  const key = `${font} ${text}`;
+  if (!widths.has(key)) {
+    ruler.font = font;
+    widths.set(key, ruler.measureText(String(text).replace(/\d/g, "0")).width);
+  }
+  return widths.get(key);
 }
 
-/** Shorten a text to the room at hand, in pixels; a title of the figure has the whole. */
-function fitText(text, room) {
-  const letters = Math.max(8, Math.floor(room / LETTER));
-  return text.length > letters ? `${text.slice(0, letters - 1).trimEnd()}…` : text;
-}
-
-/** Shorten a text to a width. */
-function shorten(text, width) {
-  const room = Math.floor(width / LETTER) - 1;
-  const plain = showControls(text);
-  return plain.length <= room ? plain : `${plain.slice(0, Math.max(1, room - 1))}…`;
+/** Shorten a text to a width in pixels. */
+function shortenText(text, width, kind = "") {
+  const whole = showControls(text);
+  if (widthOf(whole, kind) <= width) return whole;
+  const letters = [...whole];
+  const cut = (count) => `${letters.slice(0, count).join("").trimEnd()}…`;
+  let [kept, over] = [LEAST_LETTERS - 1, letters.length];
+  while (over - kept > 1) {
+    const middle = Math.floor((kept + over) / 2);
+    if (widthOf(cut(middle), kind) <= width) kept = middle;
+    else over = middle;
+  }
+  return cut(kept);
 }
 
 /** Widen a domain by a share of its length on both sides. */
@@ -136,10 +150,10 @@ function drawFrame(width, height, margins, x, y, options = {}) {
 function drawTitles(width, height, margins, { title, xTitle, yTitle, yArrow = "↑" }) {
   const left = margins.left;
   const middle = (left + width - margins.right) / 2;
-  const fit = (text) => fitText(text, width - left);
+  const fit = (text, kind) => shortenText(text, width - left, kind);
   return (
-    (xTitle ? drawText(fitText(xTitle, width - margins.right - left), middle, height - 4, "middle") : "") +
-    (title ? drawText(fit(title), left, 14, "start", "ttl") : "") +
+    (xTitle ? drawText(shortenText(xTitle, width - margins.right - left), middle, height - 4, "middle") : "") +
+    (title ? drawText(fit(title, "ttl"), left, 14, "start", "ttl") : "") +
     (yTitle ? drawText(fit(`${yArrow} ${yTitle}`), left, title ? 32 : margins.top - 10) : "")
   );
 }
@@ -148,6 +162,13 @@ function drawTitles(width, height, margins, { title, xTitle, yTitle, yArrow = "�
 function drawText(text, x, y, anchor = "start", kind = "") {
   const style = kind ? ` class="${kind}"` : "";
   return `<text${style} x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escapeText(text)}</text>`;
+}
+
+/** Draw a text shortened to a width; the whole of it shows under the pointer. */
+function drawShortText(text, width, x, y, anchor, kind) {
+  const short = shortenText(text, width, kind);
+  const whole = short === showControls(text) ? "" : `<title>${escapeText(text)}</title>`;
+  return drawText(short, x, y, anchor, kind).replace("</text>", `${whole}</text>`);
 }
 
 /**

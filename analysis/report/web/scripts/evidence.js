@@ -12,7 +12,7 @@ function drawForest() {
   const layout = layOutForest(effect, width);
   const x = d3.scaleLinear(findForestDomain(effect.rows), [layout.left, layout.right]);
   const rows = layout.rows.map(({ row, y }) => drawContrast(row, y, x, layout));
-  const heads = layout.heads.map(({ text, y }) => drawText(text, 0, y, "start", "ttl"));
+  const heads = layout.heads.map(({ text, y }) => drawShortText(text, width, 0, y, "start", "ttl"));
   box.innerHTML =
     `<svg class="fig" viewBox="0 0 ${width} ${layout.height}" role="img" aria-label="${escapeText(effect.title)}">` +
     `${drawForestFrame(effect, x, layout)}${heads.join("")}${rows.join("")}</svg>`;
@@ -31,7 +31,9 @@ function layOutForest(effect, width) {
   const names = effect.rows.map(nameContrast);
   const widest = Math.max(...names.map((name) => widthOf(name))) + 28;
   const narrow = width < 640 || widest > width / 2;
-  const fits = effect.rows.every((row) => widthOf(nameContrast(row) + writeContrast(row)) + 16 < width);
+  const fits = effect.rows.every(
+    (row) => widthOf(nameContrast(row)) + widthOf(writeContrast(row), "strong") + 16 < width,
+  );
   const nameLift = fits ? 13 : 29; // px above the mark: on the line of the numbers, or one above it
   const step = narrow ? NARROW_ROW + nameLift - 13 : ROW;
   const [heads, rows] = [[], []];
@@ -64,7 +66,7 @@ function drawForestFrame(effect, x, { narrow, left, right, height }) {
   const metric = titleOf(effect.metric || DATA.y).replace(/, %/, "");
   return (
     `<path class="grid" d="${grid}"/><path class="zero" d="M${round(x(0))} ${top - 6}V${bottom}"/>${texts.join("")}` +
-    drawText(fitText(`points of ${metric}`, right - left), (left + right) / 2, height - 6, "middle")
+    drawText(shortenText(`points of ${metric}`, right - left), (left + right) / 2, height - 6, "middle")
   );
 }
 
@@ -94,8 +96,9 @@ function drawContrast(row, y, x, { narrow, nameLift, width, left, right }) {
   const place = narrow ? [width - 4, y - 13, "end"] : [right + 12, y + 4, "start"];
   return (
     `<g class="contrast"><title>${escapeText(describeContrast(row))}</title>` +
-    drawText(
-      fitText(nameContrast(row), narrow ? width : left - 24),
+    drawShortText(
+      nameContrast(row),
+      narrow ? width : left - 24,
       narrow ? 0 : 16,
       narrow ? y - nameLift : y + 4,
       "start",

@@ -14,21 +14,14 @@ function drawFronts() {
   const panels = listPanels();
   holdStages(box, panels);
   frontPanels.clear();
-  const [xDomain, yDomain] = [state.x, state.y].map(findDomain);
+  const own = listShown().length ? listShown() : ALL;
+  const [xDomain, yDomain] = [state.x, state.y].map((metric) => {
+    return findView(
+      metric,
+      own.map((i) => estimateOf(i, metric, state.checkpoint)),
+    );
+  });
   for (const setting of panels) frontPanels.set(setting, drawFront(box, setting, xDomain, yDomain));
-}
-
-/** Find the domain of a metric: all that is shown with its errors; of a search without the worst few. */
-function findDomain(metric) {
-  const estimates = (listShown().length ? listShown() : ALL).map((i) => estimateOf(i, metric, state.checkpoint));
-  const ends = estimates.flatMap(({ mean, se }) => [mean - (se || 0), mean + (se || 0)]);
-  let [low, high] = extentOf(ends);
-  if (DATA.kind === "search") {
-    const means = estimates.map(({ mean }) => mean);
-    if (directionOf(metric) > 0) low = quantileOf(means, OUTLYING);
-    else high = quantileOf(means, 1 - OUTLYING);
-  }
-  return isNumber(low) && isNumber(high) ? padDomain(low, high, 0.06) : [0, 100];
 }
 
 /** Draw the panel of one setting. */
@@ -200,7 +193,7 @@ function labelFront({ stage, marks, members, margins }) {
   const named = [...new Set([...state.kept, ...chosen])].map((i) => marks.find((mark) => mark.i === i));
   const room = Math.min(MOST_LETTERS * LETTER, stage.width * 0.6);
   const labels = named.filter(Boolean).map(({ i, x, y }) => {
-    return { x, y, text: shorten(CONFIGURATIONS.choice[i], room), must: state.kept.includes(i) };
+    return { x, y, text: shortenText(CONFIGURATIONS.choice[i], room), must: state.kept.includes(i) };
   });
   return placeLabels(labels, marks, stage.width, stage.height, margins);
 }

@@ -64,7 +64,8 @@ function accumulateBest(values, direction) {
 /** Draw each configuration by one objective, and the best so far. */
 function drawBest(box, metric) {
   const { order, lost, best: records } = DATA.history;
-  const values = order.map((i) => (lost.includes(i) ? NaN : estimateOf(i, metric, state.checkpoint).mean));
+  const estimates = order.map((i) => (lost.includes(i) ? estimate([]) : estimateOf(i, metric, state.checkpoint)));
+  const values = estimates.map(({ mean }) => mean);
   const best = accumulateBest(values, directionOf(metric));
   const end = formatNumber(best[best.length - 1]);
   const drawn = formatCount(order.length, "configuration");
@@ -73,7 +74,7 @@ function drawBest(box, metric) {
   const { width, height } = stage;
   const margins = HISTORY_MARGINS;
   const x = scaleHistory(width, margins);
-  const y = d3.scaleLinear(findView(metric, values), [height - margins.bottom, margins.top]);
+  const y = d3.scaleLinear(findView(metric, estimates), [height - margins.bottom, margins.top]);
   const places = order.map((i, place) => ({ i, x: x(place + 1), y: y(values[place]) }));
   const marks = places.filter((mark) => mark.y >= margins.top - 1 && mark.y <= height - margins.bottom + 1);
   const foot = height - margins.bottom - CROSS - 1;

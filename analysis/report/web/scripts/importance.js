@@ -5,7 +5,6 @@ const BAR_PITCH = 13;
 const KNOB_GAP = 12; // px between two knobs
 const IMPORTANCE_MARGINS = { right: 46, top: 32, bottom: 28 };
 const TITLE_PITCH = 18; // px from one line of the title to the next
-const BOLD = 1.2; // how much wider a title is than text
 const KNOB_NAME = [60, 150]; // px, the least and the greatest width of their names
 
 /** List the panels: objectives by problems. */
@@ -61,7 +60,7 @@ function drawImportancePanel(box, { metric, setting, rows }, knobs, methods, lon
     const label = drawShortText(nameKnob(knob), name - 8, 0, top + pitch / 2 + 4, "start", "ink");
     return label + own.map((row, k) => drawImportanceBar(row, x, top + KNOB_GAP / 2 + k * BAR_PITCH, k === 0)).join("");
   });
-  const lines = titles.map((title, k) => drawShortText(title, width / BOLD, 0, 14 + k * TITLE_PITCH, "start", "ttl"));
+  const lines = titles.map((title, k) => drawShortText(title, width, 0, 14 + k * TITLE_PITCH, "start", "ttl"));
   const key = drawMethodKey(methods, 8 + titles.length * TITLE_PITCH);
   fillStage(stage, lines.join("") + key + drawShares(x, margins.top, height - margins.bottom) + bars.join(""));
 }

@@ -47,11 +47,21 @@ function followAddress() {
   change({});
 }
 
+/** Draw all once the fonts are read, since texts are measured; without them with those of the browser. */
+async function begin() {
+  try {
+    await Promise.all(Object.values(FONTS).map((font) => document.fonts.load(font)));
+  } catch {
+    // an old browser draws with what it has
+  }
+  drawAll(markReady);
+  followWidth();
+}
+
 state.colour = startColour();
 rememberStart();
 readAddress();
-drawAll(markReady);
-followWidth();
+begin();
 addEventListener("beforeprint", beginPaper);
 addEventListener("afterprint", endPaper);
 printing.addEventListener("change", () => drawAll());

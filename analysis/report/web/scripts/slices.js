@@ -18,12 +18,9 @@ function drawSlices() {
     box,
     slices.map(({ setting, path }) => `${setting} ${path}`),
   );
-  const measured = ALL.map((i) => ({ i, value: estimateOf(i, state.y, state.checkpoint).mean }));
-  const points = measured.filter(({ value }) => isNumber(value));
-  const domain = findView(
-    state.y,
-    points.map(({ value }) => value),
-  );
+  const estimates = ALL.map((i) => estimateOf(i, state.y, state.checkpoint));
+  const points = ALL.map((i) => ({ i, value: estimates[i].mean })).filter(({ value }) => isNumber(value));
+  const domain = findView(state.y, estimates);
   slicePanels = slices.map((slice) => drawSlice(box, slice, points, domain));
 }
 
@@ -62,7 +59,7 @@ function drawSliceFrame(axis, width, height, margins, y, title) {
   const slot = axis.choices ? Math.abs(axis.to - axis.start) / axis.choices.length : Infinity;
   const write = (value) => shortenText(formatOnAxis(axis, value), value === null ? Infinity : slot - 4);
   return drawFrame(width, height, margins, axis.place, y, {
-    title: shortenText(title, (width - margins.left) / BOLD),
+    title: shortenText(title, width - margins.left, "ttl"),
     xTicks: listAxisTicks(axis, 70, (tick) => widthOf(formatOnAxis(axis, tick)) + 10),
     xFormat: write,
     xTitle: axis.title + (axis.log ? " (log)" : ""),

@@ -8,9 +8,18 @@ const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "
 // control characters, separators, and characters that change the direction of writing, as the tables show them
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
-/** Escape a text for HTML and SVG; control characters become visible escapes. */
+// words of scripts that are written from right to left, with the spaces between them
+const TURNED = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+(?: +[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+)*/g;
+const LEFT_TO_RIGHT = "\u200e"; // a mark without width, after which numbers keep their place
+
+/** Escape a text for HTML and SVG; control characters become visible escapes, and words keep their order. */
 function escapeText(text) {
-  return showControls(text).replace(/[&<>"']/g, (character) => ENTITIES[character]);
+  return keepOrder(showControls(text)).replace(/[&<>"']/g, (character) => ENTITIES[character]);
+}
+
+/** End words that are written from right to left by a mark: numbers and names behind them would change places. */
+function keepOrder(text) {
+  return text.replace(TURNED, `$&${LEFT_TO_RIGHT}`);
 }
 
 /** Write control characters as escapes, such as \x1b; the result is not HTML yet. */

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 METHODS = ("AT 0.10", "TRADES 0.10", "MART 0.10")
 SUBSETS = ("all", "friendly 108", "friendly 96", "random 108", "random 96")
+TURNED = "שיטה חדשה"  # Hebrew, from right to left
 HOSTILE = "<img src=x onerror=window.hit=1></script>"
 Opener = Callable[..., Opened]
 
@@ -137,6 +138,13 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study one of whose methods has HTML for a name."""
     made = Made(study="hostile", noise=(0.0,), methods=("AT 0.10", HOSTILE), faults=False, profile=False)
     return write_page(write_sweep(tmp_path_factory.mktemp("browser") / "hostile", made))
+
+
+@pytest.fixture(scope="session")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study whose methods have a name of 150 broad letters, and one that is written from right to left."""
+    made = Made(study="named", noise=(0.0,), methods=("W" * 150, TURNED), faults=False, profile=False)
+    return write_page(write_sweep(tmp_path_factory.mktemp("browser") / "named", made))
 
 
 @pytest.fixture(scope="session")

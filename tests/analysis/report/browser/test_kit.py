@@ -160,6 +160,29 @@ def test_numbers_and_names_are_written_as_in_the_tables(kit: Page, call: str, ex
     assert kit.evaluate(call) == expected
 
 
+@pytest.mark.parametrize("words", ["שם", "שם חדש", "اسم", "name"])
+def test_numbers_behind_a_name_stay_behind_it_whatever_its_direction(kit: Page, words: str) -> None:
+    place = """(words) => {
+      document.body.insertAdjacentHTML('beforeend', `<p>80 ${escapeText(`${words} 12 ± 3 · ${words}`)} 45</p>`);
+      const text = document.body.lastElementChild.firstChild, content = text.textContent;
+      return ['80', words, '12', '3', '45'].map((part) => {
+        const range = document.createRange();
+        range.setStart(text, content.indexOf(part));
+        range.setEnd(text, content.indexOf(part) + part.length);
+        return range.getBoundingClientRect().left;
+      });
+    }"""
+    places = kit.evaluate(place, words)
+    assert places == sorted(places) and len(set(places)) == 5
+
+
+def test_a_shortened_text_has_the_room_that_it_is_given(kit: Page) -> None:
+    wide = """([text, room]) => [shortenText(text, room), widthOf(shortenText(text, room)), widthOf(text)]"""
+    for text in ("W" * 150, "i" * 150, "a name"):
+        short, width, whole = kit.evaluate(wide, [text, 200])
+        assert width <= 200 and (short == text if whole <= 200 else short.endswith("…") and width > 180)
+
+
 def test_estimates_are_over_the_seeds_that_have_a_value(kit: Page) -> None:
     first = kit.evaluate("estimateOf(0, 'test_clean_acc', 'best')")
     assert first["mean"] == pytest.approx(60) and first["se"] == pytest.approx(10) and first["n"] == 2

@@ -9,12 +9,12 @@ import pytest
 from .conftest import Opener
 
 WIDTHS = (390, 768, 1100, 1600)
-PAGES = ("study", "search", "unfinished", "hostile", "compared")
+PAGES = ("study", "search", "unfinished", "hostile", "compared", "named")
 TALLEST = 5500  # of a study at a width of 1100
 
 CLIPPED = """() => [...document.querySelectorAll('svg.fig text')].filter((text) => {
-  const box = text.getBoundingClientRect();
-  return box.width && (box.left < -1 || box.right > innerWidth + 1);
+  const [box, figure] = [text, text.ownerSVGElement].map((element) => element.getBoundingClientRect());
+  return box.width && (box.left < figure.left - 1 || box.right > figure.right + 1);
 }).map((text) => text.textContent)"""
 
 FAINT = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
@@ -33,6 +33,20 @@ def test_no_width_scrolls_sideways_or_clips_a_label(page: Path, width: int, open
       .filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 80))"""
     assert opened.run("document.documentElement.scrollWidth <= innerWidth"), opened.run(wide)
     assert opened.run(CLIPPED) == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_long_name_in_a_forest_ends_before_its_numbers(named: Path, width: int, open_page: Opener) -> None:
+    opened = open_page(named, width)
+    meet = """() => [...document.querySelectorAll('#forest .contrast')].filter((row) => {
+      const [name, numbers] = [...row.querySelectorAll('text')].map((text) => text.getBoundingClientRect());
+      const apart = name.right < numbers.left || name.bottom < numbers.top + 4;
+      return !apart || [...row.querySelectorAll('path')].some((path) => {
+        const box = path.getBoundingClientRect();
+        return box.left < name.right && name.left < box.right && box.top < name.bottom - 4 && name.top < box.bottom;
+      });
+    }).map((row) => row.textContent)"""
+    assert opened.count("#forest .contrast") >= 2 and opened.run(meet) == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
