@@ -139,14 +139,15 @@ def _say_open(family: Family) -> Answer:
     half = (rows["hi"] - rows["lo"]) / 2
     ends = [f"{POINTS * value:.1f}" for value in (half.min(), half.max())]
     within = "±" + " to ±".join(dict.fromkeys(ends))
+    which = f"{'each' if len(rows) == m else len(rows)} of the {m} comparisons" if m > 1 else "the only comparison"
     nearest = _first(rows, "p")
     where = _name_place(nearest)
     return Answer(
         "open",
         (f"{len(rows)} of {m} open",),
         (
-            f"Not found in {'any' if len(rows) == m else len(rows)} of the {m} comparisons of {family.title}, within "
-            f"{within} points. The nearest, {nearest['minuend']} − {nearest['subtrahend']}{where and f' at {where}'} (",
+            f"Open, as the interval contains 0: {which} of {family.title}, within {within} points. The nearest to "
+            f"being told, {nearest['minuend']} − {nearest['subtrahend']}{where and f' at {where}'} (",
             Points(nearest["mean"]),
             f"), would take {_format_seeds(nearest['more'])}; {point}.{single}",
         ),

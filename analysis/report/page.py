@@ -24,10 +24,11 @@ STEPS = 1 + len(PARTS) + 1  # of a report: its tables, its figures, and the page
 FOLDERS = ("tables", "figures")  # beside the page
 
 
-def redraw_report(folder: Path, width: float = WIDTH) -> Path:
-    """Load a sweep, write its report and return the path of the page.
+def redraw_report(folder: Path | str, width: float = WIDTH) -> Path:
+    """Load a sweep, write its report anew and return the path of the page, such as from a notebook.
 
-    Raises SweepError if the folder is no sweep, or a link would redirect the report.
+    `width` is the width of the figures in inches. Raises SweepError if the folder is no sweep, or a link would redirect
+    the report.
     """
     return write_report(collect_report_data(load_sweep(folder)), width)
 

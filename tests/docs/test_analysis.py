@@ -66,7 +66,7 @@ def test_the_code_of_the_page_runs_from_top_to_bottom(
     names: dict[str, object] = {}
     for snippet in SNIPPETS:
         exec(snippet.replace("results/friendly_k", str(results.folder)), names)
-    assert len(SNIPPETS) == PAGE.count("```python") == 8
+    assert len(SNIPPETS) == PAGE.count("```python") == 9
     drawn = {path.stem for path in tmp_path.glob("*.pdf")}
     assert drawn == {"curves", "gap", "pairs", "weights", "front", "difference"}
     assert all(path.stat().st_size > 5_000 for path in tmp_path.glob("*.pdf"))

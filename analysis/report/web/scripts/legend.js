@@ -9,10 +9,15 @@ function drawLegend() {
   const swatch = (k) => drawSwatch(`var(${hueOf(k)})`);
   const several = DATA.sweeps.length > 1;
   const hues = several ? drawKeys("sweep", DATA.sweeps, swatch) : drawKeys("method", DATA.families, swatch);
-  const methods = several ? drawKeys("method", DATA.families, () => "") : "";
+  const methods = several ? drawKeys("method", DATA.families, (k) => swatch(findSweep(k))) : "";
   const subsets = drawKeys("subset", DATA.subsets, (k) => drawGlyph("var(--soft)", shapeOf(k)));
   const parts = [knob ? drawRamp(knob) : hues, methods, subsets].filter(Boolean);
   find("#legend").innerHTML = parts.join('<span class="gap"></span>');
+}
+
+/** Find the sweep of a method, whose hue it has where several are compared: its name begins with that of its sweep. */
+function findSweep(family) {
+  return CONFIGURATIONS.sweep[familyOf.indexOf(family)];
 }
 
 /** Draw the keys of one kind; a single one tells nothing, and of very many the query finds the rest. */

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from .conftest import Opener
 
@@ -47,6 +50,26 @@ def test_a_long_name_in_a_forest_ends_before_its_numbers(named: Path, width: int
       });
     }).map((row) => row.textContent)"""
     assert opened.count("#forest .contrast") >= 2 and opened.run(meet) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_edge_of_a_table_is_shaded_while_columns_lie_beyond_it(study: Path, theme: str, open_page: Opener) -> None:
+    opened = open_page(study, 768, color_scheme=theme)
+    table = opened.page.locator("#configurations .tbl.tall")
+    assert table.evaluate("(box) => box.scrollWidth > box.clientWidth + 100")
+    header = table.locator("thead").bounding_box()
+    assert header
+    table.scroll_into_view_if_needed()
+
+    def read_edge() -> float:
+        """Return the mean difference of the last pixels of the rows from the ground."""
+        pixels = np.asarray(Image.open(BytesIO(table.screenshot())).convert("L"), dtype=float)
+        return float(np.abs(pixels[int(header["height"]) + 4 :, -8:-2] - np.median(pixels)).mean())
+
+    shaded = read_edge()
+    table.evaluate("(box) => box.scrollTo(box.scrollWidth, 0)")
+    opened.rest()
+    assert shaded > 3 * read_edge()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

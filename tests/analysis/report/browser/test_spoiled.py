@@ -26,6 +26,16 @@ def test_a_single_method_is_not_offered_for_choice(few: Path, study: Path, open_
     assert open_page(few).count("#class-matrix svg") and not open_page(few).count("#class-method")
 
 
+def test_each_key_of_a_comparison_has_the_mark_of_its_sweep(compared: Path, open_page: Opener) -> None:
+    opened = open_page(compared)
+    paints = """(kind) => [...document.querySelectorAll(`#legend [data-kind=${kind}]`)].map((key) =>
+      [key.dataset.name, (key.querySelector('svg rect') || { getAttribute: () => null }).getAttribute('fill')])"""
+    sweeps = dict(opened.run(paints, "sweep"))
+    methods = opened.run(paints, "method")
+    assert len(set(sweeps.values())) == 2 and len(methods) == 6
+    assert [paint for _, paint in methods] == [sweeps[name.split()[0]] for name, _ in methods]
+
+
 def test_no_choice_is_cut(study: Path, few: Path, compared: Path, open_page: Opener) -> None:
     for page in (study, few, compared):
         assert open_page(page).run(CUT) == []
