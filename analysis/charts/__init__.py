@@ -10,5 +10,6 @@ Of figures of papers: lines, trade_off, bars (by class), matrix (seed against se
 styles, front_keys    colours, markers and dashes of names, equal in all figures of a page; those of a front's points
 rows, panels          layouts: a row per configuration, a panel per setting
 text                  wrapped titles, legends, ticks in percent
+glyphs                fallbacks for letters that fonts lack
 saving                the house style (house.mplstyle), PNG, SVG and PDF
 """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from analysis.charts.glyphs import find_missing, use_fallbacks, warn_of_missing
 from trainers.record_io import write_atomic
 
 if TYPE_CHECKING:
@@ -62,11 +63,18 @@ def parse_width(text: str) -> float:
 def _draw_in_house_style(draw: Draw, size: tuple[float, float]) -> Iterator[Figure]:
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
-    with as_file(files("analysis.charts") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
+    with (
+        as_file(files("analysis.charts") / "house.mplstyle") as style,
+        matplotlib.rc_context(fname=style),
+        use_fallbacks(),
+    ):
         figure = Figure(figsize=size, dpi=matplotlib.rcParams["savefig.dpi"], layout="constrained")
         draw(figure)
         yield figure
+        if missing := find_missing(text.get_text() for text in figure.findobj(Text)):
+            warn_of_missing(missing)
 
 
 def render_pixels(draw: Draw, size: tuple[float, float]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from analysis.charts.glyphs import describe_missing, find_missing
 from analysis.measures.masking import find_plain_training, select_masked
 from analysis.measures.stats import format_count
 from analysis.report.data import ReportData
@@ -14,7 +15,7 @@ from analysis.results.trial_table import DIVERGED, OPEN
 
 def list_notices(found: ReportData) -> list[str]:
     """List what qualifies all that follows, most weighty first; nothing for a finished study without losses."""
-    parts = (_tell_unfinished, _tell_lost, _tell_one_seed, _tell_constant, _tell_masked, _tell_damaged)
+    parts = (_tell_unfinished, _tell_lost, _tell_one_seed, _tell_constant, _tell_masked, _tell_damaged, _tell_boxes)
     return [text for part in parts for text in part(found)]
 
 
@@ -65,6 +66,12 @@ def _tell_masked(found: ReportData) -> Iterator[str]:
 def _tell_damaged(found: ReportData) -> Iterator[str]:
     if damaged := found.results.damaged():
         yield f"{format_count(len(damaged), 'damaged record')} left out, listed under Provenance."
+
+
+def _tell_boxes(found: ReportData) -> Iterator[str]:
+    classes = (name for names in found.results.class_names.values() for name in names)
+    if missing := find_missing([*found.results.study_trials["name"], *classes]):
+        yield describe_missing(missing)
 
 
 def _name_first(names: Iterable[object]) -> str:
