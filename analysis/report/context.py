@@ -30,9 +30,11 @@ from analysis.report.tables.trainings import render_unfinished, render_upstream
 SHORT_TITLES = {  # of sections, in the bar at the top
     "what-matters": "Knobs",
     "along-training": "Curves",
+    "configurations": "Table",
     "stopping": "Stopping",
     "classes": "Classes",
     "settings": "Settings",
+    "provenance": "Sources",
 }
 TIMES = ("date", "wall time", "time in trials")  # of a run, beside its command
 Tables = Mapping[str, list[Markup]]

@@ -26,8 +26,8 @@ class Progress(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The state and the counts in words: "interrupted, 41 of 90 trials"."""
-        return f"{self.state}, {self.ended} of {self.planned} trials"
+        """The state and the counts in words: "interrupted, 41 of 90"."""
+        return f"{self.state}, {self.ended} of {self.planned}"
 
 
 def measure_progress(sweep: Sweep) -> Progress:

@@ -34,10 +34,10 @@ def write(folder: Path, noted: bool, unfinished: bool) -> ReportData:
 @pytest.mark.parametrize(
     ("noted", "unfinished", "expected"),
     [
-        (True, False, "complete, 3 of 3 trials"),
-        (False, False, "complete, 3 of 3 trials"),
-        (True, True, "interrupted, 2 of 3 trials"),
-        (False, True, "running, 2 of 3 trials"),
+        (True, False, "complete, 3 of 3"),
+        (False, False, "complete, 3 of 3"),
+        (True, True, "interrupted, 2 of 3"),
+        (False, True, "running, 2 of 3"),
     ],
 )
 def test_the_bar_and_the_notice_say_the_same(tmp_path: Path, noted: bool, unfinished: bool, expected: str) -> None:
@@ -55,4 +55,4 @@ def test_a_sweep_that_lost_a_trial_has_ended_and_is_not_complete(tmp_path: Path)
     trial = next(folder.glob("trials/*seed=2"))
     (trial / "result.json").unlink()
     (trial / "error.txt").write_text("RuntimeError: out of memory")
-    assert measure_progress(load_sweep(folder)).text == "ended, 3 of 3 trials"
+    assert measure_progress(load_sweep(folder)).text == "ended, 3 of 3"

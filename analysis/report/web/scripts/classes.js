@@ -1,7 +1,7 @@
 /* Class by class: what each subset leaves out of training and what that costs or gains, or the accuracies alone. */
 
 const CELL = 26;
-const CLASS_ROWS = 12;
+const CLASS_ROWS = 8;
 const classMethod = find("#class-method");
 const classMetric = find("#class-metric");
 

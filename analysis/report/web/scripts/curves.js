@@ -30,7 +30,7 @@ function drawCurvePanel(box, setting, column, domain) {
   const name = nameSetting(setting);
   const several = DATA.settings.length > 1;
   const label = `${name ? `${name}: ` : ""}${titleOf(column)} along training`;
-  const stage = openStage(box, setting, (width) => fitHeight(Math.max(270, Math.min(340, width * 0.8))), label);
+  const stage = openStage(box, setting, (width) => fitHeight(Math.max(270, Math.min(280, width * 0.8))), label);
   const { width, height } = stage;
   const margins = several ? CURVE_MARGINS : { ...CURVE_MARGINS, top: 30 };
   const epochs = DATA.curves.epoch;

@@ -29,7 +29,7 @@ function drawFront(box, setting, xDomain, yDomain) {
   const name = nameSetting(setting);
   const label = `${name ? `${name}: ` : ""}${titleOf(state.y)} against ${titleOf(state.x)}.`;
   const help = `${label} Arrow keys walk along the configurations, Enter keeps one.`;
-  const stage = openStage(box, setting, (width) => fitHeight(Math.max(290, Math.min(400, width * 0.72))), help, {
+  const stage = openStage(box, setting, (width) => fitHeight(Math.max(290, Math.min(370, width * 0.72))), help, {
     keys: true,
   });
   const { width, height } = stage;

@@ -1,6 +1,6 @@
 /* Heat map: the mean of a metric over two knobs, of grids as of searches. */
 
-const HEAT_HEIGHT = 340;
+const HEAT_HEIGHT = 250;
 const HEAT_MARGINS = { left: 66, right: 62, top: 30, bottom: 42 };
 const BINS = 8; // along a knob with many values
 const MANY_CELLS = 16; // from as many on, the worst tenth has one colour, so that a bad cell does not hide the others

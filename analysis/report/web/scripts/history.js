@@ -1,7 +1,7 @@
 /* History of a search: the hypervolume so far, and each configuration with the best so far, in the order drawn. Those
    that ended without a value have a cross at the foot. */
 
-const HISTORY_HEIGHT = 280;
+const HISTORY_HEIGHT = 215;
 const HISTORY_MARGINS = { left: 48, right: 18, top: 30, bottom: 42 };
 const CROSS = MANY ? 2.4 : 3.4; // px, of what ended without a value
 const WARM_UP = 0.03; // share of the first configurations whose hypervolume may lie below the view

@@ -4,7 +4,7 @@
 const LEAST_GAP = 62; // px between axes that stand
 const ABREAST = 9; // axes at most that stand beside the front
 const LYING_GAP = 54; // px between axes that lie
-const STANDING_HEIGHT = 400;
+const STANDING_HEIGHT = 370;
 const STANDING_MARGINS = { left: 30, right: 40, top: 50, bottom: 18 };
 const LYING_MARGINS = { left: 14, right: 14, top: 34, bottom: 24 };
 const UNSET_ROOM = { standing: 26, lying: 56 }; // px between the scale and what is not set

@@ -1,6 +1,6 @@
 /* Slices: each configuration along each knob, on the scale of the knob, against the metric of the vertical axis. */
 
-const SLICE_HEIGHT = 236;
+const SLICE_HEIGHT = 205;
 const SLICE_MARGINS = { left: 40, right: 12, bottom: 42 };
 const SLICE_UNSET = 46; // px between the scale and what is not set
 const NEIGHBOURS = 7; // configurations on each side of a running median at least

@@ -1,7 +1,7 @@
 /* What stopping cut: the learning curves of all configurations in one panel, and when each rule stopped how many. */
 
 const STOPPING_MARGINS = { left: 40, right: 14, top: 30, bottom: 42 };
-const STOPPING_HEIGHT = 330;
+const STOPPING_HEIGHT = 265;
 const RULE_HEIGHT = 84; // px of a rule: its name, its numbers, its configurations
 const REASON = 160; // letters of a reason in a tip; the table has it whole
 const STOP_RADIUS = 2.8;

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import analysis.charts.saving
+from analysis.report import comparison, drawings
 from analysis.report.__main__ import main
 from analysis.report.page import redraw_report
 from trainers.record_io import write_json
@@ -77,13 +77,19 @@ def open_page(chromium: Browser) -> Iterator[Opener]:
         assert page.errors == [] and page.requests == []
 
 
-def write_page(folder: Path, *others: Path, output: Path | None = None) -> Path:
-    """Write a page whose figures have no pixels of matplotlib, which take most of its time.
+def describe_figure(spec: Any, *_: object) -> drawings.Drawing:
+    """Return a figure of matplotlib with its words and without an image."""
+    return drawings.Drawing(spec.slug, spec.title, spec.caption, "data:image/svg+xml,", {}, "")
 
-    The pixels are back when it returns: the page of another fixture has its images, whichever is made first.
+
+def write_page(folder: Path, *others: Path, output: Path | None = None) -> Path:
+    """Write a page without figures of matplotlib, which take most of its time.
+
+    They are back when it returns: the page of another fixture has its images, whichever is made first.
     """
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(analysis.charts.saving, "_render", lambda figure, suffix: b"")
+        for module in (drawings, comparison):
+            patched.setattr(module, "draw_figure", describe_figure)
         if output is None:
             return redraw_report(folder)
         assert main([*map(str, (folder, *others)), "-o", str(output)]) == 0

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Page, Request
 
 REST = 400  # ms after which the figures of a large page have followed
+LARGE = 300  # configurations, above which figures follow later than the frame after a change
+FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 MARK = """() => {
   const ring = document.querySelector('#front .ring'), svg = ring.ownerSVGElement;
@@ -42,7 +44,6 @@ class Opened:
         page.goto(f"{path.as_uri()}{address}")
         if scripts:
             page.wait_for_selector("html[data-ready]", state="attached")
-            self.rest()
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -53,8 +54,11 @@ class Opened:
             self.requests.append(request.url)
 
     def rest(self, milliseconds: int = REST) -> None:
-        """Wait until all figures have followed."""
-        self.page.wait_for_timeout(milliseconds)
+        """Wait until all figures have followed: on a page that is not large, for two frames."""
+        if self.page.locator("#configurations tr[data-i]").count() > LARGE:
+            self.page.wait_for_timeout(milliseconds)
+        else:
+            self.run(FRAMES)
 
     def run(self, script: str, *argument: Any) -> Any:
         """Run a script in the page and return its value."""

@@ -13,8 +13,8 @@ from .reading import Opened
 
 MOST_BYTES = 10_000_000
 HOVER = 0.050  # seconds of the page's thread
-FIRST_PAINT = 2_000  # ms of the clock, the best of three
-STEPS = 40
+FIRST_PAINT = 2_000  # ms of the clock, of which a busy machine may take more twice
+STEPS = 16
 FIGURES = (
     "#front svg[role=application]",
     "#parallel svg.fig",
@@ -31,10 +31,8 @@ def test_the_page_is_small_enough_to_send(large: Path) -> None:
 
 
 def test_the_first_paint_comes_soon(large: Path, open_page: Opener) -> None:
-    paints = [
-        open_page(large).run("performance.getEntriesByName('first-contentful-paint')[0].startTime") for _ in "123"
-    ]
-    assert min(paints) <= FIRST_PAINT
+    paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+    assert any(open_page(large).run(paint) <= FIRST_PAINT for _ in range(3))
 
 
 def measure_thread(opened: Opened, session: Any) -> float:

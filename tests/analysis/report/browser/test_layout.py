@@ -13,7 +13,8 @@ from .conftest import Opener
 
 WIDTHS = (390, 768, 1100, 1600)
 PAGES = ("study", "search", "unfinished", "hostile", "compared", "named")
-TALLEST = 5500  # of a study at a width of 1100
+TALLEST = {"study": 5500, "search": 5700}  # at a width of 1100
+BAR = 48  # of one line
 
 CLIPPED = """() => [...document.querySelectorAll('svg.fig text')].filter((text) => {
   const [box, figure] = [text, text.ownerSVGElement].map((element) => element.getBoundingClientRect());
@@ -97,12 +98,26 @@ def test_the_measure_of_contrast_finds_a_faint_text(study: Path, open_page: Open
     assert len(opened.run(FAINT)) == 2
 
 
-def test_the_answer_comes_first_and_the_page_is_short(study: Path, open_page: Opener) -> None:
+def test_the_answer_comes_first(study: Path, open_page: Opener) -> None:
     opened = open_page(study)
     place = "(selector) => document.querySelector(selector).getBoundingClientRect()"
     assert opened.run(f"({place})('h1').top") < 120
     assert opened.run(f"({place})('#front').top") < 560, "the front begins on the first screen"
-    assert opened.run("document.documentElement.scrollHeight") <= TALLEST
+
+
+@pytest.mark.parametrize("kind", TALLEST)
+def test_a_page_is_short_and_its_bar_takes_one_line(
+    kind: str, request: pytest.FixtureRequest, open_page: Opener
+) -> None:
+    opened = open_page(request.getfixturevalue(kind))
+    assert opened.run("document.documentElement.scrollHeight") <= TALLEST[kind]
+    assert opened.run("document.querySelector('#top').offsetHeight") <= BAR
+
+
+def test_numbers_stand_beside_the_names_on_a_phone(study: Path, open_page: Opener) -> None:
+    opened = open_page(study, 390)
+    wide = "document.querySelector('#configurations tbody td').offsetWidth"
+    assert 100 < opened.run(wide) <= 200
 
 
 def test_the_names_of_what_a_figure_shows_are_whole(study: Path, open_page: Opener) -> None:

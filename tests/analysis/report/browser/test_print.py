@@ -63,6 +63,18 @@ def test_what_is_folded_on_the_screen_is_open_on_paper(study: Path, scripts: boo
     assert "best epoch on test" in text and "validation would select" in text, "the findings, to their words"
 
 
+@pytest.mark.parametrize("page", ["study", "search"])
+def test_no_table_is_wider_than_a_sheet(page: str, request: pytest.FixtureRequest, open_page: Opener) -> None:
+    """The browser would shrink all sheets to the width of the widest table."""
+    opened = open_page(request.getfixturevalue(page), 688)  # px of a sheet between its margins
+    opened.run("dispatchEvent(new Event('beforeprint'))")
+    opened.page.emulate_media(media="print")
+    opened.rest()
+    wide = """() => [...document.querySelectorAll('main table, main figure, main dl')]
+      .filter((e) => e.getBoundingClientRect().right > 689).map((e) => e.textContent.slice(0, 60))"""
+    assert opened.run(wide) == []
+
+
 def test_a_long_table_repeats_its_header(search: Path, open_page: Opener) -> None:
     opened = open_page(search)
     first = opened.page.locator("#configurations table.data thead th").nth(1).inner_text()
