@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from analysis.report.block.classes import build_classes, build_counts
-from analysis.report.block.comparison import build_differences, list_differing_settings
+from analysis.report.block.comparison import list_differing_settings
 from analysis.report.block.configurations import build_configurations
 from analysis.report.block.curves import build_curves
 from analysis.report.block.effects import build_effects
@@ -46,7 +46,7 @@ def build_block(*reports: ReportData, reload_seconds: float | None = None) -> di
         "stopping": build_stopping(rows),
     }
     if len(reports) > 1:
-        block |= {"difference": build_differences(rows), "settings_differ": list_differing_settings(rows)}
+        block |= {"settings_differ": list_differing_settings(rows)}
     return block
 
 

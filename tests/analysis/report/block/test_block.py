@@ -13,7 +13,6 @@ import pytest
 from analysis.exceptions import SweepError
 from analysis.measures.dominance import hypervolume
 from analysis.measures.front import compute_fronts
-from analysis.measures.front_difference import compare_fronts
 from analysis.measures.history import accumulate_hypervolume, measure_history
 from analysis.report.block import build_block, format_block
 from analysis.report.data import ReportData, collect_report_data
@@ -66,7 +65,7 @@ def test_a_study_begins_with_its_front_and_its_checkpoint(report: ReportData) ->
     block = build_block(report, reload_seconds=5)
     assert (block["kind"], block["x"], block["y"]) == ("study", "test_aa_clean_acc", "test_aa_acc")
     assert block["checkpoint"] == "best" and block["reload_seconds"] == 5 and block["sweeps"] == ["made_up"]
-    assert block["history"] is block["importance"] is block["stopping"] is None and "difference" not in block
+    assert block["history"] is block["importance"] is block["stopping"] is None
     assert block["metrics"]["test_pgd20_acc"] == {
         "title": "robust test accuracy, PGD-20, %",
         "short": "PGD-20",
@@ -281,10 +280,6 @@ def test_two_sweeps_share_a_front_and_say_what_they_differ_in(report: ReportData
     assert marked == members and len({*found["name"]}) == 24
     assert block["settings"] == [panel.title for panel in front.panels]
     assert {row["setting"] for family in block["effects"] for row in family["rows"]} <= {*block["settings"]}
-    for drawn, (panel, pair) in zip(block["difference"], compare_fronts(front), strict=True):
-        assert (drawn["setting"], drawn["a"], drawn["b"]) == (panel.title, "made_up", "other")
-        np.testing.assert_allclose(drawn["cells"], pair.difference, atol=5.1e-4)
-        assert np.shape(drawn["cells"]) == (len(drawn["y"]), len(drawn["x"]))
     (data,) = (row["values"] for row in block["settings_differ"] if row["name"] == "data")
     assert "120 train" in data[0] and "110 train" in data[1]
     assert all(len(set(row["values"])) > 1 for row in block["settings_differ"])
