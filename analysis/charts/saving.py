@@ -1,4 +1,4 @@
-"""Figures as files: their specification, their width, the house style, and PNG, SVG and PDF."""
+"""Figures as files: their width, the house style, and PNG, SVG and PDF."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.resources import as_file, files
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,16 +22,6 @@ WIDTH = 5.2  # inches, the default; at this width 9-point type is still legible 
 MIN_WIDTH, MAX_WIDTH = 2.5, 12.0  # inches that an option accepts
 IMAGES = (".png", ".svg", ".pdf")
 Draw = Callable[["Figure"], None]
-
-
-class FigureSpec(NamedTuple):
-    """The specification of a figure: its file name, title, caption, size in inches and draw function."""
-
-    slug: str
-    title: str
-    caption: str
-    size: tuple[float, float]
-    draw: Draw
 
 
 def parse_image(text: str, more: Sequence[str] = ()) -> Path:
@@ -83,9 +73,10 @@ def save_figure(draw: Draw, size: tuple[float, float], paths: Sequence[Path]) ->
     """Draw a figure once in the house style and write a PNG, SVG or PDF per path, each atomically.
 
     This function calls the backends directly, because `savefig` draws everything a second time to compute the layout.
+    Pixels come first, because the other backends leave their own resolution on the figure.
     """
     with _draw_in_house_style(draw, size) as figure:
-        for path in paths:
+        for path in sorted(paths, key=lambda path: path.suffix != ".png"):
             write_atomic(path, _render(figure, path.suffix))
             figure.set_layout_engine("none")  # keep the layout for the next format
 

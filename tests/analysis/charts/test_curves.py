@@ -150,8 +150,8 @@ def test_a_further_attack_has_a_figure_of_its_own_without_validation(tmp_path: P
     assert drawings[further].caption.startswith("Robust test accuracy, FGSM;")
     assert "The dot" not in drawings[further].caption
     assert "The dot" in drawings[robust].caption
-    figure = Figure(figsize=drawings[further].size)
-    drawings[further].draw(figure)
+    figure = Figure(figsize=drawings[further].chart.size)
+    drawings[further].chart.draw(figure)
     (lines,) = (artist for artist in figure.axes[0].collections if isinstance(artist, LineCollection))
     curves = collect_curves(found.results, "fgsm")
     assert curves is not None and len(lines.get_segments()) == len(FIVE)

@@ -199,7 +199,7 @@ def test_accuracy_against_size_is_drawn_for_both_accuracies(tmp_path: Path) -> N
     drawings = list(specify_effects(collect_report_data(load_sweep(write_sweep(tmp_path / "sizes", made)))))
     assert [drawing.slug for drawing in drawings] == ["effects", "k_robust", "k_clean"]
     for drawing in drawings:
-        save_figure(drawing.draw, drawing.size, [tmp_path / f"{drawing.slug}.png"])
+        save_figure(drawing.chart.draw, drawing.chart.size, [tmp_path / f"{drawing.slug}.png"])
         assert (tmp_path / f"{drawing.slug}.png").stat().st_size > 5_000
 
 
@@ -335,13 +335,13 @@ def test_every_figure_draws_and_says_its_seeds(found: ReportData, tmp_path: Path
     assert len({drawing.slug for drawing in drawings}) == len(drawings) == 8
     for drawing in drawings:
         assert "seed" in drawing.caption
-        save_figure(drawing.draw, drawing.size, [tmp_path / f"{drawing.slug}.svg"])
+        save_figure(drawing.chart.draw, drawing.chart.size, [tmp_path / f"{drawing.slug}.svg"])
         assert (tmp_path / f"{drawing.slug}.svg").read_text().rstrip().endswith("</svg>")
 
 
 def test_equal_records_give_equal_files(found: ReportData, tmp_path: Path) -> None:
     (drawing,) = specify_gaps(found)
     for name in ("one", "two"):
-        save_figure(drawing.draw, drawing.size, [tmp_path / f"{name}.png", tmp_path / f"{name}.svg"])
+        save_figure(drawing.chart.draw, drawing.chart.size, [tmp_path / f"{name}.png", tmp_path / f"{name}.svg"])
     for kind in ("png", "svg"):
         assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()

@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from analysis.charts.chart import FigureSpec
 from analysis.charts.effects import split_effect_pages
 from analysis.charts.rows import lay_out_rows, split_pages
-from analysis.charts.saving import MAX_WIDTH, MIN_WIDTH, FigureSpec
+from analysis.charts.saving import MAX_WIDTH, MIN_WIDTH
 from analysis.charts.text import draw_legend
 from analysis.measures.differences import collect_effects
 from analysis.measures.overfitting import collect_gaps
@@ -74,8 +75,8 @@ def drawn(found: ReportData, width: float) -> list[FigureSpec]:
 def on_paper(drawing: FigureSpec) -> Figure:
     """A figure in the house style, laid out."""
     with as_file(files("analysis.charts") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
-        figure = Figure(figsize=drawing.size, layout="constrained")
-        drawing.draw(figure)
+        figure = Figure(figsize=drawing.chart.size, layout="constrained")
+        drawing.chart.draw(figure)
         FigureCanvasAgg(figure)
         figure.draw_without_rendering()
     return figure

@@ -127,7 +127,7 @@ def test_class_figure_is_drawn_for_any_number_of_classes(tmp_path: Path, classes
     (drawing,) = specify_classes(found)
     assert "accuracy of each class, measured on 300 images, at the epoch" in drawing.caption
     assert "standard errors up to 0.3 points" in drawing.caption and "masked gradients" in drawing.caption
-    save_figure(drawing.draw, drawing.size, [tmp_path / "classes.png"])
+    save_figure(drawing.chart.draw, drawing.chart.size, [tmp_path / "classes.png"])
     assert (tmp_path / "classes.png").stat().st_size > 5_000
 
 
