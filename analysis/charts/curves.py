@@ -22,7 +22,7 @@ from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Register, Style
 from analysis.charts.text import draw_legend, write_percent
 from analysis.measures.curves import NAMES, CurveLine, Curves
-from analysis.results.page_cut import MAX_PANELS, cut_each
+from analysis.results.page_cut import MAX_PANELS, cut_in_turn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -160,5 +160,5 @@ def plot_curves(info: Curves, register: Register | None = None, width: float = W
 
 def cut_curves(info: Curves) -> tuple[Curves, str]:
     """Return the panels that a page has room for, and which these are, in words."""
-    cut = cut_each(list_settings(info.panels), MAX_PANELS, info.best)
+    cut = cut_in_turn(list_settings(info.panels), MAX_PANELS, info.best)
     return info.take(cut.rows), cut.describe("panels", "the best of each problem on validation", "epochs")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.charts.fonts import register_fonts
 from trainers.record_io import write_atomic
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def _draw_in_house_style(draw: Draw, size: tuple[float, float]) -> Iterator[Figu
     import matplotlib
     from matplotlib.figure import Figure
 
+    register_fonts()
     with as_file(files("analysis.charts") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
         figure = Figure(figsize=size, dpi=matplotlib.rcParams["savefig.dpi"], layout="constrained")
         draw(figure)

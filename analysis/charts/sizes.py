@@ -14,7 +14,7 @@ from analysis.charts.styles import Register, Style
 from analysis.charts.text import draw_legend, write_percent
 from analysis.measures.subsets import SizeLine, Sizes
 from analysis.results.axes import ALL
-from analysis.results.page_cut import MAX_PANELS, cut_each
+from analysis.results.page_cut import MAX_PANELS, cut_in_turn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -81,5 +81,5 @@ def plot_sizes(info: Sizes, register: Register | None = None, width: float = WID
 
 def cut_sizes(info: Sizes) -> tuple[Sizes, str]:
     """Return the panels that a page has room for, and which these are, in words."""
-    cut = cut_each(list_settings(info.panels), MAX_PANELS)
+    cut = cut_in_turn(list_settings(info.panels), MAX_PANELS)
     return info.take(cut.rows), cut.describe("panels", "the first of each problem in the plan", "trials")

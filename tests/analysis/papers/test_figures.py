@@ -370,3 +370,7 @@ def test_an_unknown_name_and_a_figure_of_several_panels_are_told_apart() -> None
         find_figure("gairat:F133")
     with pytest.raises(SweepError, match="take hard:F1a, hard:F1b, hard:F1c"):
         find_figure("hard:F1")
+    with pytest.raises(SweepError, match="--figure T1: say of which paper; take hard:T1, gairat:T1, profiling:T1"):
+        find_figure("T1")
+    with pytest.raises(SweepError, match="say of which paper; take hard:F2a, hard:F2b, gairat:F2a"):
+        find_figure("F2")
