@@ -61,7 +61,7 @@ def found(whole: Path) -> ReportData:
 
 
 def front_keys(found: FrontData, sweeps: list[Sweep]) -> PointKeys:
-    """The keys of a front, as `analysis.pareto` assigns them."""
+    """Return the keys of a front, as `analysis.pareto` assigns them."""
     return assign_keys(found, build_register([sweep.study_trials for sweep in sweeps], found.sweeps))
 
 

@@ -59,7 +59,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
 
 
 def drawn(found: ReportData, width: float) -> list[FigureSpec]:
-    """All figures of a page."""
+    """Specify all figures of a page."""
     parts = (
         specify_front,
         specify_effects,
@@ -73,7 +73,7 @@ def drawn(found: ReportData, width: float) -> list[FigureSpec]:
 
 
 def on_paper(drawing: FigureSpec) -> Figure:
-    """A figure in the house style, laid out."""
+    """Lay out a figure in the house style."""
     with as_file(files("analysis.charts") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
         figure = Figure(figsize=drawing.chart.size, layout="constrained")
         drawing.chart.draw(figure)
@@ -95,7 +95,7 @@ def test_in_every_width_type_is_readable_and_nothing_is_cut_off(found: ReportDat
 
 
 def written(figure: Figure) -> list[Text]:
-    """The texts that a reader sees: of ticks those within the axis."""
+    """Return the texts that a reader sees: of ticks those within the axis."""
     hidden = set()
     for plot in figure.axes:
         for axis in (plot.xaxis, plot.yaxis):

@@ -28,7 +28,7 @@ NAMES = [f"kind of {label}" for label in range(10)]
 
 
 def with_classes(folder: Path, made: Made, classes: int = 10, names: list[str] | None = None) -> Path:
-    """A made-up sweep in which seed r of configuration c has accuracy (c + r + class) / 200 on each class."""
+    """Write a made-up sweep in which seed r of configuration c has accuracy (c + r + class) / 200 on each class."""
     write_sweep(folder, made)
     order: list[str] = []
     for planned in json.loads((folder / "plan.json").read_text())["trials"]:

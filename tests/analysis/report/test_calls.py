@@ -27,7 +27,7 @@ RATES = tuple(float(f"1e-{n}") for n in range(1, 13))
 
 
 def specify(results: Sweep) -> Iterator[FigureSpec]:
-    """All figures of the page of a sweep."""
+    """Specify all figures of the page of a sweep."""
     found = collect_report_data(results)
     for specify_part, _ in PARTS.values():
         yield from specify_part(found, WIDTH)
