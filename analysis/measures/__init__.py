@@ -31,6 +31,7 @@ MODULES = {  # of the public names
     "agreement": ("build_matrix",),
     "agreement_tables": ("measure_corrupted_distances", "measure_distances"),
     "attack_steps": ("measure_attack_steps",),
+    "chosen_value": ("choose_values",),
     "class_accuracy": ("measure_class_accuracy",),
     "classes": ("collect_classes", "tabulate_classes"),
     "corrupted": ("compare_corrupted",),
