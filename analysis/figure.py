@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from analysis.charts.saving import WIDTH, parse_image, parse_width, save_figure
+from analysis.charts.saving import WIDTH, parse_image, parse_width
 from analysis.exceptions import SweepError
 from analysis.papers.catalogue import find_figure, is_of_paper, number_of
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
@@ -90,7 +90,7 @@ def _write(drawn: DrawnFigure, path: Path) -> None:
     if path.suffix in TEXTS:
         write_atomic(path, TEXTS[path.suffix](drawn).encode())
     else:
-        save_figure(drawn.spec.draw, drawn.spec.size, [path])
+        drawn.spec.chart.save(path)
 
 
 def _print_list(sweeps: Sequence[Sweep]) -> None:

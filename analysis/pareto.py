@@ -7,13 +7,11 @@ do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
-from analysis.charts.front import draw_front, size_front
-from analysis.charts.front_difference import draw_front_difference, size_front_difference
-from analysis.charts.front_keys import assign_keys
-from analysis.charts.saving import WIDTH, parse_image, parse_width, save_figure
+from analysis.charts.front import plot_front
+from analysis.charts.front_difference import plot_front_difference
+from analysis.charts.saving import WIDTH, parse_image, parse_width
 from analysis.charts.styles import build_register
 from analysis.exceptions import SweepError
 from analysis.measures.front import FrontPanel, compute_fronts
@@ -42,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_damage(sweeps)
         found = compute_fronts(sweeps, options.x, options.y, options.checkpoint, options.by)
         differences = list(compare_fronts(found)) if len(found.curves) <= MAX_COMPARED else []
-        keys = assign_keys(found, build_register([sweep.study_trials for sweep in sweeps], found.sweeps))
-        draw = partial(draw_front, front=found, keys=keys, log=options.log)
-        save_figure(draw, size_front(found, options.width), [options.output])
+        register = build_register([sweep.study_trials for sweep in sweeps], found.sweeps)
+        chart = plot_front(found, register, options.width, options.log)
+        chart.save(options.output)
         if options.difference:
             _draw_difference(differences, options.width, options.difference)
     except (SweepError, OSError) as error:
@@ -61,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(
             f"{len(found.curves)} fronts are not compared two by two: more than {MAX_COMPARED}.", "", sep="\n"
         )
-    console.print(f"{keys.words} Figure: {options.output}".strip(), soft_wrap=True)
+    console.print(f"{chart.note} Figure: {options.output}".strip(), soft_wrap=True)
     return 0
 
 
@@ -72,8 +70,7 @@ def _draw_difference(differences: Sequence[tuple[FrontPanel, FrontDifference]], 
             f"--difference: there are {len(differences)} pairs of fronts on the same terms, and a figure has 1 to "
             f"{MAX_DIFFERENCES}; give two runs with the same data, attack and images, or one run and fewer groups"
         )
-    draw = partial(draw_front_difference, panels=differences)
-    save_figure(draw, size_front_difference(differences, width), [path])
+    plot_front_difference(differences, width).save(path)
 
 
 def _build_parser() -> Parser:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.charts.chart import Chart
 from analysis.charts.saving import WIDTH
 from analysis.charts.text import NOTE_LETTERS_PER_INCH, NOTE_SIZE
 from analysis.measures.gallery import Pairs
@@ -84,3 +86,8 @@ def _row(info: Pairs, width: float) -> float:
 def _left(info: Pairs, column: int, width: float) -> float:
     """Return where an image begins, in inches."""
     return NAME + column * (_side(info, width) + 0.04) + GAP * (column >= PER_CLASS)
+
+
+def plot_adversaries(info: Pairs, width: float = WIDTH, note: str = "") -> Chart:
+    """Plot images beside their adversaries, with a note below."""
+    return Chart(size_adversaries(info, width, note), partial(draw_adversaries, info=info, note=note), note)

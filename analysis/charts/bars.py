@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from analysis.charts.chart import Chart
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Style
 from analysis.charts.text import count_title_letters, draw_legend, wrap_axis_label, wrap_title, write_percent
@@ -99,3 +101,11 @@ def _measure_names(classes: Sequence[str]) -> float:
     """Return the height of the names of classes, in inches, if they have to stand upright."""
     longest = max(map(len, classes))
     return LETTER * longest if longest > 2 else 0.0
+
+
+def plot_bars(
+    table: TidyTable, classes: Sequence[str], styles: Mapping[str, Style], width: float = WIDTH, note: str = ""
+) -> Chart:
+    """Plot accuracy by class as bars in some styles, with a note below."""
+    draw = partial(draw_bars, table=table, classes=classes, styles=styles, note=note)
+    return Chart(size_bars(table, classes, width), draw, note)

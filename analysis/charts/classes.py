@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.charts.chart import Chart, pick_sheet
 from analysis.charts.rows import ROW_HEIGHT, lay_out_rows, split_pages, write_rows
 from analysis.charts.saving import WIDTH
 from analysis.charts.text import draw_legend
 from analysis.measures.classes import Classes, ClassPanel
-from analysis.results.page_cut import PAGE_ROWS
+from analysis.results.page_cut import PAGE_ROWS, cut_each
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -89,3 +91,18 @@ def _draw_panel(plot: Plot, panel: ClassPanel, places: np.ndarray) -> None:
     plot.spines[:].set_visible(False)
     plot.grid(False)
     plot.set_title(panel.title, fontsize=8)
+
+
+def plot_classes(info: Classes, width: float = WIDTH, sheet: int = 1) -> Chart:
+    """Plot the configurations that a page has room for. Raises ValueError if there is no such sheet."""
+    shown, note = cut_classes(info)
+    pages = split_class_pages(shown, width)
+    page = pick_sheet(pages, sheet)
+    return Chart(size_classes(page, width), partial(draw_classes, info=page, note=note), note, len(pages))
+
+
+def cut_classes(info: Classes) -> tuple[Classes, str]:
+    """Return the configurations that a page has room for, and which these are, in words."""
+    cut = cut_each(info.settings, PAGE_ROWS, info.best, info.families)
+    note = cut.describe("configurations", "the best of each problem, its methods in turn", "classes")
+    return info.take(cut.rows), note

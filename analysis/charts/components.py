@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
+from analysis.charts.chart import Chart
 from analysis.charts.saving import WIDTH
 from analysis.charts.text import draw_legend
 
@@ -76,3 +78,8 @@ def _arrange(info: Components) -> tuple[int, int]:
     panels = len(info.table.groupby(["one", "other"]))
     columns = min(panels, MAX_COLUMNS)
     return -(-panels // columns), columns
+
+
+def plot_components(info: Components, width: float = WIDTH) -> Chart:
+    """Plot the logits of pairs of classes on two components."""
+    return Chart(size_components(info, width), partial(draw_components, info=info), info.note)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.charts.chart import Chart
 from analysis.charts.panels import (
     align_ranges,
     create_panels,
@@ -20,6 +22,7 @@ from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Register, Style
 from analysis.charts.text import draw_legend, write_percent
 from analysis.measures.curves import NAMES, CurveLine, Curves
+from analysis.results.page_cut import MAX_PANELS, cut_in_turn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -146,3 +149,16 @@ def _make_handles(paint: dict[str, Style], splits: Sequence[str], selects: bool)
         named += [Line2D([], [], color="0.5", lw=0.9, ls=SPLIT_DASHES[other], label=NAMES[other]) for other in others]
     chosen = Line2D([], [], color="0.5", ls="", marker="o", label="at the selected epoch")
     return [*named, chosen] if first == "test" and selects else named
+
+
+def plot_curves(info: Curves, register: Register | None = None, width: float = WIDTH, split: str = "test") -> Chart:
+    """Plot learning curves in the panels that a page has room for; `split` is the main one: test, val or train."""
+    shown, note = cut_curves(info)
+    draw = partial(draw_curves, info=shown, register=register or Register(), split=split, note=note)
+    return Chart(size_curves(shown, width), draw, note)
+
+
+def cut_curves(info: Curves) -> tuple[Curves, str]:
+    """Return the panels that a page has room for, and which these are, in words."""
+    cut = cut_in_turn(list_settings(info.panels), MAX_PANELS, info.best)
+    return info.take(cut.rows), cut.describe("panels", "the best of each problem on validation", "epochs")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from analysis.charts.chart import Chart
 from analysis.charts.panels import create_panels, list_settings, size_panels, title_panels
 from analysis.charts.saving import WIDTH
 from analysis.charts.text import draw_legend
@@ -139,3 +141,8 @@ def draw_density(figure: Figure, info: Density, note: str = "") -> None:
     powers = [10**power for power in range(len(str(most)))]
     bar.set_ticks([power for power in powers if power <= most / CLOSE] + [most])
     draw_legend(figure, [], note)
+
+
+def plot_density(info: Density, width: float = WIDTH, note: str = "") -> Chart:
+    """Plot counts of examples in bins, with a note below."""
+    return Chart(size_density(info, width), partial(draw_density, info=info, note=note), note)

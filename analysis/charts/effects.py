@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.charts.rows import draw_upright, lay_out_rows, split_pages, write_rows
+from analysis.charts.chart import Chart, pick_sheet
+from analysis.charts.rows import draw_upright, lay_out_rows, size_rows, split_pages, write_rows
+from analysis.charts.saving import WIDTH
 from analysis.charts.styles import NEUTRAL
 from analysis.charts.text import draw_legend, wrap_axis_label, write_percent
 from analysis.measures.differences import Effects
+from analysis.results.page_cut import MAX_ROWS, cut_in_turn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,3 +41,13 @@ def draw_effects(figure: Figure, info: Effects, note: str = "") -> None:
     write_percent(plot, "x")
     write_rows(plot, layout)
     draw_legend(figure, plot.get_legend_handles_labels()[0], note)
+
+
+def plot_effects(info: Effects, width: float = WIDTH, sheet: int = 1) -> Chart:
+    """Plot the comparisons that a page has room for. Raises ValueError if there is no such sheet."""
+    cut = cut_in_turn(info.settings, MAX_ROWS)
+    note = cut.describe("comparisons", "the first of each problem in the plan", "subset_effects")
+    pages = split_effect_pages(info.take(cut.rows))
+    page = pick_sheet(pages, sheet)
+    size = size_rows(page.names, page.settings, width)
+    return Chart(size, partial(draw_effects, info=page, note=note), note, len(pages))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.charts.front_keys import PointKeys, colour_scale
+from analysis.charts.chart import Chart
+from analysis.charts.front_keys import PointKeys, assign_keys, colour_scale
 from analysis.charts.saving import WIDTH
-from analysis.charts.styles import DASHES, NEUTRAL, Style
+from analysis.charts.styles import DASHES, NEUTRAL, Register, Style
 from analysis.charts.text import draw_legend, wrap_axis_label, write_percent
 from analysis.measures.dominance import PERCENTILES, staircase
 from analysis.measures.front import EXCLUDED, FrontData, FrontPanel
@@ -212,3 +214,9 @@ def _make_line_handles(front: FrontData, keys: PointKeys) -> list[object]:
 def _join_or(counts: Sequence[int]) -> str:
     """Join different numbers: "3", "3 or 2"."""
     return " or ".join(map(str, dict.fromkeys(counts)))
+
+
+def plot_front(front: FrontData, register: Register | None = None, width: float = WIDTH, log: bool = False) -> Chart:
+    """Plot fronts, with a panel for each group of accuracies that are measured on the same terms."""
+    keys = assign_keys(front, register or Register())
+    return Chart(size_front(front, width), partial(draw_front, front=front, keys=keys, log=log), keys.words)

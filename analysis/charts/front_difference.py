@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.charts.chart import Chart
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import PALETTE
 from analysis.charts.text import NOTE_SIZE, count_title_letters, wrap_axis_label, wrap_title, write_percent
@@ -57,3 +59,8 @@ def draw_front_difference(figure: Figure, panels: Panels) -> None:
         write_percent(plot, "y")
         names = f"{info.one} against {info.other}" * (several or not info.title)
         plot.set_title(wrap_title(SEPARATOR.join(filter(None, (info.title, names))), count_title_letters(width, 1)))
+
+
+def plot_front_difference(panels: Panels, width: float = WIDTH) -> Chart:
+    """Plot where the seeds of one front attain more than those of another, with a panel a pair of fronts."""
+    return Chart(size_front_difference(panels, width), partial(draw_front_difference, panels=panels))

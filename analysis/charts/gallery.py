@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from analysis.charts.chart import Chart
 from analysis.charts.saving import WIDTH
 from analysis.measures.gallery import Gallery
 from trainers.extremes import PER_CLASS
@@ -70,3 +71,8 @@ def _frame_image(image: np.ndarray, zoom: int, is_flipped: bool) -> np.ndarray:
     tile[:] = FLIPPED if is_flipped else FRAME
     tile[2:-2, 2:-2] = large
     return tile
+
+
+def plot_gallery(info: Gallery, width: float = WIDTH) -> Chart:
+    """Plot the friendliest and most problematic images of each class."""
+    return Chart(size_gallery(info, width), lambda figure: draw_gallery(figure.subplots(), info))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.charts.chart import Chart
 from analysis.charts.panels import MIN_PANEL
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import PALETTE, Register, Style
@@ -95,3 +97,8 @@ def _make_handles(info: Grid, styles: dict[str, Style]) -> list[object]:
     selects = any(np.isfinite(line.means[..., 0]).any() for line in info.lines)
     selected = [Line2D([], [], label="selected epoch", **grey)] * selects
     return [*named, *selected, Line2D([], [], mfc="white", ls=":", label="last epoch", **grey)]
+
+
+def plot_grid(info: Grid, register: Register | None = None, width: float = WIDTH) -> Chart:
+    """Plot accuracy along a numeric axis of a grid."""
+    return Chart(size_grid(info, width), partial(draw_grid, info=info, register=register or Register()))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from analysis.charts.chart import Chart, pick_sheet
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import DASHES, MARKERS, Style, order_colours
 from analysis.charts.text import count_title_letters, draw_legend, wrap_axis_label, wrap_title, write_percent
@@ -79,3 +81,16 @@ def style_groups(shown: Sequence[int], ends: tuple[str, str] = BY_DIFFICULTY) ->
         name_group(group, ends): Style(colours[group], MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)])
         for place, group in enumerate(shown)
     }
+
+
+def plot_groups(
+    info: Mapping[str, pd.DataFrame], width: float = WIDTH, sheet: int = 1, shown: Sequence[int] = SHOWN_GROUPS
+) -> Chart:
+    """Plot tables of groups by their titles, some side by side on a sheet; tables without rows are left out.
+
+    Raises ValueError if there is no such sheet.
+    """
+    known = {title: table for title, table in info.items() if len(table)}
+    pages = [dict([*known.items()][start : start + SHOWN_COLUMNS]) for start in range(0, len(known), SHOWN_COLUMNS)]
+    page = pick_sheet(pages, sheet)
+    return Chart(size_groups(page, width), partial(draw_groups, info=page, shown=shown), sheets=len(pages))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.charts.chart import Chart, pick_sheet
 from analysis.charts.rows import lay_out_rows, size_rows, split_pages, write_rows
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import NEUTRAL
@@ -67,3 +69,10 @@ def draw_importance(figure: Figure, info: Importance) -> None:
         write_rows(plot, layout if plot is plots[0] else layout._replace(names=[""] * len(rows), headings={}))
     plots[0].set_xlim(left=0.0)
     draw_legend(figure, plots[0].get_legend_handles_labels()[0])
+
+
+def plot_importance(info: Importance, width: float = WIDTH, sheet: int = 1) -> Chart:
+    """Plot the importance of knobs for each objective. Raises ValueError if there is no such sheet."""
+    pages = split_importance_pages(info)
+    page = pick_sheet(pages, sheet)
+    return Chart(size_importance(page, width), partial(draw_importance, info=page), sheets=len(pages))

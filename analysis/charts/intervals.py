@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from analysis.charts.chart import Chart
 from analysis.charts.rows import draw_upright, lay_out_rows, size_rows, write_rows
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import MARKERS, NEUTRAL
@@ -72,3 +74,8 @@ def draw_intervals(figure: Figure, info: Intervals) -> None:
         handles.append(plot.scatter([], [], label="alarm", **RING))
     if handles:
         draw_legend(figure, handles)
+
+
+def plot_intervals(info: Intervals, width: float = WIDTH) -> Chart:
+    """Plot numbers with their intervals, a row a configuration."""
+    return Chart(size_intervals(info, width), partial(draw_intervals, info=info))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.charts.chart import Chart
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import MARKERS, PALETTE, Register, Style
 from analysis.charts.text import LOG_RATIO, count_title_letters, draw_legend, wrap_metric_title, write_percent
@@ -58,3 +60,8 @@ def _draw_knob(plot: Plot, knob: Knob, place: int, paint: dict[str, Style]) -> N
         plot.xaxis.set_major_formatter("{x:g}")  # the house style does not parse powers as mathematics
     plot.set_xlabel(knob.name)
     write_percent(plot)
+
+
+def plot_knobs(info: Knobs, register: Register | None = None, width: float = WIDTH) -> Chart:
+    """Plot accuracy along each hyperparameter that was drawn from a range."""
+    return Chart(size_knobs(info, width), partial(draw_knobs, info=info, register=register or Register()))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from analysis.charts.chart import Chart
 from analysis.charts.panels import list_panels, place_panels
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Style
@@ -152,3 +154,9 @@ def find_range(table: TidyTable) -> tuple[float, float]:
     low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
     margin = MARGIN * max(high - low, 0.01)
     return low - margin, high + margin
+
+
+def plot_lines(tables: Sequence[TidyTable], styles: Mapping[str, Style], width: float = WIDTH, note: str = "") -> Chart:
+    """Plot tidy tables as lines in some styles, with a note below."""
+    draw = partial(draw_lines, tables=tables, styles=styles, note=note)
+    return Chart(size_lines(tables, width), draw, note)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from analysis.charts.chart import Chart
 from analysis.charts.saving import WIDTH
 from analysis.charts.text import count_title_letters, draw_legend, wrap_title
 from analysis.measures.figure_table import TidyTable
@@ -88,3 +90,9 @@ def _arrange(table: TidyTable, width: float) -> tuple[int, int, float]:
     while columns > 1 and count_title_letters(width, columns) < longest:  # a broken word runs into the next title
         columns -= 1
     return -(-len(panels) // columns), columns, max(side, 1.0)
+
+
+def plot_matrix(table: TidyTable, colour_title: str, width: float = WIDTH, note: str = "") -> Chart:
+    """Plot a heat map of pairs of trainings, with a title of its colours and a note below."""
+    draw = partial(draw_matrix, table=table, colour_title=colour_title, note=note)
+    return Chart(size_matrix(table, width), draw, note)

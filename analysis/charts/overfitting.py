@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.charts.rows import draw_upright, lay_out_rows, split_pages, write_rows
+from analysis.charts.chart import Chart, pick_sheet
+from analysis.charts.rows import draw_upright, lay_out_rows, size_rows, split_pages, write_rows
+from analysis.charts.saving import WIDTH
 from analysis.charts.styles import NEUTRAL
 from analysis.charts.text import count_ticks, draw_legend, wrap_axis_label, write_percent
 from analysis.measures.overfitting import Gaps
+from analysis.results.page_cut import MAX_ROWS, cut_in_turn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,3 +52,16 @@ def draw_gaps(figure: Figure, info: Gaps, note: str = "") -> None:
     for plot, share in ((left, 0.55), (right, 0.35)):
         write_percent(plot, "x", most=min(6, count_ticks(share * figure.get_figwidth())))
     draw_legend(figure, [*left.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]], note)
+
+
+def plot_gaps(info: Gaps, width: float = WIDTH, sheet: int = 1) -> Chart:
+    """Plot best and last accuracy of the configurations that a page has room for.
+
+    Raises ValueError if there is no such sheet.
+    """
+    cut = cut_in_turn(info.settings, MAX_ROWS, np.argsort(-info.gap, kind="stable").tolist())
+    note = cut.describe("configurations", "the widest best − last of each problem", "overfitting")
+    pages = split_gap_pages(info.take(cut.rows))
+    page = pick_sheet(pages, sheet)
+    size = size_rows(page.names, page.settings, width)
+    return Chart(size, partial(draw_gaps, info=page, note=note), note, len(pages))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from analysis.charts.chart import Chart
 from analysis.charts.panels import MIN_PANEL
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Register, Style
@@ -135,3 +137,9 @@ def _make_handles(info: Points, paint: dict[str, Style]) -> list[object]:
     if info.equal:
         named.append(Line2D([], [], color="0.6", lw=0.8, label="equal accuracy"))
     return named
+
+
+def plot_points(info: Points, register: Register | None = None, width: float = WIDTH, note: str = "") -> Chart:
+    """Plot a mark a configuration with bars to both sides, and a note below."""
+    draw = partial(draw_points, info=info, register=register or Register(), note=note)
+    return Chart(size_points(info, width), draw, note)

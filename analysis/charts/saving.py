@@ -1,4 +1,4 @@
-"""Figures as files: their specification, their width, the house style, and PNG, SVG and PDF."""
+"""Figures as files: their width, the house style, and PNG, SVG and PDF."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from importlib.resources import as_file, files
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.charts.fonts import register_fonts
 from analysis.charts.glyphs import find_missing, use_fallbacks, warn_of_missing
 from trainers.record_io import write_atomic
 
@@ -23,16 +24,6 @@ WIDTH = 5.2  # inches, the default; at this width 9-point type is still legible 
 MIN_WIDTH, MAX_WIDTH = 2.5, 12.0  # inches that an option accepts
 IMAGES = (".png", ".svg", ".pdf")
 Draw = Callable[["Figure"], None]
-
-
-class FigureSpec(NamedTuple):
-    """The specification of a figure: its file name, title, caption, size in inches and draw function."""
-
-    slug: str
-    title: str
-    caption: str
-    size: tuple[float, float]
-    draw: Draw
 
 
 def parse_image(text: str, more: Sequence[str] = ()) -> Path:
@@ -65,6 +56,7 @@ def _draw_in_house_style(draw: Draw, size: tuple[float, float]) -> Iterator[Figu
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
+    register_fonts()
     with (
         as_file(files("analysis.charts") / "house.mplstyle") as style,
         matplotlib.rc_context(fname=style),
@@ -91,9 +83,10 @@ def save_figure(draw: Draw, size: tuple[float, float], paths: Sequence[Path]) ->
     """Draw a figure once in the house style and write a PNG, SVG or PDF per path, each atomically.
 
     This function calls the backends directly, because `savefig` draws everything a second time to compute the layout.
+    Pixels come first, because the other backends leave their own resolution on the figure.
     """
     with _draw_in_house_style(draw, size) as figure:
-        for path in paths:
+        for path in sorted(paths, key=lambda path: path.suffix != ".png"):
             write_atomic(path, _render(figure, path.suffix))
             figure.set_layout_engine("none")  # keep the layout for the next format
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from analysis.charts.chart import Chart
 from analysis.charts.panels import create_panels, list_settings, size_panels, title_panels
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Register
@@ -62,3 +64,8 @@ def draw_series(figure: Figure, info: Series, register: Register) -> None:
         if info.log:
             use_logarithm(plot)
     draw_legend(figure, [Line2D([], [], color=s.colour, ls=s.dash, label=name) for name, s in paint.items() if name])
+
+
+def plot_series(info: Series, register: Register | None = None, width: float = WIDTH) -> Chart:
+    """Plot a diagnostic with a line a configuration."""
+    return Chart(size_series(info, width), partial(draw_series, info=info, register=register or Register()))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.charts.panels import align_ranges, create_panels, list_settings, title_panels
+from analysis.charts.chart import Chart
+from analysis.charts.panels import align_ranges, create_panels, list_settings, size_panels, title_panels
+from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Register, Style
 from analysis.charts.text import draw_legend, write_percent
 from analysis.measures.subsets import SizeLine, Sizes
 from analysis.results.axes import ALL
+from analysis.results.page_cut import MAX_PANELS, cut_in_turn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -66,3 +70,16 @@ def _make_size_handles(paint: dict[str, Style], selects: bool) -> list[object]:
     kinds = [Line2D([], [], color=style.colour, marker=style.marker, label=kind) for kind, style in paint.items()]
     chosen = [Line2D([], [], color="0.5", marker="o", label="selected epoch")] * selects
     return [*kinds, *chosen, Line2D([], [], color="0.5", marker="o", mfc="white", ls=":", label="last epoch")]
+
+
+def plot_sizes(info: Sizes, register: Register | None = None, width: float = WIDTH) -> Chart:
+    """Plot accuracy against the size of subsets, in the panels that a page has room for."""
+    shown, note = cut_sizes(info)
+    size = size_panels(title_panels(shown.panels), list_settings(shown.panels), width)
+    return Chart(size, partial(draw_sizes, info=shown, register=register or Register(), note=note), note)
+
+
+def cut_sizes(info: Sizes) -> tuple[Sizes, str]:
+    """Return the panels that a page has room for, and which these are, in words."""
+    cut = cut_in_turn(list_settings(info.panels), MAX_PANELS)
+    return info.take(cut.rows), cut.describe("panels", "the first of each problem in the plan", "trials")

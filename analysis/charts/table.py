@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
+from analysis.charts.chart import Chart
 from analysis.charts.saving import WIDTH
 from analysis.charts.text import NOTE_LETTERS_PER_INCH, NOTE_SIZE, wrap_parts
 from analysis.measures.figure_table import TidyTable
@@ -140,3 +142,8 @@ def _split(table: TidyTable, width: float) -> list[list[Line]]:
 
 def _wrap(title: str, letters: int) -> list[str]:
     return wrap(title, max(6, letters)) or [""]
+
+
+def plot_table(tables: Sequence[TidyTable], width: float = WIDTH, note: str = "") -> Chart:
+    """Plot tidy tables as one table, with a note below."""
+    return Chart(size_table(tables, width, note), partial(draw_table, tables=tables, note=note), note)

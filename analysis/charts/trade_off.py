@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from analysis.charts.chart import Chart
 from analysis.charts.panels import list_panels, place_panels
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Style
@@ -105,3 +107,11 @@ def find_span(points: pd.DataFrame, names: Sequence[str]) -> tuple[float, float]
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     margin = max(high / low, 1.01) ** MARGIN
     return low / margin, high * margin
+
+
+def plot_trade_off(
+    tables: Sequence[TidyTable], styles: Mapping[str, Style], width: float = WIDTH, note: str = ""
+) -> Chart:
+    """Plot clean against robust accuracy in some styles, with a note below."""
+    draw = partial(draw_trade_off, tables=tables, styles=styles, note=note)
+    return Chart(size_trade_off(tables, width), draw, note)

@@ -47,7 +47,7 @@ def measure_gaps(selection: Selection) -> TidyTable:
     return TidyTable(points, "epoch", f"training − test accuracy, {attack}", attacks=("pgd",))
 
 
-def measure_cross_gaps(selection: Selection) -> TidyTable:
+def tabulate_cross_gaps(selection: Selection) -> TidyTable:
     """Tabulate the cross-generalisation gap at both checkpoints: clean accuracy of standard − adversarial training."""
     rows = place_rows(selection, [measure_cross_generalization(sweep) for sweep in selection.sweeps])
     points = _finish([rows.assign(variant=rows["checkpoint"].map(CHECKPOINTS))] if len(rows) else [])

@@ -30,5 +30,8 @@ def find_figure(name: str) -> PaperFigure:
     panels = [known for known in FIGURES if number_of(known) == name]
     if panels:
         raise SweepError(f"--figure {name}: it is drawn a panel at a time; take {format_list(panels)}")
+    same = [known for known in FIGURES if name in (known.partition(":")[2], number_of(known.partition(":")[2]))]
+    if same:
+        raise SweepError(f"--figure {name}: say of which paper; take {format_list(same)}")
     hint = did_you_mean(name, FIGURES) or "; --list names all"
     raise SweepError(f"--figure {name}: no figure, table or diagnostic has this name{hint}")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from analysis.charts.saving import FigureSpec, parse_image, render_pixels, save_figure
+from analysis.charts.chart import Chart
+from analysis.charts.saving import parse_image, render_pixels, save_figure
 from analysis.exceptions import SweepError
 from analysis.papers.catalogue import FIGURES
 from analysis.papers.drawing import draw_paper_figure
@@ -92,11 +93,11 @@ def draw_thumbnails(rows: Sequence[PaperFigure], sweeps: Sequence[Sweep]) -> Ite
         yield Thumbnail(row.name, row.title, render_pixels(drawn.draw, drawn.size)) if drawn else row.name
 
 
-def _draw(row: PaperFigure, runs: Sequence[Sweep]) -> FigureSpec:
+def _draw(row: PaperFigure, runs: Sequence[Sweep]) -> Chart:
     """Draw a figure at the width of a column, or of a page if it were too tall."""
     narrow, wide = DRAWN_WIDTHS
-    spec = draw_paper_figure(row, runs, width=narrow).spec
-    return spec if spec.size[1] <= TALLEST * spec.size[0] else draw_paper_figure(row, runs, width=wide).spec
+    chart = draw_paper_figure(row, runs, width=narrow).spec.chart
+    return chart if chart.size[1] <= TALLEST * chart.size[0] else draw_paper_figure(row, runs, width=wide).spec.chart
 
 
 def place_thumbnails(rooms: Sequence[float]) -> list[Place]:

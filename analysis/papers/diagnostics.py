@@ -11,13 +11,13 @@ import pandas as pd
 from analysis.measures.cost import measure_cost
 from analysis.measures.diagnostic_tables import (
     measure_cost_points,
-    measure_cross_gaps,
     measure_gaps,
     measure_learning,
     measure_masking_gaps,
     measure_masking_points,
     measure_onsets,
     measure_reversals,
+    tabulate_cross_gaps,
 )
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.generalization import measure_cross_generalization, measure_gap_curves
@@ -93,7 +93,7 @@ FIGURES = (
         "Cross-generalisation gap",
         "cross_generalization",
         Diagnostic(
-            measure_cross_gaps,
+            tabulate_cross_gaps,
             measure_cross_generalization,
             "standard and adversarial training on the same examples",
             TABLE,

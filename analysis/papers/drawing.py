@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.charts.saving import WIDTH, FigureSpec
+from analysis.charts.chart import FigureSpec
+from analysis.charts.saving import WIDTH
 from analysis.exceptions import SweepError
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.stats import format_seed_counts
@@ -62,10 +63,8 @@ def draw_paper_figure(
     others = [name for name, sweep in zip(name_sweeps(sweeps), sweeps, strict=True) if sweep.folder not in used]
     caption = " ".join(filter(None, (f"{row.name}: {row.title}.", note, describe_difference_to_paper(row, others))))
     is_table = row.parts[0].chart == TABLE
-    size, draw = CHARTS[row.parts[0].chart].lay_out(Picture(row, selection, tables, note, width))
-    return DrawnFigure(
-        FigureSpec(row.name.replace(":", "_"), row.title, caption, size, draw), tables, selection, is_table
-    )
+    chart = CHARTS[row.parts[0].chart].lay_out(Picture(row, selection, tables, note, width))
+    return DrawnFigure(FigureSpec(row.name.replace(":", "_"), row.title, caption, chart), tables, selection, is_table)
 
 
 def explain_lack(row: PaperFigure, sweeps: Sequence[Sweep], lack: str) -> str:

@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from analysis.charts.adversaries import draw_adversaries, size_adversaries
-from analysis.charts.bars import MOST_BARS, draw_bars, size_bars
+from analysis.charts.adversaries import plot_adversaries
+from analysis.charts.bars import MOST_BARS, plot_bars
+from analysis.charts.chart import Chart
 from analysis.charts.classes import draw_classes, size_classes
-from analysis.charts.components import Components, draw_components, size_components
-from analysis.charts.density import Density, draw_density, show_ranks, show_scatter, size_density
+from analysis.charts.components import Components, plot_components
+from analysis.charts.density import Density, plot_density, show_ranks, show_scatter
 from analysis.charts.groups import style_groups
-from analysis.charts.lines import draw_lines, list_variants, size_lines
-from analysis.charts.matrix import draw_matrix, size_matrix
-from analysis.charts.points import draw_points, show_points, size_points
-from analysis.charts.saving import Draw
+from analysis.charts.lines import list_variants, plot_lines
+from analysis.charts.matrix import plot_matrix
+from analysis.charts.points import plot_points, show_points
 from analysis.charts.styles import NEUTRAL, PALETTE, Style, build_register, order_styles
-from analysis.charts.table import draw_table, size_table
-from analysis.charts.trade_off import draw_trade_off, size_trade_off
+from analysis.charts.table import plot_table
+from analysis.charts.trade_off import plot_trade_off
 from analysis.measures.class_accuracy import arrange_classes, name_classes
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.group_means import BY_DIFFICULTY, BY_RANK, GROUPS, name_group
@@ -56,10 +56,10 @@ class Picture(NamedTuple):
     width: float  # inches
 
 
-class Chart(NamedTuple):
+class ChartKind(NamedTuple):
     """A kind of chart: its layout, and the most lines that it tells apart."""
 
-    lay_out: Callable[[Picture], tuple[tuple[float, float], Draw]]  # the size in inches, and what draws it
+    lay_out: Callable[[Picture], Chart]
     count_fitting: Callable[[PaperFigure, Selection, Measure], int]  # it measures only if the number depends on that
 
 
@@ -87,33 +87,30 @@ def assign_styles(row: PaperFigure, selection: Selection, tables: Sequence[TidyT
     }
 
 
-def _lay_out_table(picture: Picture) -> tuple[tuple[float, float], Draw]:
-    tables, note = picture.tables, picture.note
-    return size_table(tables, picture.width, note), partial(draw_table, tables=tables, note=note)
+def _lay_out_table(picture: Picture) -> Chart:
+    return plot_table(picture.tables, picture.width, picture.note)
 
 
-def _lay_out_classes(picture: Picture) -> tuple[tuple[float, float], Draw]:
+def _lay_out_classes(picture: Picture) -> Chart:
     """Lay out bars of a few lines, or a heat map of many."""
     if len(picture.selection.lines) <= MOST_BARS:
         table, names = picture.tables[0], name_classes(picture.selection, picture.tables[0])
         styles = assign_styles(picture.row, picture.selection, [])
-        draw = partial(draw_bars, table=table, classes=names, styles=styles, note=picture.note)
-        return size_bars(table, names, picture.width), draw
+        return plot_bars(table, names, styles, picture.width, picture.note)
     classes = arrange_classes(picture.selection, picture.tables[0])
     largest = f" The largest standard error of a cell is {classes.error:.1f} points." if classes.error >= 0 else ""
-    return size_classes(classes, picture.width), partial(draw_classes, info=classes, note=picture.note + largest)
+    draw = partial(draw_classes, info=classes, note=picture.note + largest)  # one table, however long
+    return Chart(size_classes(classes, picture.width), draw)
 
 
-def _lay_out_lines(picture: Picture) -> tuple[tuple[float, float], Draw]:
+def _lay_out_lines(picture: Picture) -> Chart:
     styles = assign_styles(picture.row, picture.selection, picture.tables)
-    draw = partial(draw_lines, tables=picture.tables, styles=styles, note=picture.note)
-    return size_lines(picture.tables, picture.width), draw
+    return plot_lines(picture.tables, styles, picture.width, picture.note)
 
 
-def _lay_out_trade_off(picture: Picture) -> tuple[tuple[float, float], Draw]:
+def _lay_out_trade_off(picture: Picture) -> Chart:
     styles = assign_styles(picture.row, picture.selection, picture.tables)
-    draw = partial(draw_trade_off, tables=picture.tables, styles=styles, note=picture.note)
-    return size_trade_off(picture.tables, picture.width), draw
+    return plot_trade_off(picture.tables, styles, picture.width, picture.note)
 
 
 def _count_all(row: PaperFigure, selection: Selection, measure: Measure) -> int:
@@ -121,19 +118,17 @@ def _count_all(row: PaperFigure, selection: Selection, measure: Measure) -> int:
     return len(selection.lines)
 
 
-def _lay_out_components(picture: Picture) -> tuple[tuple[float, float], Draw]:
+def _lay_out_components(picture: Picture) -> Chart:
     points = picture.tables[0].points
-    info = Components(points.assign(y=points["mean"]), note=picture.note)
-    return size_components(info, picture.width), partial(draw_components, info=info)
+    return plot_components(Components(points.assign(y=points["mean"]), note=picture.note), picture.width)
 
 
-def _lay_out_adversaries(picture: Picture) -> tuple[tuple[float, float], Draw]:
+def _lay_out_adversaries(picture: Picture) -> Chart:
     (part,) = picture.row.parts
     if not isinstance(part, GalleryPairs):
         raise TypeError(f"{picture.row.name}: only a gallery has images")
     info = find_pairs(picture.selection.sweeps, part.score).take_ends(part.ends)
-    size = size_adversaries(info, picture.width, picture.note)
-    return size, partial(draw_adversaries, info=info, note=picture.note)
+    return plot_adversaries(info, picture.width, picture.note)
 
 
 def _count_panels(row: PaperFigure, selection: Selection, measure: Measure) -> int:
@@ -141,43 +136,38 @@ def _count_panels(row: PaperFigure, selection: Selection, measure: Measure) -> i
     return max(1, MAX_OWN_PANELS // len(selection.panels))
 
 
-def _lay_out_density(picture: Picture, show: Callable[[TidyTable], Density]) -> tuple[tuple[float, float], Draw]:
-    info = show(picture.tables[0])
-    return size_density(info, picture.width), partial(draw_density, info=info, note=picture.note)
+def _lay_out_density(picture: Picture, show: Callable[[TidyTable], Density]) -> Chart:
+    return plot_density(show(picture.tables[0]), picture.width, picture.note)
 
 
-def _lay_out_matrix(picture: Picture) -> tuple[tuple[float, float], Draw]:
-    table = picture.tables[0]
-    draw = partial(draw_matrix, table=table, colour_title="intersection over union", note=picture.note)
-    return size_matrix(table, picture.width), draw
+def _lay_out_matrix(picture: Picture) -> Chart:
+    return plot_matrix(picture.tables[0], "intersection over union", picture.width, picture.note)
 
 
-def _lay_out_groups(picture: Picture) -> tuple[tuple[float, float], Draw]:
+def _lay_out_groups(picture: Picture) -> Chart:
     """Lay out groups as lines, with the curves of other parts below them in grey."""
     names = {str(line) for table in picture.tables for line in table.points["line"]}
     ends = BY_RANK if name_group(0, BY_RANK) in names else BY_DIFFICULTY
     groups = style_groups([group for group in range(GROUPS) if name_group(group, ends) in names], ends)
     styles = {name: Style(NEUTRAL) for name in sorted(names)} | groups
-    draw = partial(draw_lines, tables=picture.tables, styles=styles, note=picture.note)
-    return size_lines(picture.tables, picture.width), draw
+    return plot_lines(picture.tables, styles, picture.width, picture.note)
 
 
-def _lay_out_points(picture: Picture) -> tuple[tuple[float, float], Draw]:
-    info, register = show_points(picture.tables[0]), build_register([picture.selection.trials])
-    draw = partial(draw_points, info=info, register=register, note=picture.note)
-    return size_points(info, picture.width), draw
+def _lay_out_points(picture: Picture) -> Chart:
+    register = build_register([picture.selection.trials])
+    return plot_points(show_points(picture.tables[0]), register, picture.width, picture.note)
 
 
 CHARTS = {
-    COMPONENTS: Chart(_lay_out_components, _count_all),
-    ADVERSARIES: Chart(_lay_out_adversaries, _count_all),
-    LINES: Chart(_lay_out_lines, _count_styles),
-    TRADE_OFF: Chart(_lay_out_trade_off, _count_styles),
-    CLASSES: Chart(_lay_out_classes, _count_rows),
-    RANKS: Chart(partial(_lay_out_density, show=show_ranks), _count_panels),
-    MATRIX: Chart(_lay_out_matrix, _count_panels),
-    GROUP_CURVES: Chart(_lay_out_groups, _count_panels),
-    POINTS: Chart(_lay_out_points, _count_rows),
-    SCATTER: Chart(partial(_lay_out_density, show=show_scatter), _count_panels),
-    TABLE: Chart(_lay_out_table, _count_rows),
+    COMPONENTS: ChartKind(_lay_out_components, _count_all),
+    ADVERSARIES: ChartKind(_lay_out_adversaries, _count_all),
+    LINES: ChartKind(_lay_out_lines, _count_styles),
+    TRADE_OFF: ChartKind(_lay_out_trade_off, _count_styles),
+    CLASSES: ChartKind(_lay_out_classes, _count_rows),
+    RANKS: ChartKind(partial(_lay_out_density, show=show_ranks), _count_panels),
+    MATRIX: ChartKind(_lay_out_matrix, _count_panels),
+    GROUP_CURVES: ChartKind(_lay_out_groups, _count_panels),
+    POINTS: ChartKind(_lay_out_points, _count_rows),
+    SCATTER: ChartKind(partial(_lay_out_density, show=show_scatter), _count_panels),
+    TABLE: ChartKind(_lay_out_table, _count_rows),
 }

@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from analysis.charts.front import draw_front, size_front
-from analysis.charts.front_difference import draw_front_difference, size_front_difference
-from analysis.charts.front_keys import assign_keys
-from analysis.charts.saving import FigureSpec
+from analysis.charts.chart import FigureSpec
+from analysis.charts.front import plot_front
+from analysis.charts.front_difference import plot_front_difference
 from analysis.charts.styles import build_register
 from analysis.exceptions import SweepError
 from analysis.measures.front import FrontData, FrontPanel, compute_fronts
@@ -59,14 +57,12 @@ def find_joint_front(reports: Sequence[ReportData]) -> FrontData:
 def draw_comparison(reports: Sequence[ReportData], folder: Path, width: float) -> Figures:
     """Draw the joint front, which scripts draw too, and where the seeds of one sweep attain more."""
     front, results = find_joint_front(reports), [report.results for report in reports]
-    keys = assign_keys(front, build_register([sweep.study_trials for sweep in results], front.sweeps))
-    joint = FigureSpec(
-        "front", "Clean against robust test accuracy", f"{front.note} {keys.words}", size_front(front, width),
-        lambda figure: draw_front(figure, front, keys),
-    )  # fmt: skip
     folders = [sweep.where for sweep in results]
     command = shlex.join(["python", "-m", "analysis.pareto", *folders, "-o", "front.pdf"])
-    figures: Figures = {DRAWN: [draw_figure(joint, folder, command)], "difference": []}
+    chart = plot_front(front, build_register([sweep.study_trials for sweep in results], front.sweeps), width)
+    words = f"{front.note} {chart.note}"
+    joint = FigureSpec("front", "Clean against robust test accuracy", words, chart, command)
+    figures: Figures = {DRAWN: [draw_figure(joint, folder)], "difference": []}
     differences = compare_sweeps(front)
     if differences:
         shown = differences[:MAX_PANELS]
@@ -74,9 +70,9 @@ def draw_comparison(reports: Sequence[ReportData], folder: Path, width: float) -
             "difference", "Where one sweep attains more",
             "The share of the seeds of one sweep that attain a pair of accuracies less that of the other: colour says "
             "which, and how dark it is by how much." + _say_left_out(len(shown), len(differences)),
-            size_front_difference(shown, width), partial(draw_front_difference, panels=shown),
+            plot_front_difference(shown, width), f"{command} --difference difference.pdf",
         )  # fmt: skip
-        figures["difference"] = [draw_figure(spec, folder, f"{command} --difference difference.pdf")]
+        figures["difference"] = [draw_figure(spec, folder)]
     return figures
 
 

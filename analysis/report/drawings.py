@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from analysis.charts.saving import FigureSpec, save_figure
+from analysis.charts.chart import FigureSpec
 from analysis.report.data import ReportData
 from analysis.report.figures import (
     specify_classes,
@@ -41,7 +41,7 @@ DRAWN = "drawn"  # the part of all figures that scripts draw too: for readers wi
 
 
 class Drawing(NamedTuple):
-    """A drawn figure: an image, words, files in several formats, and the call that specifies it."""
+    """A drawn figure: an image, words, files in several formats, and the call that draws it."""
 
     slug: str
     title: str
@@ -60,16 +60,16 @@ def draw_figures(found: ReportData, folder: Path, width: float, advance: Callabl
     for part, (specify, unscripted) in PARTS.items():
         for spec in specify(found, width):
             place = part if spec.slug.startswith(unscripted) else DRAWN
-            figures[place].append(draw_figure(spec, folder, f"{specify.__name__}(data, {width:g})"))
+            figures[place].append(draw_figure(spec, folder))
         advance()
     return figures
 
 
-def draw_figure(spec: FigureSpec, folder: Path, call: str) -> Drawing:
-    """Draw a figure as SVG, PNG and PDF; `call` is what specifies it."""
-    save_figure(spec.draw, spec.size, [folder / f"{spec.slug}.{kind}" for kind in ("png", "svg", "pdf")])
+def draw_figure(spec: FigureSpec, folder: Path) -> Drawing:
+    """Draw a figure as SVG, PNG and PDF."""
+    spec.chart.save(*(folder / f"{spec.slug}.{kind}" for kind in ("png", "svg", "pdf")))
     links = {kind.upper(): f"{folder.name}/{quote(spec.slug)}.{kind}" for kind in FORMATS}
-    return Drawing(spec.slug, spec.title, spec.caption, embed_figure(folder, spec.slug), links, call)
+    return Drawing(spec.slug, spec.title, spec.caption, embed_figure(folder, spec.slug), links, spec.call)
 
 
 def embed_figure(folder: Path, slug: str) -> str:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from analysis.charts.classes import draw_classes, size_classes, split_class_pages
-from analysis.charts.curves import draw_curves, find_curve_limits, is_crowded, list_splits, name_accuracy, size_curves
-from analysis.charts.effects import draw_effects, split_effect_pages
-from analysis.charts.front import draw_front, size_front
-from analysis.charts.front_keys import assign_keys
-from analysis.charts.gallery import draw_gallery, size_gallery
-from analysis.charts.grid import draw_grid, is_single, size_grid
-from analysis.charts.groups import SHOWN_COLUMNS, SHOWN_GROUPS, draw_groups, size_groups
-from analysis.charts.importance import draw_importance, size_importance, split_importance_pages
-from analysis.charts.knobs import draw_knobs, size_knobs
-from analysis.charts.overfitting import draw_gaps, split_gap_pages
-from analysis.charts.panels import can_share_range, describe_axis_start, list_settings, size_panels, title_panels
-from analysis.charts.rows import size_rows
-from analysis.charts.saving import WIDTH, Draw, FigureSpec
-from analysis.charts.sizes import draw_sizes, find_size_limits
+from analysis.charts.chart import Chart, FigureSpec
+from analysis.charts.classes import cut_classes, plot_classes
+from analysis.charts.curves import cut_curves, find_curve_limits, is_crowded, list_splits, name_accuracy, plot_curves
+from analysis.charts.effects import plot_effects
+from analysis.charts.front import plot_front
+from analysis.charts.gallery import plot_gallery
+from analysis.charts.grid import is_single, plot_grid
+from analysis.charts.groups import SHOWN_GROUPS, plot_groups
+from analysis.charts.importance import plot_importance
+from analysis.charts.knobs import plot_knobs
+from analysis.charts.overfitting import plot_gaps
+from analysis.charts.panels import can_share_range, describe_axis_start
+from analysis.charts.saving import WIDTH
+from analysis.charts.sizes import cut_sizes, find_size_limits, plot_sizes
 from analysis.measures.classes import MEAN, collect_classes
 from analysis.measures.curves import NAMES, Curves, collect_curves
 from analysis.measures.differences import collect_effects
@@ -40,8 +39,7 @@ from analysis.measures.stats import format_seeds
 from analysis.measures.subsets import collect_sizes, tabulate_sizes
 from analysis.report.data import ReportData
 from analysis.results.gaps import describe_checkpoint
-from analysis.results.metrics import describe_images, describe_metric, shorten_attack
-from analysis.results.page_cut import MAX_PANELS, MAX_ROWS, PAGE_ROWS, cut_each, cut_in_turn
+from analysis.results.metrics import CHECKPOINTS, describe_images, describe_metric, shorten_attack
 from analysis.results.rankings import Ranking
 from trainers.extremes import PER_CLASS
 
@@ -62,6 +60,12 @@ def describe_band(front: FrontData) -> str:
 GROUP_CURVES = ("loss", "correct", "feature_norm", "t_max")  # the quantities of difficulty groups on the page
 JACKKNIFE = "Lines are one standard error over seeds, by leaving each out in turn."
 BARS = "Bars and bands are one standard error over seeds."
+REGISTER = "charts.build_register([results.study_trials])"  # in calls: one style a name, as in all figures of a page
+
+
+def write_call(chart: str, measure: str, width: float, more: str = "") -> str:
+    """Write the call that makes a chart of `results`, by the public names of analysis.charts and analysis.measures."""
+    return f"charts.{chart}({', '.join(filter(None, (measure, more)))}, width={width:g})"
 
 
 def name_checkpoint(digest: ReportData) -> str:
@@ -73,9 +77,9 @@ def specify_front(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSp
     """Specify the figure of the Pareto front, if there is one."""
     found = digest.front
     if found is not None:
-        keys = assign_keys(found, digest.register)
+        chart = plot_front(found, digest.register, width)
         caption = (
-            f"{found.note}{keys.words} Numbers are those of the table of members; a number that would cover "
+            f"{found.note}{chart.note} Numbers are those of the table of members; a number that would cover "
             f"another is omitted. Bars are one standard error over seeds.{describe_band(found)} "
         )
         caption += "Faint points are off the front. "
@@ -84,8 +88,8 @@ def specify_front(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSp
         )
         caption += "Rings mark the configurations that validation would select. " * digest.results.selects
         caption += "The front over test accuracies is descriptive and never used for selection."
-        size, topic = size_front(found, width), "Clean against robust test accuracy"
-        yield FigureSpec("front", topic, caption, size, lambda figure: draw_front(figure, found, keys))
+        call = write_call("plot_front", "measures.compute_fronts([results])", width, REGISTER)
+        yield FigureSpec("front", "Clean against robust test accuracy", caption, chart, call)
 
 
 def specify_effects(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
@@ -93,40 +97,35 @@ def specify_effects(digest: ReportData, width: float = WIDTH) -> Iterator[Figure
     if digest.robust is None:
         return
     attacks, robust = digest.results.attacks, digest.robust
-    effects = collect_effects(digest.subset_effects, robust, describe_metric(robust, attacks))
+    title = describe_metric(robust, attacks)
+    effects = collect_effects(digest.subset_effects, robust, title)
     if effects is not None:
-        cut = cut_in_turn(effects.settings, MAX_ROWS)
-        note = cut.describe("comparisons", "the first of each problem in the plan", "subset_effects")
-        caption = f"Differences are paired by seed ({digest.seeds_text}), with everything else equal. {BARS} {note}"
-        sheets = [
-            (size_rows(page.names, page.settings, width), partial(draw_effects, info=page, note=note))
-            for page in split_effect_pages(effects.take(cut.rows))
-        ]
-        yield from _specify_sheets("effects", "Effect of the subset", caption, sheets)
+        caption = f"Differences are paired by seed ({digest.seeds_text}), with everything else equal. {BARS}"
+        differences = f"measures.compare_subsets(results, {[f'{checkpoint}_{robust}' for checkpoint in CHECKPOINTS]})"
+        call = write_call("plot_effects", f"measures.collect_effects({differences}, {robust!r}, {title!r})", width)
+        plot = partial(plot_effects, effects, width)
+        yield from _specify_sheets("effects", "Effect of the subset", caption, plot, call)
     for slug, metric in (("k_robust", robust), ("k_clean", digest.clean)):
-        info = collect_sizes(tabulate_sizes(digest.results, metric), metric, describe_metric(metric, attacks))
+        title = describe_metric(metric, attacks)
+        info = collect_sizes(tabulate_sizes(digest.results, metric), metric, title)
         if info is not None:
-            cut = cut_each(list_settings(info.panels), MAX_PANELS)
-            note = cut.describe("panels", "the first of each problem in the plan", "trials")
-            info = info.take(cut.rows)
-            caption = (
-                f"Test set, {digest.seeds_text}. {BARS}{describe_axis_start(find_size_limits(info))} {note}".rstrip()
-            )
-            topic = f"Number of training examples against {describe_metric(metric, attacks)}"
-            size = size_panels(title_panels(info.panels), list_settings(info.panels), width)
-            draw = partial(draw_sizes, info=info, register=digest.register, note=note)
-            yield FigureSpec(slug, topic, caption, size, draw)
+            start = describe_axis_start(find_size_limits(cut_sizes(info)[0]))
+            chart = plot_sizes(info, digest.register, width)
+            caption = f"Test set, {digest.seeds_text}. {BARS}{start} {chart.note}".rstrip()
+            sizes = f"measures.collect_sizes(measures.tabulate_sizes(results, {metric!r}), {metric!r}, {title!r})"
+            call = write_call("plot_sizes", sizes, width, REGISTER)
+            yield FigureSpec(slug, f"Number of training examples against {title}", caption, chart, call)
 
 
 def specify_knobs(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
     """Specify figures of accuracy along the numeric axes of a grid, and along hyperparameters drawn from ranges."""
     metrics = [metric for metric in (digest.robust, digest.clean) if metric in digest.results.final_metrics()]
-    for grid in collect_grids(digest.results, metrics) if metrics else []:
+    for place, grid in enumerate(collect_grids(digest.results, metrics) if metrics else []):
         caption = f"Along a line everything else is equal. Test set, {digest.seeds_text}. "
         caption += BARS if is_single(grid) else f"The {len(grid.lines)} lines have no bars of standard errors."
-        topic, size = f"Accuracy against {grid.knob}", size_grid(grid, width)
-        draw = partial(draw_grid, info=grid, register=digest.register)
-        yield FigureSpec(f"along_{_make_slug(grid.path)}", topic, caption, size, draw)
+        slug, chart = f"along_{_make_slug(grid.path)}", plot_grid(grid, digest.register, width)
+        call = write_call("plot_grid", f"measures.collect_grids(results, {metrics})[{place}]", width, REGISTER)
+        yield FigureSpec(slug, f"Accuracy against {grid.knob}", caption, chart, call)
     info = collect_knobs(digest.results, metrics) if metrics else None
     if info is not None:
         caption = (
@@ -134,8 +133,9 @@ def specify_knobs(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSp
             "search samples where it expects high accuracy: the density of points shows where it sampled, not the "
             "effect of the hyperparameter."
         )
-        draw = partial(draw_knobs, info=info, register=digest.register)
-        yield FigureSpec("knobs", "Accuracy along each hyperparameter", caption, size_knobs(info, width), draw)
+        chart = plot_knobs(info, digest.register, width)
+        call = write_call("plot_knobs", f"measures.collect_knobs(results, {metrics})", width, REGISTER)
+        yield FigureSpec("knobs", "Accuracy along each hyperparameter", caption, chart, call)
 
 
 def specify_importance(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
@@ -156,10 +156,9 @@ def specify_importance(digest: ReportData, width: float = WIDTH) -> Iterator[Fig
     )
     caption += f" {JACKKNIFE}" * bool(info.table["hi"].notna().any())
     caption += f" Left out: {'; '.join(info.left_out)}." * bool(info.left_out)
-    sheets = [
-        (size_importance(page, width), partial(draw_importance, info=page)) for page in split_importance_pages(info)
-    ]
-    yield from _specify_sheets("importance", "Importance of each knob for each objective", caption, sheets)
+    call = write_call("plot_importance", "measures.measure_importance(results)", width)
+    plot = partial(plot_importance, info, width)
+    yield from _specify_sheets("importance", "Importance of each knob for each objective", caption, plot, call)
 
 
 def specify_curves(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
@@ -173,18 +172,18 @@ def specify_curves(digest: ReportData, width: float = WIDTH) -> Iterator[FigureS
         info = collect_curves(digest.results, kind)
         if info is None:
             continue
-        cut = cut_each(list_settings(info.panels), MAX_PANELS, info.best)
-        note = cut.describe("panels", "the best of each problem on validation", "epochs")
-        info = info.take(cut.rows)
+        shown, note = cut_curves(info)
         selects = digest.results.selects and kind not in further
-        measured = {"test": True, "val": selects, "train": info.has("train")}
-        for split in (split for split in measured if measured[split]) if is_crowded(info) else ("test",):
-            caption = f"{_describe_curves(digest, info, split, selects)} {note}".rstrip()
+        measured = {"test": True, "val": selects, "train": shown.has("train")}
+        for split in (split for split in measured if measured[split]) if is_crowded(shown) else ("test",):
+            caption = f"{_describe_curves(digest, shown, split, selects)} {note}".rstrip()
             slug = f"curves_along_{kind}" if kind in further else f"curves_{name.split()[0]}"
             slug, end = (slug, "") if split == "test" else (f"{slug}_{NAMES[split]}", NAMES[split])
-            draw = partial(draw_curves, info=info, register=digest.register, split=split, note=note)
+            chart = plot_curves(info, digest.register, width, split)
+            more = REGISTER if split == "test" else f"{REGISTER}, split={split!r}"
+            call = write_call("plot_curves", f"measures.collect_curves(results, {kind!r})", width, more)
             topic = ", ".join(filter(None, (f"Learning curves, {name}", end)))
-            yield FigureSpec(slug, topic, caption, size_curves(info, width), draw)
+            yield FigureSpec(slug, topic, caption, chart, call)
 
 
 def _describe_curves(digest: ReportData, info: Curves, split: str, selects: bool) -> str:
@@ -211,20 +210,16 @@ def specify_gaps(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpe
     attack = shorten_attack("pgd", digest.results.attacks)
     info = collect_gaps(digest.gaps, attack)
     if info is not None:
-        cut = cut_in_turn(info.settings, MAX_ROWS, np.argsort(-info.gap, kind="stable").tolist())
-        note = cut.describe("configurations", "the widest best − last of each problem", "overfitting")
         caption = (
             f"Attack: {digest.results.attacks.get('pgd', attack)}; {digest.seeds_text}. {BARS} Best on test is a "
             "maximum over noisy evaluations. Compare best − last with its floor: the value to expect of a curve with "
             "the same scatter that climbs and never falls. A black mark says that the trend along the plateau falls, "
-            f"by its 95 % t-interval. {note}"
+            "by its 95 % t-interval."
         )
         topic = "Best, selected and last robust accuracy" if digest.results.selects else "Best and last robust accuracy"
-        sheets = [
-            (size_rows(page.names, page.settings, width), partial(draw_gaps, info=page, note=note))
-            for page in split_gap_pages(info.take(cut.rows))
-        ]
-        yield from _specify_sheets("overfitting", topic, caption, sheets)
+        gaps = f"measures.collect_gaps(measures.measure_overfitting(results), {attack!r})"
+        call = write_call("plot_gaps", gaps, width)
+        yield from _specify_sheets("overfitting", topic, caption, partial(plot_gaps, info, width), call)
 
 
 def specify_classes(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
@@ -236,22 +231,17 @@ def specify_classes(digest: ReportData, width: float = WIDTH) -> Iterator[Figure
         info = collect_classes(digest.results, digest.classes, checkpoint)
         if info is None:
             continue
-        cut = cut_each(info.settings, PAGE_ROWS, info.best, info.families)
-        note = cut.describe("configurations", "the best of each problem, its methods in turn", "classes")
-        info = info.take(cut.rows)
         subset = describe_images(f"test_{info.robust}_acc", digest.results.attacks)
         measured = f", measured{subset}" if subset else ""
         caption = f"Test accuracy of each class{measured}, {when}; darker is higher. Means over {digest.seeds_text}"
-        caption += f", with standard errors up to {info.error:.1f} points" if np.isfinite(info.error) else ""
+        error = cut_classes(info)[0].error
+        caption += f", with standard errors up to {error:.1f} points" if np.isfinite(error) else ""
         caption += ". The last panel is accuracy under PGD minus accuracy under AutoAttack: masked gradients" * (
             len(info.panels) > 2
         )
-        caption += f". {note}"
-        sheets = [
-            (size_classes(page, width), partial(draw_classes, info=page, note=note))
-            for page in split_class_pages(info, width)
-        ]
-        yield from _specify_sheets(slug, topic, caption, sheets)
+        classes = f"measures.collect_classes(results, measures.tabulate_classes(results), {checkpoint!r})"
+        call = write_call("plot_classes", classes, width)
+        yield from _specify_sheets(slug, topic, f"{caption}.", partial(plot_classes, info, width), call)
 
 
 def specify_groups(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
@@ -259,14 +249,15 @@ def specify_groups(digest: ReportData, width: float = WIDTH) -> Iterator[FigureS
     curves = {one.title: measure_profile_groups(digest.results, one, GROUP_CURVES) for one in digest.rankings}
     known = {name: found for name, found in curves.items() if len(found)}
     if known:
-        pairs = [dict([*known.items()][start : start + SHOWN_COLUMNS]) for start in range(0, len(known), SHOWN_COLUMNS)]
-        sheets = [(size_groups(pair, width), partial(draw_groups, info=pair)) for pair in pairs]
-        yield from _specify_sheets("groups", "Difficulty groups along training", _describe_groups(known), sheets)
+        groups = f"measures.measure_profile_groups(results, one, {GROUP_CURVES})"
+        call = write_call("plot_groups", f"{{one.title: {groups} for one in results.profile_rankings}}", width)
+        plot, topic = partial(plot_groups, known, width), "Difficulty groups along training"
+        yield from _specify_sheets("groups", topic, _describe_groups(known), plot, call)
 
 
 def specify_rankings(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
     """Specify figures of the images at both ends of each ranking."""
-    for ranking in digest.rankings:
+    for place, ranking in enumerate(digest.rankings):
         info = collect_gallery(digest.results, ranking)
         if info is not None:
             caption = f"The {PER_CLASS} friendliest and {PER_CLASS} most problematic training examples of each class, "
@@ -275,12 +266,13 @@ def specify_rankings(digest: ReportData, width: float = WIDTH) -> Iterator[Figur
                 caption += " A coloured frame marks a flipped label; the text gives the label before the flip."
             if info.known > len(info.classes):
                 caption += f" Only the first {len(info.classes)} of {info.known} classes are shown."
-            size = size_gallery(info, width)
-            name = f"Friendliest and most problematic images, {ranking.title}"
-            yield FigureSpec(
-                f"gallery_{_make_slug(ranking.title)}", name, caption, size,
-                lambda f, info=info: draw_gallery(f.subplots(), info),  # type: ignore[misc]
-            )  # fmt: skip
+            slug, name = (
+                f"gallery_{_make_slug(ranking.title)}",
+                f"Friendliest and most problematic images, {ranking.title}",
+            )
+            gallery = f"measures.collect_gallery(results, results.profile_rankings[{place}])"
+            call = write_call("plot_gallery", gallery, width)
+            yield FigureSpec(slug, name, caption, plot_gallery(info, width), call)
 
 
 def _describe_groups(known: dict[str, pd.DataFrame]) -> str:
@@ -297,13 +289,14 @@ def _describe_groups(known: dict[str, pd.DataFrame]) -> str:
     )
 
 
-def _specify_sheets(
-    slug: str, title: str, caption: str, sheets: Sequence[tuple[tuple[float, float], Draw]]
-) -> Iterator[FigureSpec]:
-    """Specify a figure on several sheets; the title of each has its number."""
-    for number, (size, draw) in enumerate(sheets, 1):
-        which = f" ({number} of {len(sheets)})" if len(sheets) > 1 else ""
-        yield FigureSpec(slug if number == 1 else f"{slug}_{number}", title + which, caption.rstrip(), size, draw)
+def _specify_sheets(slug: str, title: str, caption: str, plot: Callable[..., Chart], call: str) -> Iterator[FigureSpec]:
+    """Specify a figure on several sheets, which `plot(sheet=…)` makes; the title of each has its number."""
+    first = plot()
+    for number in range(1, first.sheets + 1):
+        which = f" ({number} of {first.sheets})" if first.sheets > 1 else ""
+        chart, by = (first, call) if number == 1 else (plot(sheet=number), f"{call[:-1]}, sheet={number})")
+        name = slug if number == 1 else f"{slug}_{number}"
+        yield FigureSpec(name, title + which, f"{caption} {first.note}".rstrip(), chart, by)
 
 
 def _describe_source(ranking: Ranking) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 PAGE_ROWS = 18  # that fit one sheet of paper at full size
 MAX_ROWS = 4 * PAGE_ROWS  # of a figure on several sheets
 MAX_TABLE_ROWS = 60
-MAX_PANELS = 12  # of a problem
+MAX_PANELS = 12  # of a figure: six rows of two, a sheet of paper
 
 
 class PageCut(NamedTuple):

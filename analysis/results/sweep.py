@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.exceptions import SweepError
 from analysis.results.axes import Axes, read_axes
 from analysis.results.diagnostics import Diagnostics, open_diagnostics
 from analysis.results.instances import Instances, open_instances
@@ -21,6 +22,7 @@ from analysis.results.metrics import complete_descriptions
 from analysis.results.rankings import Ranking, read_rankings, tabulate_rankings
 from analysis.results.sweep_plan import read_sweep_plan
 from analysis.results.trial_table import COMPLETED, read_trials
+from trainers.formatting import did_you_mean
 from trainers.record_io import Row
 from trainers.record_reader import Damage, ExpectedFile, expected_files, read_json
 from trainers.record_shapes import check_provenance
@@ -140,6 +142,11 @@ class Sweep:
         return [name.removeprefix("last_") for name in names]
 
     @cached_property
+    def _ids(self) -> frozenset[str]:
+        """The ids of all trials, those that profile or pretrain included."""
+        return frozenset(map(str, self.labelled["id"]))
+
+    @cached_property
     def class_names(self) -> dict[str, tuple[str, ...]]:
         """The names of each trial's classes, in order, by the trial's id, as any trial on the same data recorded them.
 
@@ -156,7 +163,7 @@ class Sweep:
     def instances(self, trial: str) -> Instances | None:
         """Open the arrays that a trial recorded of each example; None if it recorded nothing.
 
-        An array is read when it is asked for: `instances(id)["loss"]`.
+        An array is read when it is asked for: `instances(id)["loss"]`. Raises SweepError for an id that is no trial's.
         """
         if trial not in self._opened:
             self._opened[trial] = open_instances(*self._locate_record(trial, INSTANCES))
@@ -165,14 +172,21 @@ class Sweep:
     def diagnostics(self, trial: str) -> Diagnostics | None:
         """Open the diagnostics that a trial recorded after named epochs; None if it recorded none.
 
-        An array is read when it is asked for: `diagnostics(id)["lipschitz_merged"]`.
+        An array is read when it is asked for: `diagnostics(id)["lipschitz_merged"]`. Raises SweepError for an id that
+        is no trial's.
         """
         if trial not in self._diagnosed:
             self._diagnosed[trial] = open_diagnostics(*self._locate_record(trial, DIAGNOSTICS))
         return self._diagnosed[trial]
 
     def _locate_record(self, trial: str, name: str) -> tuple[Path, Damage, ExpectedFile | None]:
-        """Return where a trial's record is, what its damage is added to, and what its result says of it."""
+        """Return where a trial's record is, what its damage is added to, and what its result says of it.
+
+        Raises SweepError if the sweep has no such trial.
+        """
+        if trial not in self._ids:
+            hint = did_you_mean(trial, self._ids) or "; `.trials` lists all in the column id"
+            raise SweepError(f"{self.where} has no trial {trial!r}{hint}")
         promised = expected_files(self.outcomes.get(trial)).get(name)
         return self.folder / "trials" / trial / name, self.damage, promised
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from rich.table import Table
 
-from analysis.charts.saving import WIDTH, parse_width, save_figure
+from analysis.charts.saving import WIDTH, parse_width
 from analysis.theory.charts import specify_figures
 from analysis.theory.lipschitz import count_examples
 from analysis.theory.settings import (
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         tables = (descents, toy, errors, gaps, tabulate_bounds(), tabulate_label_variance())
         for spec in specify_figures(*tables, options.width):
-            save_figure(spec.draw, spec.size, [folder / f"{spec.slug}{suffix}" for suffix in SUFFIXES])
+            spec.chart.save(*(folder / f"{spec.slug}{suffix}" for suffix in SUFFIXES))
             console.print(f"{folder / spec.slug}.png, .svg, .pdf: {spec.title}. {spec.caption}", soft_wrap=True)
     except OSError as error:
         error_console().print(f"error: {error}")

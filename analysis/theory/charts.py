@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.charts.saving import FigureSpec
+from analysis.charts.chart import Chart, FigureSpec
 from analysis.charts.styles import DASHES, MARKERS, NEUTRAL, PALETTE, Style
 from analysis.charts.text import count_title_letters, draw_legend, wrap_title, write_percent
 from analysis.theory.interpolation import Mixture, NoiseTerms, compute_alignment, compute_robust_error
@@ -46,32 +46,28 @@ def specify_figures(
         "Theorem 1: convergence to the max-margin vector",
         "Gradient descent from 0 on the adversarial logistic loss: below the margin of the data (solid) its direction "
         "converges to ŵ, above (dashed) it does not. One training set a panel.",
-        size,
-        lambda figure: draw_descents(figure, descents),
+        Chart(size, lambda figure: draw_descents(figure, descents)),
     )
     yield FigureSpec(
         "theorem_2",
         "Theorem 2: exact robust test error",
         f"Lines: formula. Points: attacks on {errors['n'].iloc[0]:,} random test points, the same for all, ± one "
         "binomial standard error (left); computed ŵ (right). One training set a size.",
-        size,
-        lambda figure: draw_errors(figure, toy, errors, DRAWN),
+        Chart(size, lambda figure: draw_errors(figure, toy, errors, DRAWN)),
     )
     yield FigureSpec(
         "corollary_1",
         "Corollary 1: the gap between hard and easy training sets",
         "Robust test error after training on the hardest less that on the easiest component, for ε at which both "
         "training sets are separable. One training set a panel.",
-        size,
-        lambda figure: draw_gaps(figure, gaps),
+        Chart(size, lambda figure: draw_gaps(figure, gaps)),
     )
     yield FigureSpec(
         "theorem_3",
         "Theorem 3: lower bound of the Lipschitz constant",
         "Left: the bound for a ResNet-18 on 32 × 32 images; a line begins where the condition on δ first holds. Right: "
         "the part of γ that makes hard components differ from easy ones.",
-        size,
-        lambda figure: draw_bounds(figure, bounds, variances),
+        Chart(size, lambda figure: draw_bounds(figure, bounds, variances)),
     )
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -32,6 +32,7 @@ NOT_SHIPPED = [
     "*.pt",
     "*.egg-info/",
 ]
+ATTEMPTS = 3  # to start Ray on this machine: it waits 30 s for its processes, which a busy machine may take longer for
 
 
 class _RayShutdown(threading.Thread):
@@ -82,14 +83,13 @@ def connect(address: str | None) -> Iterator[None]:
         quiet |= {"address": "local", "include_dashboard": False, "_temp_dir": str(folder / "ray")}
     try:
         try:
-            with defer_signals():
-                ray.init(runtime_env=build_runtime_env(), **quiet)
+            _initialize(quiet, attempts=1 if address else ATTEMPTS)
         except (Exception, SystemExit) as error:  # of any kind, as its processes may fail or be killed at any point
             problem = f"does not answer at {address}" if address else "did not start on this machine"
             advice = (
                 "if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
                 if address
-                else "a busy machine may need longer than Ray waits; the same command tries again"
+                else f"tried {ATTEMPTS} times; a busy machine may need longer than Ray waits"
             )
             raise Infeasible(f"Ray {problem}: {error}; {advice}") from None
         yield
@@ -98,6 +98,20 @@ def connect(address: str | None) -> Iterator[None]:
             _RayShutdown(folder).start()
         else:
             ray.shutdown()
+
+
+def _initialize(options: Mapping[str, Any], attempts: int) -> None:
+    """Start or join Ray, again if it did not start; an interrupt waits, and is not tried again."""
+    environment = build_runtime_env()
+    for left in reversed(range(attempts)):
+        try:
+            with defer_signals():
+                ray.init(runtime_env=environment, **options)
+            return
+        except (Exception, SystemExit):  # the processes that started are ended, so that the next begin afresh
+            ray.shutdown()
+            if not left:
+                raise
 
 
 def build_runtime_env() -> dict[str, Any]:

@@ -81,7 +81,7 @@ def write_sweep(folder: Path, made: Made = Made()) -> Path:
 def write_study(
     folder: Path, path: str, values: tuple[Any, ...], made: Made = Made(noise=(0.1,), subsets=("all",))
 ) -> Path:
-    """A sweep without faults whose methods differ in one knob, listed as a space lists its values."""
+    """Write a sweep without faults whose methods differ in one knob, listed as a space lists its values."""
     made = replace(made, methods=tuple(map(str, values)), faults=False, profile=False)
     plan = json.loads((write_sweep(folder, made) / "plan.json").read_text())
     plan["axes"][1] = path
@@ -149,7 +149,7 @@ def _ranks(noise: float) -> str:
 
 
 def truth(noise: float, method: str, subset: str) -> dict[str, float]:
-    """The accuracies a made-up trial tends to, and by how much robust accuracy falls after its peak."""
+    """Return the accuracies a made-up trial tends to, and by how much robust accuracy falls after its peak."""
     kind = subset.partition(" ")[0]
     trades = method.startswith("TRADES")
     clean, robust = (0.953, 0.79) if trades else (0.952, 0.76)
@@ -162,7 +162,7 @@ def truth(noise: float, method: str, subset: str) -> dict[str, float]:
 
 
 def _train(folder: Path, made: Made, planned: dict[str, Any], number: int) -> None:
-    """One trial's records: curves that rise and, where the truth says so, fall."""
+    """Write one trial's records: curves that rise and, where the truth says so, fall."""
     place = folder / "trials" / planned["id"]
     place.mkdir(parents=True)
     (place / "config.yaml").write_text("seed: 0\n")
@@ -257,7 +257,7 @@ def _labels(made: Made, noise: float) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def _write_instances(path: Path, made: Made, noise: float, rng: np.random.Generator, subset: str | None = None) -> None:
-    """The arrays of examples: those of a profiling, or with `subset` all arrays of a trial on it."""
+    """Return the arrays of examples: those of a profiling, or with `subset` all arrays of a trial on it."""
     y, y_clean, hardness = _labels(made, noise)
     kept = _members(hardness, subset)
     y, y_clean, hardness = y[kept], y_clean[kept], hardness[kept]
@@ -284,7 +284,7 @@ def _write_instances(path: Path, made: Made, noise: float, rng: np.random.Genera
 
 
 def _write_diagnostics(place: Path, made: Made, noise: float, rng: np.random.Generator) -> None:
-    """Diagnostics of the examples of a trial, whose instances are there, in the layout of diagnostics.npz.
+    """Return diagnostics of the examples of a trial, whose instances are there, in the layout of diagnostics.npz.
 
     Logits favour the label, and less so those of hard examples; activations shrink with the place of their dimension.
     """
@@ -319,7 +319,7 @@ def _write_diagnostics(place: Path, made: Made, noise: float, rng: np.random.Gen
 def _write_knobs(
     y: np.ndarray, hardness: np.ndarray, kappa: np.ndarray, progress: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """What methods with weights, radii and targets record; weights act from the second half of training on."""
+    """Return what methods with weights, radii and targets record; weights act from the second half of training on."""
     weight = (1 + np.tanh(-1 + 5 * (1 - kappa / 5))) / 2 + 0.05 * rng.random(kappa.shape)
     weight[: len(weight) // 2] = np.nan
     t_y = 1 - 0.5 * progress * hardness.clip(0, 1)
@@ -336,7 +336,7 @@ def _write_knobs(
 
 
 def _members(hardness: np.ndarray, subset: str | None) -> np.ndarray:
-    """The positions of a subset's examples, in order."""
+    """Return the positions of a subset's examples, in order."""
     kind, _, size = (subset or "all").partition(" ")
     order = {"all": np.arange(len(hardness)), "friendly": np.argsort(hardness, kind="stable")}
     shuffled = np.random.default_rng(5).permutation(len(hardness))
@@ -344,7 +344,7 @@ def _members(hardness: np.ndarray, subset: str | None) -> np.ndarray:
 
 
 def _rank(folder: Path, made: Made, noise: float) -> None:
-    """The ranking files: scores, ranks in [0, 1] (0 = friendliest) and the images."""
+    """Write the ranking files: scores, ranks in [0, 1] (0 = friendliest) and the images."""
     rng = np.random.default_rng(3)
     y, y_clean, hardness = _labels(made, noise)
     noisy = hardness + 0.05 * rng.standard_normal(made.examples)

@@ -32,7 +32,7 @@ STANDARD = PGD | {"attack": {"name": "none"}}
 
 
 def recorded(folder: Path) -> Path:
-    """A sweep whose trials recorded losses and correctness: the same hard examples for all, and noise of their own."""
+    """Write a sweep whose trials recorded losses and correctness: hard examples that all share, noise of their own."""
     made = Made(faults=False, noise=(0.0,), subsets=("all",))
     hard = np.linspace(0, 3, 60)
     for number, trial in enumerate(load_sweep(write_sweep(folder, made)).study_trials["id"]):
@@ -45,7 +45,7 @@ def recorded(folder: Path) -> Path:
 
 
 def methods(folder: Path, **of: dict[str, Any]) -> Sweep:
-    """The sweep, planned with these methods by a part of their label."""
+    """Plan the sweep with these methods by a part of their label."""
     plan = read_json(folder / "plan.json")
     for trial in plan["trials"]:
         for part, method in of.items():
@@ -65,7 +65,7 @@ def test_a_matrix_has_every_configuration_and_pairs_of_different_seeds_only(tmp_
 
 
 def rewritten(folder: Path, which: str, **changed: object) -> Path:
-    """Some arrays of the trials of one method replaced, as functions of the trial's arrays."""
+    """Replace some arrays of the trials of one method by functions of the trial's arrays."""
     for path in folder.glob(f"trials/*{which}*/instances.npz"):
         with np.load(path) as file:
             arrays = dict(file)

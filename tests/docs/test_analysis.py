@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 
 import analysis
+import analysis.measures
+from analysis import charts
 from analysis.results.sweep import Sweep, load_sweep
 
 from ..analysis.synthetic import ATTACKS, Made, write_sweep
@@ -68,7 +70,7 @@ def test_the_code_of_the_page_runs_from_top_to_bottom(
         exec(snippet.replace("results/friendly_k", str(results.folder)), names)
     assert len(SNIPPETS) == PAGE.count("```python") == 9
     drawn = {path.stem for path in tmp_path.glob("*.pdf")}
-    assert drawn == {"curves", "gap", "pairs", "weights", "front", "difference"}
+    assert drawn == {"front", "learning", "curves", "gap", "pairs", "weights", "fronts", "difference"}
     assert all(path.stat().st_size > 5_000 for path in tmp_path.glob("*.pdf"))
     assert names["judged"] is not None and names["pairs"].points["n"].eq(1).all()  # type: ignore[attr-defined]
 
@@ -99,10 +101,24 @@ def test_the_page_lists_every_measure_of_records_and_every_chart() -> None:
         for name, signature in functions("measures", MEASURES)
         if next(iter(signature.parameters.values())).annotation in RECORDS
     }
-    charts = {name for name, _ in functions("charts", re.compile("draw_"))}
-    inner = {"curves.draw_lines", "rows.draw_upright", "text.draw_legend"}  # parts of charts
-    assert measures and charts and (measures | charts) - inner - known == set()
+    drawn = {name for name, _ in functions("charts", re.compile("plot_"))}
+    assert measures and drawn and (measures | drawn) - known == set()
     for name in known:
         module, function = name.split(".")
-        package = "charts" if function.startswith("draw_") else "measures"
-        assert hasattr(importlib.import_module(f"analysis.{package}.{module}"), function), name
+        package = charts if function.startswith("plot_") else analysis.measures
+        assert getattr(package, function).__module__ == f"{package.__name__}.{module}", name
+
+
+def test_every_public_name_is_there() -> None:
+    for package in (charts, analysis.measures):
+        assert all(getattr(package, name) is not None for name in dir(package))
+    with pytest.raises(AttributeError, match=r"module 'analysis.charts' has no attribute 'plot_everything'"):
+        charts.plot_everything  # noqa: B018
+
+
+def test_every_chart_is_one_call() -> None:
+    parts = {"curves.draw_lines", "rows.draw_upright", "text.draw_legend"}  # of charts
+    drawn = {name for name, _ in functions("charts", re.compile("draw_"))} - parts
+    assert {name.replace(".draw_", ".plot_") for name in drawn} == {
+        name for name, _ in functions("charts", re.compile("plot_"))
+    }

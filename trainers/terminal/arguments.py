@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import NoReturn
 
 from trainers.formatting import did_you_mean
@@ -13,8 +14,21 @@ UNKNOWN = "unrecognized arguments: "
 class Parser(argparse.ArgumentParser):
     """An argparse parser that suggests the option that was meant."""
 
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Parse the arguments of the command. Exits with code 2 if some are unknown."""
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            keys = [override for override in getattr(options, "set", None) or [] if "=" not in override]
+            is_value = keys and not unknown[0].startswith("-")
+            meant = f"; did you mean --set {keys[0]}={unknown[0]}?" if is_value else ""
+            self.error(f"{UNKNOWN}{' '.join(unknown)}{meant}")
+        return options
+
     def error(self, message: str) -> NoReturn:
         _, unknown, words = message.partition(UNKNOWN)
         option = next((word.partition("=")[0] for word in words.split() if word.startswith("-")), "")
         known = [name for name in self._option_string_actions if name.startswith("--")]
-        super().error(message + did_you_mean(option, known) * bool(unknown and option))
+        meant = did_you_mean(option, known) if unknown and option and "; did you mean" not in words else ""
+        super().error(message + meant)

@@ -21,7 +21,7 @@ from analysis.measures.curves import collect_curves
 from analysis.measures.difficulty import measure_profile_groups, open_profiles
 from analysis.report.data import ReportData, collect_report_data
 from analysis.report.figures import specify_curves, specify_groups
-from analysis.results.page_cut import MAX_PANELS, cut_each
+from analysis.results.page_cut import MAX_PANELS, cut_in_turn
 from analysis.results.sweep import load_sweep
 
 from ..synthetic import Made, write_sweep
@@ -150,8 +150,8 @@ def test_a_further_attack_has_a_figure_of_its_own_without_validation(tmp_path: P
     assert drawings[further].caption.startswith("Robust test accuracy, FGSM;")
     assert "The dot" not in drawings[further].caption
     assert "The dot" in drawings[robust].caption
-    figure = Figure(figsize=drawings[further].size)
-    drawings[further].draw(figure)
+    figure = Figure(figsize=drawings[further].chart.size)
+    drawings[further].chart.draw(figure)
     (lines,) = (artist for artist in figure.axes[0].collections if isinstance(artist, LineCollection))
     curves = collect_curves(found.results, "fgsm")
     assert curves is not None and len(lines.get_segments()) == len(FIVE)
@@ -214,8 +214,8 @@ def test_panels_are_chosen_within_each_problem(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "many", replace(made, profile=False, faults=False))
     info = collect_curves(load_sweep(folder), "pgd")
     assert info is not None and len(info.panels) == 28
-    info = info.take(cut_each(list_settings(info.panels), MAX_PANELS, info.best).rows)
-    assert [list_settings(info.panels).count(f"label_noise {noise}") for noise in made.noise] == [12, 12]
+    info = info.take(cut_in_turn(list_settings(info.panels), MAX_PANELS, info.best).rows)
+    assert [list_settings(info.panels).count(f"label_noise {noise}") for noise in made.noise] == [6, 6]
 
 
 def test_groups_have_percent_a_spread_over_trials_and_say_how_they_were_formed(crowd: ReportData) -> None:

@@ -46,7 +46,7 @@ from analysis.report.figures import (
     specify_rankings,
 )
 from analysis.results.axes import SEPARATOR
-from analysis.results.page_cut import MAX_PANELS, cut_each
+from analysis.results.page_cut import MAX_PANELS, cut_in_turn
 from analysis.results.sweep import Sweep, load_sweep
 from trainers.extremes import PER_CLASS, select_extremes
 
@@ -61,7 +61,7 @@ def found(whole: Path) -> ReportData:
 
 
 def front_keys(found: FrontData, sweeps: list[Sweep]) -> PointKeys:
-    """The keys of a front, as `analysis.pareto` assigns them."""
+    """Return the keys of a front, as `analysis.pareto` assigns them."""
     return assign_keys(found, build_register([sweep.study_trials for sweep in sweeps], found.sweeps))
 
 
@@ -119,9 +119,9 @@ def test_sizes_need_two_of_one_kind(found: ReportData) -> None:
     assert crowd is not None and len(crowd.panels) == 20
     more = collect_sizes(pd.concat([many, many.assign(family=many["family"] + " b")]), "test_aa_acc", "robust")
     assert more is not None and len(more.panels) == 40
-    more = more.take(cut_each(list_settings(more.panels), MAX_PANELS).rows)
+    more = more.take(cut_in_turn(list_settings(more.panels), MAX_PANELS).rows)
     settings = list_settings(more.panels)
-    assert [settings.count(setting) for setting in dict.fromkeys(settings)] == [12, 12]  # of each problem
+    assert [settings.count(setting) for setting in dict.fromkeys(settings)] == [6, 6]  # of each problem, in turn
 
 
 def test_the_gallery_marks_every_flipped_example_it_shows(found: ReportData) -> None:
@@ -199,7 +199,7 @@ def test_accuracy_against_size_is_drawn_for_both_accuracies(tmp_path: Path) -> N
     drawings = list(specify_effects(collect_report_data(load_sweep(write_sweep(tmp_path / "sizes", made)))))
     assert [drawing.slug for drawing in drawings] == ["effects", "k_robust", "k_clean"]
     for drawing in drawings:
-        save_figure(drawing.draw, drawing.size, [tmp_path / f"{drawing.slug}.png"])
+        save_figure(drawing.chart.draw, drawing.chart.size, [tmp_path / f"{drawing.slug}.png"])
         assert (tmp_path / f"{drawing.slug}.png").stat().st_size > 5_000
 
 
@@ -335,13 +335,13 @@ def test_every_figure_draws_and_says_its_seeds(found: ReportData, tmp_path: Path
     assert len({drawing.slug for drawing in drawings}) == len(drawings) == 8
     for drawing in drawings:
         assert "seed" in drawing.caption
-        save_figure(drawing.draw, drawing.size, [tmp_path / f"{drawing.slug}.svg"])
+        save_figure(drawing.chart.draw, drawing.chart.size, [tmp_path / f"{drawing.slug}.svg"])
         assert (tmp_path / f"{drawing.slug}.svg").read_text().rstrip().endswith("</svg>")
 
 
 def test_equal_records_give_equal_files(found: ReportData, tmp_path: Path) -> None:
     (drawing,) = specify_gaps(found)
     for name in ("one", "two"):
-        save_figure(drawing.draw, drawing.size, [tmp_path / f"{name}.png", tmp_path / f"{name}.svg"])
+        save_figure(drawing.chart.draw, drawing.chart.size, [tmp_path / f"{name}.png", tmp_path / f"{name}.svg"])
     for kind in ("png", "svg"):
         assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()

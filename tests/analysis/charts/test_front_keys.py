@@ -34,7 +34,7 @@ SMALL = Made(noise=(0.1,), subsets=("all",), epochs=4, replicates=2, profile=Fal
 
 
 def front_of(folder: Path) -> tuple[FrontData, PointKeys]:
-    """The front of a sweep and the keys of its points, as a report assigns them."""
+    """Return the front of a sweep and the keys of its points, as a report assigns them."""
     results = load_sweep(folder)
     found = compute_fronts([results])
     return found, assign_keys(found, build_register([results.study_trials]))
@@ -46,7 +46,7 @@ def looks(found: FrontData, keys: PointKeys) -> list[tuple[str, str]]:
 
 
 def named(found: FrontData, keys: PointKeys) -> list[str]:
-    """The names in the legend."""
+    """Return the names in the legend."""
     figure = Figure(figsize=size_front(found))
     draw_front(figure, found, keys)
     return [text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts()]
@@ -170,7 +170,7 @@ def test_numbers_of_members_never_cover_each_other(tmp_path: Path) -> None:
 
 
 def nearest(places: Sequence[np.ndarray]) -> float:
-    """The least distance between any two."""
+    """Return the least distance between any two."""
     return min(float(np.linalg.norm(one - other)) for one, other in combinations(places, 2))
 
 

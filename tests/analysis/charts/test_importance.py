@@ -20,7 +20,7 @@ TITLES = {"val_clean_acc": "clean validation accuracy", "val_pgd_acc": "robust v
 
 
 def importance(knobs: int, settings: tuple[str, ...] = ("",), error: float = 0.02) -> Importance:
-    """Each bar has a length of its own."""
+    """Return importances that differ from bar to bar."""
     rows = [
         (setting, f"optimizer.k{knob}", objective, evaluator, (share := 0.01 * (knob + 1)), share - error,
          share + error, 3, 27)

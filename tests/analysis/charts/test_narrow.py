@@ -37,7 +37,7 @@ def find_boxes(figure: Figure, texts: Sequence[Text]) -> list[Bbox]:
 
 
 def have_room_between(figure: Figure, plot: Plot) -> bool:
-    """Whether the numbers along x are apart by their height."""
+    """Return whether the numbers along x are apart by their height."""
     low, high = plot.get_xlim()
     ticks = zip(plot.get_xticks(), plot.get_xticklabels(), strict=True)
     boxes = find_boxes(figure, [label for place, label in ticks if low <= place <= high])

@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from analysis.charts.chart import FigureSpec
 from analysis.charts.effects import split_effect_pages
 from analysis.charts.rows import lay_out_rows, split_pages
-from analysis.charts.saving import MAX_WIDTH, MIN_WIDTH, FigureSpec
+from analysis.charts.saving import MAX_WIDTH, MIN_WIDTH
 from analysis.charts.text import draw_legend
 from analysis.measures.differences import collect_effects
 from analysis.measures.overfitting import collect_gaps
@@ -58,7 +59,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
 
 
 def drawn(found: ReportData, width: float) -> list[FigureSpec]:
-    """All figures of a page."""
+    """Specify all figures of a page."""
     parts = (
         specify_front,
         specify_effects,
@@ -72,10 +73,10 @@ def drawn(found: ReportData, width: float) -> list[FigureSpec]:
 
 
 def on_paper(drawing: FigureSpec) -> Figure:
-    """A figure in the house style, laid out."""
+    """Lay out a figure in the house style."""
     with as_file(files("analysis.charts") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
-        figure = Figure(figsize=drawing.size, layout="constrained")
-        drawing.draw(figure)
+        figure = Figure(figsize=drawing.chart.size, layout="constrained")
+        drawing.chart.draw(figure)
         FigureCanvasAgg(figure)
         figure.draw_without_rendering()
     return figure
@@ -94,7 +95,7 @@ def test_in_every_width_type_is_readable_and_nothing_is_cut_off(found: ReportDat
 
 
 def written(figure: Figure) -> list[Text]:
-    """The texts that a reader sees: of ticks those within the axis."""
+    """Return the texts that a reader sees: of ticks those within the axis."""
     hidden = set()
     for plot in figure.axes:
         for axis in (plot.xaxis, plot.yaxis):

@@ -149,5 +149,5 @@ def test_seven_names_have_seven_colours_also_where_the_register_had_to_begin_ane
 
 
 def load_like(families: list[str]) -> pd.DataFrame:
-    """Trials of some methods on everything."""
+    """Return trials of some methods on everything."""
     return pd.DataFrame({"family": families, "subset_kind": "all", "subset_label": "", "subset_size": 120.0})

@@ -53,7 +53,7 @@ def test_other_texts_are_refused_and_the_forms_are_named(text: str) -> None:
 
 
 def simulate(truth: float, n: int, checks: int = 1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Means and deviations of the seeds of each check, (checks, studies), about one truth."""
+    """Return means and deviations of the seeds of each check, (checks, studies), about one truth."""
     values = truth + np.random.default_rng(seed).standard_normal((checks, STUDIES, n))
     return values.mean(axis=-1), values.std(axis=-1, ddof=1)
 

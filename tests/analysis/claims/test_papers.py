@@ -27,7 +27,7 @@ SUMMARIES = ("accuracy", "cost")  # terms that the made-up records of a plan hav
 
 
 def overrides(claim: Claim) -> tuple[str, ...]:
-    """The values of --set."""
+    """Return the values of --set."""
     words = shlex.split(claim.sets)
     return tuple(value for flag, value in zip(words[::2], words[1::2], strict=True) if flag == "--set")
 

@@ -17,7 +17,7 @@ from ..synthetic import Made, name_one_class, write_sweep
 
 
 def cells(text: str) -> list[list[str]]:
-    """The rows of a table, without titles over several columns."""
+    """Return the rows of a table, without titles over several columns."""
     lines = [
         line.removesuffix(r"\\") for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line
     ]
@@ -29,7 +29,7 @@ def table_of(folder: Path) -> ConfigurationTable:
 
 
 def bold(text: str, column: int) -> list[str]:
-    """The names of the configurations whose number in a column is bold."""
+    """Return the names of the configurations whose number in a column is bold."""
     return [row[0] for row in cells(text)[1:] if "mathbf" in row[column]]
 
 

@@ -20,7 +20,7 @@ def family(
     axis: str = "subset",
     names: tuple[str, str] = ("friendly", "random"),
 ) -> Family:
-    """Differences of these means whose standard errors are all equal."""
+    """Return differences of these means whose standard errors are all equal."""
     table = pd.DataFrame({"mean": means, "se": sd / math.sqrt(n) if n > 1 else math.nan, "n": n})
     table["minuend"], table["subtrahend"] = [f"{names[0]}-{place}" for place in range(len(means))], names[1]
     return judge_family(axis, *names, table.assign(setting="label_noise 0.1", family="pgd-0.1"))

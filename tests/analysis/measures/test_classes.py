@@ -28,7 +28,7 @@ NAMES = [f"kind of {label}" for label in range(10)]
 
 
 def with_classes(folder: Path, made: Made, classes: int = 10, names: list[str] | None = None) -> Path:
-    """A made-up sweep in which seed r of configuration c has accuracy (c + r + class) / 200 on each class."""
+    """Write a made-up sweep in which seed r of configuration c has accuracy (c + r + class) / 200 on each class."""
     write_sweep(folder, made)
     order: list[str] = []
     for planned in json.loads((folder / "plan.json").read_text())["trials"]:
@@ -127,7 +127,7 @@ def test_class_figure_is_drawn_for_any_number_of_classes(tmp_path: Path, classes
     (drawing,) = specify_classes(found)
     assert "accuracy of each class, measured on 300 images, at the epoch" in drawing.caption
     assert "standard errors up to 0.3 points" in drawing.caption and "masked gradients" in drawing.caption
-    save_figure(drawing.draw, drawing.size, [tmp_path / "classes.png"])
+    save_figure(drawing.chart.draw, drawing.chart.size, [tmp_path / "classes.png"])
     assert (tmp_path / "classes.png").stat().st_size > 5_000
 
 

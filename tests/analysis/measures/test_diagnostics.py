@@ -26,7 +26,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
 
 
 def raw(results: Sweep, configuration: str, file: str = "diagnostics.npz") -> list[dict[str, np.ndarray]]:
-    """The arrays of each seed of a configuration."""
+    """Return the arrays of each seed of a configuration."""
     ids = results.completed.loc[results.completed["configuration"] == configuration, "id"]
     return [dict(np.load(results.folder / "trials" / trial / file)) for trial in ids]
 

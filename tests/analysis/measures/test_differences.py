@@ -78,7 +78,7 @@ def test_without_a_subset_axis_there_is_nothing_to_compare(tmp_path: Path) -> No
 
 
 def conditional(folder: Path, rates: dict[str, tuple[str, ...]], made: Made) -> Path:
-    """A sweep whose learning rate is an axis under some methods alone (`when`), each with its values there."""
+    """Return a sweep whose learning rate is an axis under some methods alone (`when`), each with its values there."""
     plan = read_json(write_sweep(folder, made) / "plan.json")
     plan["axes"].append("optimizer.lr")
     for trial in plan["trials"]:
@@ -132,5 +132,5 @@ def test_a_value_without_a_comparison_is_named(tmp_path: Path) -> None:
 
 
 def replace_trials(results: Sweep, trials: pd.DataFrame) -> Sweep:
-    """The same sweep with some of its trials alone."""
+    """Return the same sweep with some of its trials alone."""
     return replace(results, labelled=trials)

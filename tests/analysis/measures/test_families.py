@@ -20,7 +20,7 @@ M, SEEDS = 12, 3
 
 
 def differences(values: np.ndarray) -> pd.DataFrame:
-    """The table of differences whose values by seed are these, (m, seeds), NaN for a seed that is not there."""
+    """Return the table of differences whose values by seed are these, (m, seeds), NaN for a seed that is not there."""
     n = np.isfinite(values).sum(axis=1)
     table = pd.DataFrame({"mean": np.nanmean(values, axis=1), "n": n})
     table["se"] = [
@@ -39,7 +39,7 @@ def made(m: int = M, seeds: int = SEEDS, effect: float = 0.0) -> np.ndarray:
 
 
 def simulate(studies: int, deviations: np.ndarray, effect: float = 0.0) -> dict[str, float]:
-    """How often a study of m differences tells of any, and of its first by the way that errors are made."""
+    """Return how often a study of m differences tells of any, and of its first by the way that errors are made."""
     rng, n = np.random.default_rng(1), np.full(len(deviations), float(SEEDS))
     shift = np.zeros(len(deviations))
     shift[0] = effect

@@ -212,7 +212,7 @@ def test_a_configuration_with_more_seeds_than_the_others_does_not_stand_for_all(
 
 
 def sweep_with_one_lucky_seed(folder: Path) -> Path:
-    """The made-up sweep, where of one configuration a single seed ended, far better than all others."""
+    """Return the made-up sweep, where of one configuration a single seed ended, far better than all others."""
     lucky = write_sweep(folder / "made_up")
     crashed = next(path.parent for path in lucky.glob("trials/*/error.txt"))
     other = next(path for path in lucky.glob("trials/*noise=0.1*all*seed=0/result.json"))

@@ -14,7 +14,7 @@ from analysis.measures.front_seeds import balance_seeds, bootstrap_volume
 
 
 def tabulate(points: np.ndarray) -> pd.DataFrame:
-    """A row a configuration and seed of points (configurations, seeds, 2)."""
+    """Return a row a configuration and seed of points (configurations, seeds, 2)."""
     rows, seeds = np.indices(points.shape[:2]).reshape(2, -1)
     x, y = points.reshape(-1, 2).T
     return pd.DataFrame({"configuration": rows.astype(str), "replicate": seeds, "x": x, "y": y})
@@ -26,7 +26,7 @@ def spread(rng: np.random.Generator) -> np.ndarray:
 
 
 def crowded(rng: np.random.Generator) -> np.ndarray:
-    """All of 15 configurations are near the front, and the best of their noisy means is too good."""
+    """Return 15 configurations near the front, of which the best of the noisy means is too good."""
     return np.array([0.9, 0.5]) + rng.random((15, 2)) * [0.01, 0.03]
 
 

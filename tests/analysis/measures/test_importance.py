@@ -32,7 +32,7 @@ Points = list[tuple[dict[str, float], float]]
 
 
 def additive(point: dict[str, float], standardised: Callable[[float], float]) -> float:
-    """A sum of which each knob explains its share of the variance alone."""
+    """Return a sum of which each knob explains its share of the variance alone."""
     return sum(math.sqrt(SHARES[name]) * standardised(value) for name, value in point.items())
 
 
@@ -101,7 +101,7 @@ def test_the_best_are_a_tenth_but_at_least_five_and_at_most_half() -> None:
 
 
 def grid_sweep(folder: Path, seeds: int = 2, noise: tuple[float, ...] = (0.1,), subsets: int = 4) -> Path:
-    """A grid whose robust validation accuracy depends on the method and whose clean one on the size of the subset."""
+    """Return a grid whose robust validation accuracy depends on the method, the clean one on the size of the subset."""
     made = Made(
         noise=noise, methods=("AT 0.10", "TRADES 0.10"), subsets=tuple(f"random {n}" for n in range(20, 20 + subsets)),
         replicates=seeds, faults=False, profile=False, epochs=4,

@@ -19,7 +19,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
 
 
 def visits(results: Sweep, trial: str) -> tuple[np.ndarray, np.ndarray]:
-    """The kappa and the weight of each visit in epochs that weigh."""
+    """Return the kappa and the weight of each visit in epochs that weigh."""
     with np.load(results.folder / "trials" / trial / "instances.npz") as arrays:
         return arrays["kappa"][12:].ravel(), arrays["weight"][12:].astype(float).ravel()
 

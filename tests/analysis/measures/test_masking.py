@@ -38,7 +38,7 @@ ACCURACIES = {"AT": (0.50, 0.47), "GAIRAT": (0.58, 0.36), "MART": (0.52, 0.49)} 
 
 
 def attacked(folder: Path, made: Made, accuracies: dict[str, tuple[float, float]] = ACCURACIES) -> ReportData:
-    """A sweep with these accuracies, half a point apart from seed to seed under both attacks."""
+    """Write a sweep with these accuracies, half a point apart from seed to seed under both attacks."""
     folder = write_sweep(folder, replace(made, attacks=WHOLE))
     plan = json.loads((folder / "plan.json").read_text())
     for trial in plan["trials"]:

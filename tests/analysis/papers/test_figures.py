@@ -112,7 +112,7 @@ def test_text_of_a_figure_is_legible_and_inside(name: str, width: float, tmp_pat
     def draw_and_look(figure: Any) -> None:
         from matplotlib.text import Text
 
-        drawn.spec.draw(figure)
+        drawn.spec.chart.draw(figure)
         figure.canvas.draw()
         texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
         sizes.extend(text.get_fontsize() for text in texts)
@@ -120,7 +120,7 @@ def test_text_of_a_figure_is_legible_and_inside(name: str, width: float, tmp_pat
         shown = [text for text in beside if text.get_text().strip()]
         assert all(text.get_window_extent().x1 <= figure.bbox.width + 1 for text in shown), "text runs over the edge"
 
-    save_figure(draw_and_look, drawn.spec.size, [tmp_path / "figure.png"])
+    save_figure(draw_and_look, drawn.spec.chart.size, [tmp_path / "figure.png"])
     assert min(sizes) >= 6.5
 
 
@@ -228,7 +228,7 @@ def test_few_lines_by_class_are_bars_with_errors_and_many_a_heat_map(tmp_path: P
     found = {}
 
     def count(figure: Any, drawn: DrawnFigure) -> None:
-        drawn.spec.draw(figure)
+        drawn.spec.chart.draw(figure)
         found[drawn.spec.slug] = [len(plot.patches) for plot in figure.axes], [len(p.images) for p in figure.axes]
         if drawn is cells:
             words = " ".join(legend.get_title().get_text() for legend in figure.legends).replace("\n", " ")
@@ -238,7 +238,7 @@ def test_few_lines_by_class_are_bars_with_errors_and_many_a_heat_map(tmp_path: P
             assert all(plot.collections for plot in figure.axes), "bars have their standard errors"
 
     for drawn in (bars, cells):
-        save_figure(partial(count, drawn=drawn), drawn.spec.size, [tmp_path / "figure.png"])
+        save_figure(partial(count, drawn=drawn), drawn.spec.chart.size, [tmp_path / "figure.png"])
     assert found == {"profiling_F17": ([20] * 6, [0] * 6), "profiling_F19": ([0], [7])}
 
 
@@ -300,7 +300,7 @@ def test_columns_of_a_table_do_not_touch(tmp_path: Path) -> None:
     drawn = draw_paper_figure(FIGURES["profiling:T1"], write_runs(FIGURES["profiling:T1"], tmp_path), width=5.5)
 
     def draw_and_look(figure: Any) -> None:
-        drawn.spec.draw(figure)
+        drawn.spec.chart.draw(figure)
         figure.canvas.draw()
         rows: dict[float, list[Any]] = {}
         for text in figure.axes[0].texts:
@@ -309,7 +309,7 @@ def test_columns_of_a_table_do_not_touch(tmp_path: Path) -> None:
             for one, other in pairwise(sorted(boxes, key=lambda box: box.x0)):
                 assert one.x1 < other.x0
 
-    save_figure(draw_and_look, drawn.spec.size, [tmp_path / "table.png"])
+    save_figure(draw_and_look, drawn.spec.chart.size, [tmp_path / "table.png"])
 
 
 @pytest.mark.long
@@ -370,3 +370,7 @@ def test_an_unknown_name_and_a_figure_of_several_panels_are_told_apart() -> None
         find_figure("gairat:F133")
     with pytest.raises(SweepError, match="take hard:F1a, hard:F1b, hard:F1c"):
         find_figure("hard:F1")
+    with pytest.raises(SweepError, match="--figure T1: say of which paper; take hard:T1, gairat:T1, profiling:T1"):
+        find_figure("T1")
+    with pytest.raises(SweepError, match="say of which paper; take hard:F2a, hard:F2b, gairat:F2a"):
+        find_figure("F2")

@@ -25,7 +25,7 @@ PAPERS = ("hard", "gairat", "profiling")
 
 
 def list_settings(row: PaperFigure) -> list[str]:
-    """The spaces of a row's studies in the paper's setting."""
+    """Return the spaces of a row's studies in the paper's setting."""
     studies = [PARTS_OF.get(study, study) for study in row.study.split(", ")]
     return [study if "/" in study else f"cifar10/{study}" for study in studies]
 

@@ -38,7 +38,7 @@ def test_the_overlap_of_two_seeds_is_what_their_most_problematic_fifths_share(tm
 
 
 def share_of_tops(one: np.ndarray, other: np.ndarray) -> float:
-    """The intersection over union of the highest fifths; examples that tie at the edge are drawn independently."""
+    """Return the intersection over union of the highest fifths; ties at the edge are drawn independently."""
     n = EXAMPLES // 5
     chances = []
     for score in (one, other):

@@ -46,13 +46,13 @@ def test_what_its_study_records_is_what_a_figure_is_drawn_from(name: str, width:
     def draw_and_look(figure: Any) -> None:
         from matplotlib.text import Text
 
-        drawn.spec.draw(figure)
+        drawn.spec.chart.draw(figure)
         figure.canvas.draw()
         texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
         sizes.extend(text.get_fontsize() for text in texts)
         assert not any("$" in text.get_text() for text in texts), "powers are written as mathematics that is not read"
 
-    save_figure(draw_and_look, drawn.spec.size, [tmp_path / "figure.png"])
+    save_figure(draw_and_look, drawn.spec.chart.size, [tmp_path / "figure.png"])
     assert min(sizes) >= 6.5
     examples = "example of one training" in drawn.spec.caption
     assert set(drawn.points["n"]) == {1 if examples else SEEDS}

@@ -70,7 +70,7 @@ def test_setting_marks_varied_values_and_names_the_rest() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_is_told_apart_from_plain_training(name: str) -> None:
-    found, plain = (describe_setting({"trials": trials({"method": it})}) for it in (name, "standard"))
+    found, plain = (describe_setting({"trials": trials({"method": method})}) for method in (name, "standard"))
     assert (found == plain) == (name == "standard")
     assert not any("None" in text or "{" in text for text in found.values())
 
@@ -95,8 +95,11 @@ def test_setting_of_a_ranking_names_its_differences_from_the_trials() -> None:
         describe_setting(plan | {"rankings": {"r": {"file": "rank.npy", "sha256": "0"}}})["ranking"]
         == "the file rank.npy"
     )
-    several = [trials({"method": {"attack": {"epsilon": it}}}, kind="profile", ranks=str(it)) for it in (0.1, 0.2)]
-    axis = [{"method": {"attack": {"epsilon": it}}} for it in (0.1, 0.2)]
+    several = [
+        trials({"method": {"attack": {"epsilon": epsilon}}}, kind="profile", ranks=str(epsilon))
+        for epsilon in (0.1, 0.2)
+    ]
+    axis = [{"method": {"attack": {"epsilon": epsilon}}} for epsilon in (0.1, 0.2)]
     following = {"trials": [*trials(*axis), *several[0], *several[1]], "rankings": {"0.1": made, "0.2": made}}
     assert describe_setting(following)["ranking"].endswith(
         f"over 1 seed, losses from epoch 2; {pieces}; trained as the trials"

@@ -44,7 +44,9 @@ def test_each_array_is_read_as_it_was_recorded_and_not_kept(results: Sweep) -> N
 
 def test_a_trial_that_recorded_none_has_none(results: Sweep) -> None:
     profile = results.trials.loc[results.trials["kind"] == "profile", "id"].iloc[0]
-    assert results.diagnostics(profile) is None and results.diagnostics("no such trial") is None
+    assert results.diagnostics(profile) is None
+    with pytest.raises(SweepError, match=r"has no trial 'typo'; `.trials` lists all"):
+        results.diagnostics("typo")
     assert not results.damaged()
 
 

@@ -154,6 +154,8 @@ def test_instances_turn_the_mark_of_not_trained_into_nan(sweep: Path) -> None:
     assert np.isnan(correct[0, :3]).all() and np.isfinite(correct[1:]).all()
     assert set(np.unique(correct[1:])) == {0.0, 1.0}
     assert results.instances(results.study_trials.iloc[0]["id"]) is None
+    with pytest.raises(SweepError, match=re.escape(f"has no trial {profile + 'x'!r}; did you mean {profile}?")):
+        results.instances(profile + "x")
 
 
 @pytest.mark.parametrize("measured", [False, True])

@@ -65,9 +65,9 @@ def test_text_of_the_figures_is_legible_and_inside(computed: Tables, width: floa
     assert [spec.slug for spec in specs] == list(SLUGS)
     with as_file(files("analysis.charts") / "house.mplstyle") as style, matplotlib.rc_context(fname=style):
         for spec in specs:
-            figure = Figure(figsize=spec.size, layout="constrained")
+            figure = Figure(figsize=spec.chart.size, layout="constrained")
             renderer = FigureCanvasAgg(figure).get_renderer()
-            spec.draw(figure)
+            spec.chart.draw(figure)
             figure.draw_without_rendering()
             assert figure.get_figwidth() == width
             assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 6.5
@@ -81,8 +81,8 @@ def test_figures_draw_what_the_tables_have(computed: Tables) -> None:
     specs = {spec.slug: spec for spec in specify_figures(*computed, 5.5)}
     drawn = {}
     for slug, spec in specs.items():
-        figure = Figure(figsize=spec.size)
-        spec.draw(figure)
+        figure = Figure(figsize=spec.chart.size)
+        spec.chart.draw(figure)
         drawn[slug] = figure.axes
     descents = computed[0]
     lines = [line for line in drawn["theorem_1"][0].lines if len(line.get_xdata()) == len(STEPS)]

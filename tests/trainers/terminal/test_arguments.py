@@ -21,7 +21,8 @@ COMMAND = re.compile(r"argparse\.ArgumentParser\(\s*prog=")
         (["--result=x"], ""),  # the beginning of an option is enough
         (["--resluts=x"], "unrecognized arguments: --resluts=x; did you mean --results?"),
         (["--zzz"], "unrecognized arguments: --zzz"),
-        (["--set", "trial.epochs", "3"], "unrecognized arguments: 3"),
+        (["--set", "trial.epochs", "3"], "unrecognized arguments: 3; did you mean --set trial.epochs=3?"),
+        (["--set", "trial.epochs=3", "4"], "unrecognized arguments: 4"),
     ],
 )
 def test_a_mistyped_option_gets_the_nearest(

@@ -25,7 +25,7 @@ LOSS = {"epoch": 5, "why": "loss is nan at epoch 5, batch 1"}
 
 
 def draw(number: int) -> dict[str, Any]:
-    """The values of a configuration by its number in the order drawn; their order along an axis is another."""
+    """Return the values of a configuration by its number in the order drawn; their order along an axis is another."""
     values: dict[str, Any] = {"method": METHODS[number % 2], "optimizer.lr": round(0.9 / (1 + (5 * number) % COUNT), 4)}
     return values | ({"method.beta": 0.25 * number} if number % 2 else {})
 

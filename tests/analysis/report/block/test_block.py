@@ -42,7 +42,7 @@ def searched(search: Path) -> dict[str, Any]:
 
 
 def place_of(block: dict[str, Any], number: int) -> int:
-    """The place of a configuration of the search by its number in the order drawn."""
+    """Return the place of a configuration of the search by its number in the order drawn."""
     return next(at for at, name in enumerate(block["configurations"]["configuration"]) if f"drawn_{number}," in name)
 
 

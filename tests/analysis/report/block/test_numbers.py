@@ -27,7 +27,7 @@ def block(report: ReportData) -> dict[str, Any]:
 
 
 def decode(block: dict[str, Any], column: str) -> np.ndarray:
-    """A column of curves as the scripts read it: trainings by evaluations, NaN where nothing was measured."""
+    """Return a column of curves as the scripts read it: trainings by evaluations, NaN where nothing was measured."""
     found = np.frombuffer(b64decode(block["curves"][column]), "<u2").reshape(-1, len(block["curves"]["epoch"]))
     return np.where(found == curves.MISSING, np.nan, found / curves.SCALE)
 
