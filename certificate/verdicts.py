@@ -36,7 +36,7 @@ class Family:
     """The statements that are right together with probability 1 − error."""
 
     configurations: int  # all that are planned, of all problems together
-    tolerance: tuple[float, ...]  # points, of each objective
+    tolerance: tuple[float, ...] = (TOLERANCE, TOLERANCE)  # points, of each objective
     error: float = ERROR
     most: int = MOST_SEEDS  # seeds of a configuration
     gap: float = GAP  # points between a collapsed seed and the next better one

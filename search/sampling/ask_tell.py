@@ -8,10 +8,12 @@ from collections.abc import Callable
 from search.exceptions import SpaceError
 from search.planning.plan import Plan, PlannedTrial
 from search.planning.planner import Planner, TrialRequest
+from search.sampling.certification import next_certified_seeds
 from search.sampling.outcomes import Outcome, outcome
 from search.sampling.replication import next_replicates
 from search.sampling.study import AskTellStudy
 from search.schema.axes import AxisPoint, Choice
+from search.schema.replicates import CertifiedReplicates
 from search.store.plan_file import find_plan, write_plan
 from search.store.store import Store
 from trainers.record_io import Row, canonical
@@ -57,9 +59,19 @@ class AskTellLoop:
             if not (asked := self.study.ask()):
                 break
             new = self._add(plan, asked)
+        if not new and isinstance(self.search.replicates, CertifiedReplicates):
+            new = self._add_seeds(plan, self._certify(plan))
         if new:
             write_plan(self.store.folder, plan.to_json(self.store.folder.name))
         return new
+
+    def _certify(self, plan: Plan) -> list[tuple[str, int]]:
+        """Return the seeds that certificates want, once all configurations are drawn."""
+        results = self._read_results(plan)
+        trials = (trial for trial in reversed(plan.trials) if trial.kind == "trial")
+        problems = {trial.configuration: trial.config.data.model_dump_json() for trial in trials}
+        configurations = self.search.trials if self.search.draws else None
+        return next_certified_seeds(self.search, results, problems, configurations or len(results))
 
     def _add(self, plan: Plan, points: list[AxisPoint]) -> list[int]:
         new: list[int] = []
