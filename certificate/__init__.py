@@ -4,6 +4,8 @@ The search decides by these functions which configurations get further seeds, an
 sure. Values are in percentage points, arrays of (..., configurations, seeds, objectives) in which more is better;
 leading axes are independent studies, so that simulations and a single sweep share one implementation.
 
+words                    verdicts, corrections and collapses in sentences
+assessment               all of it for one front
 front_chance, planning   how likely the front of the means is the true one; how many seeds an open verdict would take
 verdicts                 replay all looks: surely on, surely off, within the tolerance, or open; who gets seeds next
 correction               values corrected for having been selected

@@ -22,6 +22,8 @@ def find_collapsed(values: np.ndarray, gap: float = GAP) -> np.ndarray:
     above GAP_DEVIATIONS typical standard deviations are collapsed; one objective is enough. NaN: no such seed. −inf: a
     seed that diverged, which counts as collapsed.
     """
+    if not values.shape[-2]:
+        return np.zeros(values.shape[:-1], dtype=bool)
     measured = np.isfinite(values)
     least = np.maximum(gap, GAP_DEVIATIONS * _find_typical_deviation(np.where(measured, values, np.nan)))
     ranked = -np.sort(-np.where(measured, values, np.nan), axis=-2)  # NaN last

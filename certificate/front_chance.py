@@ -10,7 +10,7 @@ import numpy as np
 from certificate.correction import Posterior
 from certificate.dominance import find_front
 
-DRAWS = 4000
+DRAWS = 1000  # more would be finer than the steps that are reported
 BLOCK = 2_000_000  # pairs of configurations compared at once
 STEPS = (0.05, 0.2, 0.5)  # between which a probability is reported: finer it would not be true
 

@@ -9,7 +9,7 @@ import numpy as np
 from certificate.collapse import GAP, find_collapsed
 from certificate.variance import moderate_variance
 
-MOST_DROPPED = 1 / 3  # of a configuration's seeds; with more of them collapsed nothing is said about it
+MOST_DROPPED = 1 / 3  # of a configuration's seeds; with more of them collapsed no verdict on it is stated
 
 
 class Samples(NamedTuple):
@@ -17,7 +17,8 @@ class Samples(NamedTuple):
 
     values: np.ndarray  # (..., seeds, objectives), NaN: no such seed, or a collapsed one
     seeds: np.ndarray  # with a value or collapsed
-    collapsed: np.ndarray  # of these
+    measured: np.ndarray  # of these, those that did not diverge
+    collapsed: np.ndarray  # of these seeds, those that diverged among them
     means: np.ndarray  # (..., objectives), of those left; NaN without any
     variance: np.ndarray  # (..., objectives), of one seed: the larger of the own and the moderated one
     freedom: np.ndarray  # (..., objectives), its degrees of freedom; 0 where it is unknown
@@ -29,11 +30,14 @@ class Samples(NamedTuple):
         return left
 
     @property
+    def bounded(self) -> np.ndarray:
+        """Whether a configuration has two seeds left and a variance, so that its mean has bounds."""
+        return np.logical_and(self.kept >= 2, (self.freedom > 0).all(axis=-1))
+
+    @property
     def judged(self) -> np.ndarray:
-        """Whether a configuration has two seeds left, a variance, and at most a third of its seeds collapsed."""
-        few = self.collapsed <= MOST_DROPPED * self.seeds
-        judged: np.ndarray = few & (self.kept >= 2) & (self.freedom > 0).all(axis=-1)
-        return judged
+        """Whether a configuration has bounds, and at most a third of its seeds collapsed."""
+        return np.logical_and(self.bounded, self.collapsed <= MOST_DROPPED * self.seeds)
 
 
 def summarize_seeds(values: np.ndarray, gap: float = GAP) -> Samples:
@@ -53,4 +57,5 @@ def summarize_seeds(values: np.ndarray, gap: float = GAP) -> Samples:
         own = squares / np.maximum(count - 1, 1)[..., None]
     freedom = np.broadcast_to(np.maximum(count - 1, 0)[..., None], own.shape)
     variance, degrees = moderate_variance(own, freedom)
-    return Samples(left, there.sum(axis=-1), collapsed.sum(axis=-1), means, variance, degrees)
+    measured = (there & np.isfinite(values).all(axis=-1)).sum(axis=-1)
+    return Samples(left, there.sum(axis=-1), measured, collapsed.sum(axis=-1), means, variance, degrees)

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from certificate.collapse import GAP
-from certificate.looks import list_looks, spend_error
+from certificate.looks import FIRST, list_looks, spend_error
 from certificate.samples import Samples, summarize_seeds
 
 ERROR = 0.05
@@ -62,8 +62,8 @@ class Certificate:
 
     @property
     def judged(self) -> np.ndarray:
-        """Whether a configuration has seeds enough to be judged and to be a rival of others."""
-        return self.samples.judged & (self.samples.seeds >= list_looks(self.family.most)[0])
+        """Whether a verdict on a configuration is stated: it has seeds enough, few of which collapsed."""
+        return self.samples.judged & (self.samples.seeds >= FIRST)
 
     @property
     def off(self) -> np.ndarray:
@@ -109,9 +109,14 @@ class Certificate:
 
     @property
     def _rivals(self) -> np.ndarray:
-        """Return [i, j]: whether j is another configuration that may dominate i. Those surely off never do alone."""
-        others = ~np.eye(self.off.shape[-1], dtype=bool)
-        found: np.ndarray = (self.judged & ~self.off)[..., None, :] & others
+        """Return [i, j]: whether j is another configuration that may dominate i.
+
+        One that is surely off never does alone. One on which no verdict is stated, as its seeds collapse, may; only
+        one that always diverges, or has fewer seeds than the first look, has no mean that could be better.
+        """
+        others = ~np.eye(self.beats.shape[-1], dtype=bool)
+        exists = (self.samples.seeds >= FIRST) & (self.samples.measured >= 2)
+        found: np.ndarray = (exists & ~(self.beats > 0).any(axis=-2))[..., None, :] & others
         return found
 
     def _holds(self, pairs: np.ndarray) -> np.ndarray:
@@ -137,11 +142,14 @@ def replay(values: np.ndarray, family: Family, allocate: bool = False) -> Iterat
     seeds take part in a look. With `allocate` only those that want seeds after the look before it do, as in a search
     that gives seeds in this way; the replay then ends before the first look for which one of them lacks seeds.
     """
+    looks = list_looks(min(family.most, values.shape[-2]))
+    if not looks:
+        return
     there = ~np.isnan(values).any(axis=-1)
     available = np.where(there.all(axis=-1), there.shape[-1], there.argmin(axis=-1))
     taking, used = available >= 0, np.zeros_like(available)
     last = _start(values.shape, family)
-    for look, n in enumerate(list_looks(min(family.most, values.shape[-2]))):
+    for look, n in enumerate(looks):
         reached = available >= n
         if allocate and look:  # studies side by side go on or end each by itself
             taking = taking & (~taking | reached).all(axis=-1, keepdims=True)
@@ -151,7 +159,7 @@ def replay(values: np.ndarray, family: Family, allocate: bool = False) -> Iterat
         used = np.where(present, n, used)
         allocated = (np.arange(n) < used[..., None])[..., None]
         samples = summarize_seeds(np.where(allocated, values[..., :n, :], np.nan), family.gap)
-        last = _compare(last, samples, present & samples.judged, look)
+        last = _compare(last, samples, present & samples.bounded, look)
         yield last
         if allocate:
             taking = last.wanting

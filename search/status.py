@@ -18,8 +18,13 @@ from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
 from search.monitor.screen import build_screen, format_headline, redraw
 from search.monitor.sweep_status import SweepStatus, compute_status
+from search.sampling.certification import describe_stored_front
+from search.schema.blocks import Search
 from search.store.lock import is_locked
+from search.store.plan_file import load_plan
 from search.store.remote import check_reachable, explain_error, parse_path
+from search.store.store import Store
+from trainers.record_reader import read_yaml
 from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 
@@ -49,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _watch(console, reader, options.interval)
         status = _read_status(reader)
         console.print(build_screen(status, console, measure_size(reader.folder), MAX_LINES))
+        for line in _describe_front(reader):
+            console.print(line, soft_wrap=True)
         for line in reader.damage.lines():
             error_console().print(f"note: {line}")
         return 0 if status.finished else 1
@@ -67,6 +74,16 @@ def _read_status(reader: SweepReader) -> SweepStatus:
     heartbeat, is_running = Heartbeat.read(reader.folder), is_locked(reader.folder)
     reader.read_records(since=heartbeat.began if heartbeat and is_running else 0.0)
     return compute_status(reader, heartbeat, is_running)
+
+
+def _describe_front(reader: SweepReader) -> list[str]:
+    """Return what the seeds so far say of the validation front; nothing if the stored space cannot be read."""
+    tree = read_yaml(reader.folder / "space.yaml", reader.damage) or {}
+    try:
+        search = Search.model_validate(tree.get("search") or {})
+    except ValueError:  # of another version
+        return []
+    return describe_stored_front(search, load_plan(reader.folder, reader.damage), Store(reader.folder))
 
 
 def _watch(console: Console, reader: SweepReader, interval: float) -> int:

@@ -13,7 +13,6 @@ from search.sampling.outcomes import Outcome, outcome
 from search.sampling.replication import next_replicates
 from search.sampling.study import AskTellStudy
 from search.schema.axes import AxisPoint, Choice
-from search.schema.replicates import CertifiedReplicates
 from search.store.plan_file import find_plan, write_plan
 from search.store.store import Store
 from trainers.record_io import Row, canonical
@@ -59,7 +58,7 @@ class AskTellLoop:
             if not (asked := self.study.ask()):
                 break
             new = self._add(plan, asked)
-        if not new and isinstance(self.search.replicates, CertifiedReplicates):
+        if not new and self.search.certifies:
             new = self._add_seeds(plan, self._certify(plan))
         if new:
             write_plan(self.store.folder, plan.to_json(self.store.folder.name))

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from certificate.assessment import Assessment, assess_front
+from certificate.dominance import find_front
 from certificate.looks import list_looks
+from certificate.samples import summarize_seeds
 from certificate.verdicts import TOLERANCE, Certificate, Family, certify
+from certificate.words import describe_assessment
 from search.pareto import to_maximise
+from search.schema.limits import MAX_SEEDS
 from search.schema.replicates import CertifiedReplicates
+from search.store.store import Store
 from trainers.record_io import Row
-from trainers.records import constant
+from trainers.records import constant, identify_problem, problem_titles
 
 if TYPE_CHECKING:
     from search.schema.blocks import Search
@@ -54,10 +60,9 @@ def certify_results(
 
     A plain search has the tolerance and the error of a default, and all its seeds count.
     """
-    allocate = isinstance(search.replicates, CertifiedReplicates)
     family = build_family(search, configurations)
     return [
-        (names, certify(collect_values(search, {name: results[name] for name in names}), family, allocate))
+        (names, certify(collect_values(search, {name: results[name] for name in names}), family, search.certifies))
         for names in group_by_problem(results, problems)
     ]
 
@@ -70,11 +75,44 @@ def group_by_problem(results: Results, problems: Mapping[str, str]) -> list[list
     return list(groups.values())
 
 
+def describe_stored_front(search: Search, plan: Row, store: Store) -> list[str]:
+    """Return what the seeds of a stored sweep say of the validation front of each problem, in sentences."""
+    lines: list[str] = []
+    for title, _, found in assess_stored_fronts(search, plan, store):
+        lines += [f"{title}: {line}" if title else line for line in describe_assessment(found, search.certifies)]
+    return lines
+
+
+def assess_stored_fronts(search: Search, plan: Row, store: Store) -> Iterator[tuple[str, list[str], Assessment]]:
+    """Return the title of each problem of a stored sweep, its configurations, and what their seeds say of its front.
+
+    The front is that of the means over seeds that did not collapse; a title is empty if there is one problem.
+    """
+    results, problems = read_stored_results(plan, store)
+    titles = problem_titles(problems.values())
+    family = build_family(search, max(len(results), search.trials or 0))
+    for names in group_by_problem(results, problems):
+        values = collect_values(search, {name: results[name] for name in names})
+        front = find_front(summarize_seeds(values).means)
+        yield titles[problems[names[0]]], names, assess_front(values, family, front, search.certifies)
+
+
+def read_stored_results(plan: Row, store: Store) -> tuple[dict[str, dict[int, Row | None]], dict[str, str]]:
+    """Return the results of each configuration of a plan, by seed, and the problem of each configuration."""
+    results: dict[str, dict[int, Row | None]] = defaultdict(dict)
+    problems: dict[str, str] = {}
+    for row in plan["trials"]:
+        if row["kind"] == "trial":
+            results[row["configuration"]][row["replicate"]] = store.read_result(row["id"], row["chain"])
+            problems.setdefault(row["configuration"], identify_problem(row["config"]))
+    return results, problems
+
+
 def build_family(search: Search, configurations: int) -> Family:
     """Return the statements that are right together, as `replicates` asks, or by default."""
     replicates = search.replicates
     if not isinstance(replicates, CertifiedReplicates):
-        return Family(configurations, (TOLERANCE,) * len(search.objectives))
+        return Family(configurations, (TOLERANCE,) * len(search.objectives), most=MAX_SEEDS)
     tolerance = replicates.tolerance
     each = tolerance if isinstance(tolerance, dict) else dict.fromkeys(search.objectives, tolerance)
     return Family(configurations, tuple(each[name] for name in search.objectives), replicates.error, replicates.max)

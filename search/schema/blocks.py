@@ -68,6 +68,11 @@ class Search(Knobs):
         return isinstance(self.replicates, AdaptiveReplicates | CertifiedReplicates)
 
     @property
+    def certifies(self) -> bool:
+        """Whether configurations get seeds until the verdicts on them are sure."""
+        return isinstance(self.replicates, CertifiedReplicates)
+
+    @property
     def adapts(self) -> bool:
         """Whether configurations depend on earlier results."""
         return self.strategy in ADAPTIVE_STRATEGIES

@@ -173,8 +173,8 @@ MISTAKES = {
     ),
     "tolerance of something else": (
         "search:\n  replicates: {until: certified, tolerance: {val_clean: 1}}\n",
-        "space.yaml:2: search.replicates.tolerance.val_clean: no objective 'val_clean'; did you mean val_clean_acc? (allowed: "
-        "val_clean_acc, val_pgd_acc)",
+        "space.yaml:2: search.replicates.tolerance.val_clean: no objective 'val_clean'; did you mean val_clean_acc? "
+        "(allowed: val_clean_acc, val_pgd_acc)",
     ),
     "tolerance of one objective of two": (
         "search:\n  replicates: {until: certified, tolerance: {val_clean_acc: 1}}\n",
