@@ -92,6 +92,8 @@ def _print_errors(console: Console, worlds: list[Named], studies: int, tolerance
 
 def _print_costs(console: Console, worlds: list[Named], studies: int, tolerance: float) -> None:
     """Print the seeds that verdicts take, and how much the values of a front flatter once it is certified."""
+    if not worlds:
+        return
     title = (
         f"Seeds for each configuration, {studies:,} studies, tolerance {tolerance:g}, at most {MOST_SEEDS}; optimism of"
         " the front's members in points, clean and robust"
@@ -113,7 +115,7 @@ def _family(count: int, tolerance: float) -> Family:
 
 
 def _format_pair(values: np.ndarray) -> str:
-    return " ".join(f"{value:+.2f}" for value in values).replace("-", "−")
+    return "–" if np.isnan(values).any() else " ".join(f"{value:+z.2f}" for value in values).replace("-", "−")
 
 
 def _table(title: str, *columns: str) -> Table:

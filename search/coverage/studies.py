@@ -119,7 +119,7 @@ def _give_by_boxes(study: np.ndarray) -> list[int]:
 def measure_optimism(make: MakeWorld, family: Family, studies: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return by how much the members of the front of means read too high after certification: raw and corrected.
 
-    Points, (2,) each, over all members of all studies.
+    Points, (2,) each, over all members of all studies; NaN where there are too few configurations to correct.
     """
     raw, corrected, members = np.zeros(2), np.zeros(2), 0
     for world, values in draw_batches(make, family, studies, seed):
@@ -131,4 +131,4 @@ def measure_optimism(make: MakeWorld, family: Family, studies: int, seed: int = 
         raw += (found.samples.means - world.means)[front].sum(axis=0)
         corrected += (posterior.corrected - world.means)[front].sum(axis=0)
         members += int(front.sum())
-    return raw / members, corrected / members
+    return (raw / members, corrected / members) if members else (np.full(2, np.nan), np.full(2, np.nan))
