@@ -35,7 +35,10 @@ NUMBERS = 42  # columns that the numbers of the table take, with their standard 
 ERRORS = "± is one standard error over n seeds. "
 SELECTS = "selects: no other configuration beats it on validation in all objectives, so that it may be chosen. "
 CORRECTED = "In brackets: corrected for being chosen."
-VERDICTS = "Verdict: surely on, surely off, ≤ x: at most x points from the front (no other is better in both by more), or open."
+VERDICTS = (
+    "Verdict: surely on, surely off, ≤ x: at most x points from the front (no other is better in both by more), or "
+    "open."
+)
 LEGENDS = {
     "best": "Accuracies are of the epoch that validation selects, unless the column says last; difference: that of the "
     "two before it in points, paired by seed. The report has the best epoch on test less the last, with its floor.",
