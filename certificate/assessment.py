@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from certificate.correction import Posterior, correct_means, measure_luck
+from certificate.dominance import find_front
 from certificate.front_chance import FrontChance, estimate_chance
 from certificate.planning import expect_seeds
 from certificate.samples import Samples, summarize_seeds
@@ -60,6 +61,11 @@ class Assessment:
 def assess_front(values: np.ndarray, family: Family, front: np.ndarray, allocate: bool = False) -> Assessment:
     """Assess a front, (configurations,) bool, by the values of all seeds in points; see `certificate.verdicts`."""
     return Assessment(family, front, summarize_seeds(values, family.gap), certify(values, family, allocate))
+
+
+def assess_means(values: np.ndarray, family: Family, allocate: bool = False) -> Assessment:
+    """Assess the front of the means over seeds that did not collapse."""
+    return assess_front(values, family, find_front(summarize_seeds(values, family.gap).means), allocate)
 
 
 def _take(samples: Samples, rows: np.ndarray) -> Samples:

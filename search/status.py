@@ -14,16 +14,13 @@ from rich.live import Live
 from search.cli import exit_with
 from search.exceptions import NoSweep, Unreachable
 from search.monitor.disk_usage import DiskUsageMonitor, measure_size
+from search.monitor.front_verdicts import describe_front
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
 from search.monitor.screen import build_screen, format_headline, redraw
 from search.monitor.sweep_status import SweepStatus, compute_status
-from search.sampling.certification import describe_stored_front
-from search.schema.blocks import Search
 from search.store.lock import is_locked
-from search.store.plan_file import load_plan
 from search.store.remote import check_reachable, explain_error, parse_path
-from search.store.store import Store
 from trainers.record_reader import read_yaml
 from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
@@ -54,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _watch(console, reader, options.interval)
         status = _read_status(reader)
         console.print(build_screen(status, console, measure_size(reader.folder), MAX_LINES))
-        for line in _describe_front(reader):
+        space = read_yaml(reader.folder / "space.yaml", reader.damage) or {}
+        for line in describe_front(status.trainings, (space.get("search") or {}).get("replicates")):
             console.print(line, soft_wrap=True)
         for line in reader.damage.lines():
             error_console().print(f"note: {line}")
@@ -74,16 +72,6 @@ def _read_status(reader: SweepReader) -> SweepStatus:
     heartbeat, is_running = Heartbeat.read(reader.folder), is_locked(reader.folder)
     reader.read_records(since=heartbeat.began if heartbeat and is_running else 0.0)
     return compute_status(reader, heartbeat, is_running)
-
-
-def _describe_front(reader: SweepReader) -> list[str]:
-    """Return what the seeds so far say of the validation front; nothing if the stored space cannot be read."""
-    tree = read_yaml(reader.folder / "space.yaml", reader.damage) or {}
-    try:
-        search = Search.model_validate(tree.get("search") or {})
-    except ValueError:  # of another version
-        return []
-    return describe_stored_front(search, load_plan(reader.folder, reader.damage), Store(reader.folder))
 
 
 def _watch(console: Console, reader: SweepReader, interval: float) -> int:

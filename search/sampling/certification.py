@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from certificate.assessment import Assessment, assess_front
-from certificate.dominance import find_front
+from certificate.assessment import Assessment, assess_means
 from certificate.looks import list_looks
-from certificate.samples import summarize_seeds
 from certificate.verdicts import TOLERANCE, Certificate, Family, certify
 from certificate.words import describe_assessment
 from search.pareto import to_maximise
@@ -93,8 +91,7 @@ def assess_stored_fronts(search: Search, plan: Row, store: Store) -> Iterator[tu
     family = build_family(search, max(len(results), search.trials or 0))
     for names in group_by_problem(results, problems):
         values = collect_values(search, {name: results[name] for name in names})
-        front = find_front(summarize_seeds(values).means)
-        yield titles[problems[names[0]]], names, assess_front(values, family, front, search.certifies)
+        yield titles[problems[names[0]]], names, assess_means(values, family, search.certifies)
 
 
 def read_stored_results(plan: Row, store: Store) -> tuple[dict[str, dict[int, Row | None]], dict[str, str]]:

@@ -49,6 +49,6 @@ def test_table_of_a_front_has_verdicts_and_corrected_values(found: FrontData) ->
     for panel, table in zip(found.panels, build_front_tables(found), strict=True):
         cells = {column.header: list(column.cells) for column in table.columns}
         assert all(str(cell) in ("on", "off", "open") or str(cell).startswith("≤ ") for cell in cells["verdict"])
-        assert all("(" in str(cell) for header, column in cells.items() if header.endswith("%") for cell in column)
+        assert all("(" in str(cell) for header, column in cells.items() if str(header).endswith("%") for cell in column)
         words = explain_certainty(found, panel)
         assert "surely on" in words and "In brackets: corrected for being chosen." in words
