@@ -124,10 +124,6 @@ class Certificate:
         found: np.ndarray = (pairs | ~self._rivals).all(axis=-1)
         return found
 
-    def find_dominator(self, i: int) -> int:
-        """Return a configuration that surely dominates one that is off, by the largest bound; an example."""
-        return int(self.beats[:, i].argmax())
-
 
 def certify(values: np.ndarray, family: Family, allocate: bool = False) -> Certificate | None:
     """Return the verdicts after the last look that the values reach; None if they reach none. See `replay`."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from certificate.assessment import Assessment, assess_means
 from certificate.looks import list_looks
-from certificate.verdicts import TOLERANCE, Certificate, Family, certify
+from certificate.verdicts import TOLERANCE, Family, certify
 from certificate.words import describe_assessment
 from search.pareto import to_maximise
 from search.schema.limits import MAX_SEEDS
@@ -51,28 +51,6 @@ def next_certified_seeds(
     return found
 
 
-def certify_results(
-    search: Search, results: Results, problems: Mapping[str, str], configurations: int
-) -> list[tuple[list[str], Certificate | None]]:
-    """Return the names of the configurations of each problem, and the verdicts on them so far.
-
-    A plain search has the tolerance and the error of a default, and all its seeds count.
-    """
-    family = build_family(search, configurations)
-    return [
-        (names, certify(collect_values(search, {name: results[name] for name in names}), family, search.certifies))
-        for names in group_by_problem(results, problems)
-    ]
-
-
-def group_by_problem(results: Results, problems: Mapping[str, str]) -> list[list[str]]:
-    """Return the configurations of each problem."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for name in results:
-        groups[problems[name]].append(name)
-    return list(groups.values())
-
-
 def describe_stored_front(search: Search, plan: Row, store: Store) -> list[str]:
     """Return what the seeds of a stored sweep say of the validation front of each problem, in sentences."""
     lines: list[str] = []
@@ -103,6 +81,14 @@ def read_stored_results(plan: Row, store: Store) -> tuple[dict[str, dict[int, Ro
             results[row["configuration"]][row["replicate"]] = store.read_result(row["id"], row["chain"])
             problems.setdefault(row["configuration"], identify_problem(row["config"]))
     return results, problems
+
+
+def group_by_problem(results: Results, problems: Mapping[str, str]) -> list[list[str]]:
+    """Return the configurations of each problem."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in results:
+        groups[problems[name]].append(name)
+    return list(groups.values())
 
 
 def build_family(search: Search, configurations: int) -> Family:

@@ -30,7 +30,6 @@ def test_bounds_by_hand() -> None:
     assert verdicts(found) == {
         "on": [True, True, False], "off": [False, False, True], "within": [False] * 3, "open": [False] * 3
     }  # fmt: skip
-    assert found.find_dominator(2) == 0
 
 
 def test_the_distance_of_one_that_is_open_is_where_it_would_be_within() -> None:
