@@ -6,11 +6,16 @@ A table for a README or an issue, with all that a reader needs to interpret it: 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 from analysis.exceptions import SweepError
+from analysis.measures.front import FrontPanel, compute_fronts
+from analysis.measures.front_members import list_members
 from analysis.report.configurations import ConfigurationTable, describe_conditions, tabulate_by_terms
+from analysis.report.summary import format_corrected
 from analysis.results.sweep import Sweep, load_sweep, print_damage
+from certificate.words import describe_assessment, describe_verdict
 from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit
@@ -30,7 +35,14 @@ def render_pages(sweeps: Sequence[Sweep]) -> list[str]:
     Raises SweepError if no metric can be shown.
     """
     return [
-        "\n\n".join([render_table(table), *map(render_caption, table.sweeps), *[MASKING] * table.has_masking_gap])
+        "\n\n".join(
+            [
+                render_table(table),
+                *map(render_caption, table.sweeps),
+                *[MASKING] * table.has_masking_gap,
+                *render_certainty(table.sweeps),
+            ]
+        )
         for table in tabulate_by_terms(sweeps)
     ]
 
@@ -57,6 +69,37 @@ def _format_code(name: str) -> str:
 def render_caption(sweep: Sweep) -> str:
     """Render the conditions of the measurements: seeds, images, attacks, selection, date and versions."""
     return f"{_format_code(sweep.study)}: {describe_conditions(sweep)}"
+
+
+def render_certainty(sweeps: Sequence[Sweep]) -> list[str]:
+    """Render for each front its members, with values corrected for selection and verdicts, and what its seeds prove.
+
+    Nothing for one seed, nor where no two accuracies make a front.
+    """
+    try:
+        found = compute_fronts(sweeps)
+    except SweepError:
+        return []
+    paragraphs = []
+    for panel in found.panels:
+        lines = describe_assessment(panel.assessment, found.certified)
+        if not lines:
+            continue
+        members = list_members(panel)
+        rows = members[members["on_front"]].to_dict("records")
+        listed = "; ".join(_render_member(panel, row) for row in rows)
+        title = f"Front, {panel.title}" if panel.title else "Front"
+        paragraphs.append(
+            f"{title}: {panel.x_title} and {panel.y_title}, in brackets corrected for selection: {listed}. "
+            + " ".join(lines)
+        )
+    return paragraphs
+
+
+def _render_member(panel: FrontPanel, row: Mapping[Hashable, Any]) -> str:
+    values = " and ".join(format_corrected(panel, row, axis) for axis in ("x", "y"))
+    verdict = describe_verdict(panel.assessment, row["place"])
+    return f"{_format_code(row['choice'])} {values}{f', {verdict}' if verdict else ''}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,6 +20,7 @@ from analysis.report.summary import (
     build_curve_tables,
     build_difference_tables,
     build_front_tables,
+    explain_certainty,
     explain_selection,
 )
 from analysis.results.sweep import load_sweep, print_damage
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     for panel, table in zip(found.panels, build_front_tables(found), strict=True):
         print_table(console, table)
+        if certainty := explain_certainty(found, panel):
+            console.print(certainty)
         console.print(f"{explain_selection(found)}{panel.note} {panel.missing}".strip(), "", sep="\n")
     for table in [*build_curve_tables(found), *build_difference_tables(differences)]:
         print_table(console, table)

@@ -3,7 +3,8 @@
 confirm                               train the front again with fresh seeds, through run
 new                                   write a first space for a data set
 doctor                                check whether this machine keeps the promises, with the commands below
-run, bench, verify, simulate, soak    further commands; `python -m search` lists all
+run, bench, coverage, verify, simulate, soak
+                                      further commands; `python -m search` lists all
 list                                  list what a space may hold: the reference
 execution, replay, status             run a sweep; replay finished sweeps; show the status of a sweep
 monitor, cluster, sampling            progress; Ray's machines; drawn configurations and seeds

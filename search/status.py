@@ -14,12 +14,14 @@ from rich.live import Live
 from search.cli import exit_with
 from search.exceptions import NoSweep, Unreachable
 from search.monitor.disk_usage import DiskUsageMonitor, measure_size
+from search.monitor.front_verdicts import describe_front
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
 from search.monitor.screen import build_screen, format_headline, redraw
 from search.monitor.sweep_status import SweepStatus, compute_status
 from search.store.lock import is_locked
 from search.store.remote import check_reachable, explain_error, parse_path
+from trainers.record_reader import read_yaml
 from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 
@@ -49,6 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
             return _watch(console, reader, options.interval)
         status = _read_status(reader)
         console.print(build_screen(status, console, measure_size(reader.folder), MAX_LINES))
+        space = read_yaml(reader.folder / "space.yaml", reader.damage) or {}
+        for line in describe_front(status.trainings, (space.get("search") or {}).get("replicates")):
+            console.print(line, soft_wrap=True)
         for line in reader.damage.lines():
             error_console().print(f"note: {line}")
         return 0 if status.finished else 1

@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from analysis.measures.dominance import find_knee
 from analysis.measures.duplicate_trainings import describe_shared_trainings, refuse_copies
+from analysis.measures.front_certainty import asks_for_certificate, assess_points, collect_seeds, read_family
 from analysis.measures.front_groups import list_axes, name_groups
 from analysis.measures.front_metrics import FrontMetrics, choose_checkpoint, choose_metrics, find_common_metrics
 from analysis.measures.front_scale import Scale, add_scale, find_scale
@@ -29,6 +31,8 @@ from analysis.results.measurement_terms import Terms, read_terms, title_terms
 from analysis.results.metrics import describe_metric
 from analysis.results.sweep import Sweep, name_sweeps
 from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
+from certificate.assessment import Assessment
+from certificate.verdicts import Family
 from trainers.objectives import non_dominated
 
 ENDED = (COMPLETED, DIVERGED, STOPPED)
@@ -57,6 +61,13 @@ class FrontPanel:
     balanced: dict[str, pd.DataFrame]  # curve -> the trials of configurations that the same seeds completed
     surfaces: dict[str, dict[int, np.ndarray]]  # sweep -> percentile -> corners (m, 2) of what `balanced` attains
     volume: dict[str, Volume]  # curve -> hypervolume
+    seeds: np.ndarray  # (configurations, seeds, 2), in points and in the order of `points`: see `collect_seeds`
+    family: Family  # of the statements on all panels
+
+    @cached_property
+    def assessment(self) -> Assessment:
+        """What the seeds say of the front: verdicts, corrected values, and how likely it is the true one."""
+        return assess_points(self.seeds, self.family, self.points)
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,7 @@ class FrontData:
     curves: tuple[str, ...]  # the names of all curves, in order; `sweeps` without groups
     panels: tuple[FrontPanel, ...]
     scale: Scale | None  # along which points are joined, all else equal
+    certified: bool = False  # whether a sweep gave seeds until verdicts were sure
 
     @property
     def y_title(self) -> str:
@@ -124,13 +136,15 @@ def compute_fronts(
     groups = {key: group for key, group in planned.items() if (group["status"] == COMPLETED).any()}
     term_titles = title_terms({key: tuple(group["sweep"].unique()) for key, group in groups.items()}, names)
     remark = f"{metrics.left_out} {describe_shared_trainings(results, names)}".strip()
-    panels = []
+    asked = sum(len(group[["sweep", "configuration"]].drop_duplicates()) for group in groups.values())
+    panels, family = [], read_family(results, asked)
     for key, group in groups.items():
         title = term_titles[key] if len(results) > 1 or len(groups) > len(problems) else group["setting"].iloc[0]
-        panel = _build_panel(title, group, sweeps, key, metrics, list(groups), checkpoint)
+        panel = _build_panel(title, group, sweeps, key, metrics, list(groups), checkpoint, family)
         panels.append(replace(panel, note=f"{panel.note} {remark}".strip()))
     curves = tuple(dict.fromkeys(curve for panel in panels for curve in panel.points["curve"])) if by else names
-    return FrontData(metrics.x, metrics.y, checkpoint, names, curves, tuple(panels), scale)
+    certified = asks_for_certificate(results)
+    return FrontData(metrics.x, metrics.y, checkpoint, names, curves, tuple(panels), scale, certified)
 
 
 def _group_by_terms(
@@ -153,7 +167,7 @@ def _group_by_terms(
 
 def _build_panel(
     title: str, group: pd.DataFrame, results: Mapping[str, Sweep], key: Terms, metrics: FrontMetrics,
-    others: Sequence[Terms], checkpoint: str,
+    others: Sequence[Terms], checkpoint: str, family: Family,
 ) -> FrontPanel:  # fmt: skip
     """Build the panel of the trials with the same terms, `key`; `others`: the terms of all panels."""
     completed = group[group["status"] == COMPLETED]
@@ -187,6 +201,8 @@ def _build_panel(
         balanced={curve: rows[["configuration", "replicate", "x", "y"]] for curve, rows in balanced.items()},
         surfaces={curve: attain_surfaces(rows) for curve, rows in balanced.items() if curve in results},
         volume={str(curve): bootstrap_volume(rows) for curve, rows in ranked.groupby("curve", sort=False)},
+        seeds=collect_seeds(group, points, [f"{checkpoint}_constant", f"{key.rule[0]}_constant"]),
+        family=family,
     )
 
 

@@ -18,10 +18,14 @@ def number_members(panel: FrontPanel) -> pd.DataFrame:
 
 
 def list_members(panel: FrontPanel) -> pd.DataFrame:
-    """Return the members with their numbers, then with a dash the points off the front that validation selects."""
+    """Return the members with their numbers, then with a dash the points off the front that validation selects.
+
+    `place` is the row of each in the panel's points.
+    """
     others = panel.points[panel.points["selected"] & ~panel.points["on_front"]].sort_values("x", ascending=False)
     members = number_members(panel)
-    return pd.concat([members.assign(number=members["number"].astype(str)), others.assign(number="–")])
+    listed = pd.concat([members.assign(number=members["number"].astype(str)), others.assign(number="–")])
+    return listed.assign(place=panel.points.index.get_indexer(listed.index))
 
 
 def count_attaining(n: int) -> tuple[int, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Mapping
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +23,7 @@ from analysis.report.provenance import describe_time
 from analysis.results.metrics import describe_images, shorten_metric
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
+from certificate.words import describe_assessment, shorten_verdict
 from trainers.terminal.console import Console
 from trainers.terminal.tables import print_table
 
@@ -31,6 +34,11 @@ ROWS = 20
 NUMBERS = 42  # columns that the numbers of the table take, with their standard errors
 ERRORS = "± is one standard error over n seeds. "
 SELECTS = "selects: no other configuration beats it on validation in all objectives, so that it may be chosen. "
+CORRECTED = "In brackets: corrected for being chosen."
+VERDICTS = (
+    "Verdict: surely on, surely off, ≤ x: at most x points from the front (no other is better in both by more), or "
+    "open."
+)
 LEGENDS = {
     "best": "Accuracies are of the epoch that validation selects, unless the column says last; difference: that of the "
     "two before it in points, paired by seed. The report has the best epoch on test less the last, with its floor.",
@@ -53,8 +61,10 @@ def print_summary(data: ReportData, console: Console) -> None:
         print_table(console, build_summary_table(results, found, console.width))
         several = any((panel.points["n"] > 1).any() for panel in found.panels)
         console.print(plain_text(ERRORS * several + LEGENDS[found.checkpoint]))
-        for table in build_front_tables(found):
+        for panel, table in zip(found.panels, build_front_tables(found), strict=True):
             print_table(console, table)
+            if certainty := explain_certainty(found, panel):
+                console.print(plain_text(certainty))
         console.print(plain_text(explain_selection(found) + found.note))
     console.print(plain_text(f"{describe_endings(results)} Time in trials: {describe_time(results)}."))
 
@@ -109,14 +119,34 @@ def build_front_tables(found: FrontData) -> Iterator[Table]:
         title = f"Front, {panel.title}" if panel.title else "Front"
         title += "; –: selected on validation, but off it" * any(not row["on_front"] for row in rows)
         chosen = ("validation",) if panel.points["selected"].any() else ()
+        sure = ("verdict",) if panel.assessment.certificate else ()
         metrics = (f"{shorten_metric(metric, panel.terms.attacks())} %" for metric in (found.x, found.y))
-        table = _table(title, *first, "configuration", "n", *metrics, *chosen)
+        table = _table(title, *first, "configuration", "n", *metrics, *sure, *chosen)
         for row in rows:
-            x, y = (Estimate(row[axis], row[f"{axis}_se"], row["n"]).text() for axis in ("x", "y"))
+            x, y = (format_corrected(panel, row, axis) for axis in ("x", "y"))
+            verdict = (shorten_verdict(panel.assessment, row["place"]),) * len(sure)
             sweep = (Text(row["sweep"]),) if many else ()
             selected = ("selects" * row["selected"],) * len(chosen)
-            table.add_row(row["number"], *sweep, Text(row["choice"]), str(row["n"]), x, y, *selected)
+            table.add_row(row["number"], *sweep, Text(row["choice"]), str(row["n"]), x, y, *verdict, *selected)
         yield table
+
+
+def format_corrected(panel: FrontPanel, row: Mapping[Hashable, Any], axis: str) -> str:
+    """Write a mean with its standard error and, in brackets, corrected for selection: "73.4 ± 0.2 (73.1)"."""
+    text = Estimate(row[axis], row[f"{axis}_se"], row["n"]).text()
+    corrected = panel.assessment.corrected[row["place"], ("x", "y").index(axis)]
+    return text if math.isnan(corrected) else f"{text} ({corrected:.1f})"
+
+
+def explain_certainty(found: FrontData, panel: FrontPanel) -> str:
+    """Say what the seeds of a panel prove of its front, and what its table's verdicts and brackets mean."""
+    lines = describe_assessment(panel.assessment, found.certified)
+    if not lines:
+        return ""
+    legends = [CORRECTED] * bool(np.isfinite(panel.assessment.corrected).any())
+    legends += [VERDICTS] * (panel.assessment.certificate is not None)
+    title = f"{panel.title}: " * bool(panel.title and len(found.panels) > 1)
+    return " ".join([title + lines[0], *lines[1:], *legends])
 
 
 def explain_selection(found: FrontData) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from collections import defaultdict
 from pathlib import Path
@@ -11,15 +12,17 @@ from tempfile import TemporaryDirectory
 from rich.table import Table
 
 from analysis.results.axes import read_axes
+from certificate.words import describe_verdict
 from search.cli import HANDLED_ERRORS, report_error
 from search.cluster.gpu_packing import resolve_gpus
 from search.exceptions import SpaceError
 from search.execution.backend import Backend
 from search.execution.compatibility import SPACE_FILE, find_accepted_code
-from search.pareto import to_maximise
+from search.pareto import as_recorded, to_maximise
 from search.planning.datasets import DatasetCache
 from search.planning.planner import Planner, TrialRequest
 from search.run.driver import start_sweep
+from search.sampling.certification import assess_stored_fronts
 from search.sampling.outcomes import Outcome, outcome
 from search.schema.axes import Choice
 from search.schema.blocks import Search
@@ -41,6 +44,11 @@ from trainers.terminal.progress import track_progress
 from trainers.terminal.tables import print_table
 
 INSTEAD = "If the front or its seeds have changed since, move that folder aside: the same command then starts anew."
+
+AGREEMENT = (
+    "Corrected: for being chosen among the configurations. Fresh seeds agree with it if their mean ± 2 standard errors "
+    "meets it; a few of them scatter more than the corrected value of many."
+)
 
 Front = dict[str, tuple[Outcome, list[Row]]]  # configuration -> the outcome that selected it, its rows of the plan
 
@@ -174,7 +182,9 @@ def _print_comparison(console: Console, search: Search, run: Place, front: Front
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     so_far = f" so far ({missing})" if missing else ""
     table.title = f"front of {store.folder.name.removesuffix('.confirmed')}{so_far}, validation, percent (seeds)"
-    for header in ("configuration", "metric", "in the search", "fresh seeds", "on the front again"):
+    verdicts, corrected = _assess_run(search, run)
+    headers = ("configuration", "metric", "in the search", "corrected", "fresh seeds", "on the front again", "verdict")
+    for header in headers[: len(headers) - (not verdicts)]:
         table.add_column(header, overflow="fold", no_wrap=header != "configuration")
     axes = read_axes(find_plan(run) or plan)  # those that vary in the run, not only among the front
     for name, (before, rows) in front.items():
@@ -187,8 +197,30 @@ def _print_comparison(console: Console, search: Search, run: Place, front: Front
         after = outcome(search, name, results)
         for i, metric in enumerate(search.objectives):
             label, stays = (title, "yes" if name in again else "no") if i == 0 else ("", "")
-            table.add_row(label, metric, _format_cell(before, metric), _format_cell(after, metric), stays)
+            verdict = (verdicts.get(name, "") * (i == 0),) * bool(verdicts)
+            value = corrected.get((name, metric))
+            cells = (
+                _format_cell(before, metric),
+                "–" if value is None else f"{value:.1f}",
+                _format_cell(after, metric),
+            )
+            table.add_row(label, metric, *cells, stays, *verdict)
     print_table(console, table)
+    if corrected:
+        console.print(AGREEMENT)
+
+
+def _assess_run(search: Search, run: Place) -> tuple[dict[str, str], dict[tuple[str, str], float]]:
+    """Return the verdict on each configuration of the search, and its values corrected for selection, in percent."""
+    verdicts: dict[str, str] = {}
+    corrected: dict[tuple[str, str], float] = {}
+    for _, names, found in assess_stored_fronts(search, load_plan(run), Store(run)):
+        for i, name in enumerate(names):
+            if text := describe_verdict(found, i):
+                verdicts[name] = text
+            values = as_recorded(found.corrected[i], search.objectives)
+            corrected |= {(name, metric): value for metric, value in values.items() if math.isfinite(value)}
+    return verdicts, corrected
 
 
 def _format_cell(found: Outcome, metric: str) -> str:

@@ -4,6 +4,7 @@ reader, sweep_status              the whole sweep: its plan and records, and its
 trial_progress, epoch_progress    one training, and its running epoch
 jsonl_tail                        records that grow
 cost_model, probe, disk_usage     the time left, by records or by timed steps, and the bytes stored
+front_verdicts                    what the seeds so far say of the front
 live, screen, textplot            the status on a terminal; live is the driver's view
 heartbeat                         what the driver tells `search.status`
 trackers                          TensorBoard, MLflow and W&B

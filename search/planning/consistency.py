@@ -13,7 +13,7 @@ from search.schema.blocks import ADAPTIVE_STRATEGIES, STRATEGIES, Search, Space
 from search.schema.limits import MAX_GRID_POINTS, MAX_TRAININGS
 from search.schema.loggers import explain_missing_packages
 from search.schema.messages import suggest_allowed
-from search.schema.replicates import AdaptiveReplicates
+from search.schema.replicates import AdaptiveReplicates, CertifiedReplicates, count_most_seeds
 from trainers.config import TrialConfig
 from trainers.formatting import format_count
 
@@ -50,6 +50,7 @@ def find_contradictions(space: Space) -> Iterator[SpaceProblem]:
         yield ("search", "budget", "gpu_hours"), "no training asks for a GPU (resources: {gpus: 0}); use wall or epochs"
     if isinstance(search.replicates, AdaptiveReplicates) and len(search.objectives) < 2:
         yield ("search", "replicates"), "are spent where a front is in doubt, which takes two objectives; give a number"
+    yield from _check_certified(search)
     if "seed" in space.trial:
         yield ("trial", "seed"), "seeds are replicates: write `search: {replicates: [seed, ...]}`"
     if "start_from" in space.trial and space.pretrain is not None:
@@ -101,13 +102,27 @@ def _check_strategy(search: Search) -> Iterator[SpaceProblem]:
         yield ("search", "axes"), f"is required: there is nothing that `strategy: {search.strategy}` could vary"
 
 
+def _check_certified(search: Search) -> Iterator[SpaceProblem]:
+    """Return what a certificate cannot cover."""
+    replicates, at = search.replicates, ("search", "replicates")
+    if not isinstance(replicates, CertifiedReplicates):
+        return
+    if isinstance(replicates.tolerance, dict) and set(replicates.tolerance) != set(search.objectives):
+        found = ", ".join(replicates.tolerance)
+        yield (*at, "tolerance"), f"one for each objective, {', '.join(search.objectives)}; got {found}"
+    if search.constraints:
+        yield at, "certified verdicts cover no constraints; remove `constraints`, or give a number of seeds"
+    if search.stopping.stops:
+        yield at, "certified verdicts are of whole trainings; remove `stopping`, or give a number of seeds"
+
+
 def _check_size(search: Search) -> Iterator[SpaceProblem]:
     """Report a sweep beyond the limits before its trials are listed, which would take hours."""
     crossed = prod(len(axis.choices) for axis in search.axes.values())
     configurations = (
         search.trials or 0 if search.draws else 1 if any(axis.when for axis in search.axes.values()) else crossed
     )
-    seeds = search.replicates.max if isinstance(search.replicates, AdaptiveReplicates) else len(search.replicates)
+    seeds = count_most_seeds(search.replicates)
     if not search.draws and crossed > MAX_GRID_POINTS:
         yield ("search", "axes"), f"cross to {crossed:,} configurations; a grid has at most {MAX_GRID_POINTS:,}"
     elif configurations * seeds > MAX_TRAININGS:

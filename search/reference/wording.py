@@ -44,7 +44,7 @@ TAKES = {  # aliases whose validators say more than their types
     "Range": "[low, high]",
     "IntRange": "[low, high], whole numbers",
     "Tree": "keys of `trial:`",
-    "Replicates": "a number of seeds, a list of them, or [min and max](#searchreplicates)",
+    "Replicates": "a number of seeds, a list of them, or [seeds where the front is uncertain](#searchreplicates)",
     "Objectives": "a mapping of validation metrics, each to `max` or `min`",
     "NamedMethod": "a [method](../trainers/README.md#methods), or keys laid over its [pieces](#trialmethod)",
     "_check_strategy": ", ".join(f"`{name}`" for name in STRATEGIES),

@@ -36,6 +36,7 @@ from search.planning.planner import Planner
 from search.planning.validation import check_plan, list_notes
 from search.run.dry_run import print_plan
 from search.sampling.ask_tell import AskTellLoop
+from search.sampling.certification import describe_stored_front
 from search.sampling.study import AskTellStudy
 from search.schema.space import LoadedSpace, load_space
 from search.store import health, location
@@ -278,6 +279,9 @@ def _run_sweep(sweep: Sweep, reuse: list[Place], console: Console, began: float,
         why = health.find_storage_problem_behind(error, folder) or str(error)
         if not code:  # otherwise the storage was already reported as what stopped the sweep
             console.print(f"The end of this run could not be written to provenance.json: {why}", soft_wrap=True)
+    if sweep.space.search.certifies and sweep.ended():
+        for line in describe_stored_front(sweep.space.search, sweep.plan.to_json(folder.name), sweep.store):
+            console.print(f"Validation: {line}", soft_wrap=True)
     sweep.conclude()
     return code
 

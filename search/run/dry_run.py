@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 
 import torch
 from rich.table import Table
 
+from certificate.looks import list_looks
+from certificate.planning import count_for_tie
 from search.execution.budget_tracker import count_affordable
 from search.execution.reuse import RemainingWork
 from search.execution.simulated_backend import simulate_schedule
@@ -23,9 +26,10 @@ from search.run.estimate import (
     estimate_remaining_time,
     estimate_storage,
 )
+from search.sampling.certification import build_family
 from search.schema.axes import Axis
-from search.schema.blocks import Space
-from search.schema.replicates import AdaptiveReplicates
+from search.schema.blocks import Search, Space
+from search.schema.replicates import AdaptiveReplicates, CertifiedReplicates
 from trainers.data import Data
 from trainers.formatting import format_bytes, format_count, format_duration, format_list
 from trainers.record_io import Place
@@ -130,10 +134,27 @@ def _list_limits(plan: Plan, space: Space) -> Iterator[Row]:
     if isinstance(search.replicates, AdaptiveReplicates):
         most = f"up to {search.replicates.max} for a configuration in doubt"
         yield "seeds", f"{most}; all figures here are for {len(search.seeds)}"
+    if isinstance(search.replicates, CertifiedReplicates):
+        yield "seeds", _describe_certified(plan, search, search.replicates)
     if budget := str(search.budget):
         count = count_affordable(search.budget, plan.tree.new_epochs.tolist())
         covers = f": suffices for {count:,} of the {format_count(len(plan.trials), 'training')} counted here"
         yield "budget", budget + covers * (count < len(plan.trials))
+
+
+def _describe_certified(plan: Plan, search: Search, replicates: CertifiedReplicates) -> str:
+    """Say who gets further seeds, and by which formula a tie takes how many."""
+    listed = len({trial.configuration for trial in plan.trials if trial.kind == "trial"})
+    family = build_family(search, search.trials or listed)
+    looks = ", ".join(map(str, list_looks(replicates.max)))
+    within = " and ".join(f"{points:g}" for points in dict.fromkeys(family.tolerance))
+    factor = count_for_tie(family)
+    at_one = math.ceil(factor / max(family.tolerance) ** 2)
+    return (
+        f"{len(search.seeds)} each, then up to {replicates.max} while a verdict is open, within {within} points, error "
+        f"{replicates.error:.0%}; looks at {looks}. A tie takes about {factor:.0f} (s / tolerance)² seeds, s: standard "
+        f"deviation of a seed: {at_one} for s = 1 point. All figures here are for {len(search.seeds)}"
+    )
 
 
 def _list_costs(plan: Plan, space: Space, results: Place, sources: DatasetCache, left: RemainingWork) -> Iterator[Row]:

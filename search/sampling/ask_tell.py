@@ -8,6 +8,7 @@ from collections.abc import Callable
 from search.exceptions import SpaceError
 from search.planning.plan import Plan, PlannedTrial
 from search.planning.planner import Planner, TrialRequest
+from search.sampling.certification import next_certified_seeds
 from search.sampling.outcomes import Outcome, outcome
 from search.sampling.replication import next_replicates
 from search.sampling.study import AskTellStudy
@@ -57,9 +58,19 @@ class AskTellLoop:
             if not (asked := self.study.ask()):
                 break
             new = self._add(plan, asked)
+        if not new and self.search.certifies:
+            new = self._add_seeds(plan, self._certify(plan))
         if new:
             write_plan(self.store.folder, plan.to_json(self.store.folder.name))
         return new
+
+    def _certify(self, plan: Plan) -> list[tuple[str, int]]:
+        """Return the seeds that certificates want, once all configurations are drawn."""
+        results = self._read_results(plan)
+        trials = (trial for trial in reversed(plan.trials) if trial.kind == "trial")
+        problems = {trial.configuration: trial.config.data.model_dump_json() for trial in trials}
+        configurations = self.search.trials if self.search.draws else None
+        return next_certified_seeds(self.search, results, problems, configurations or len(results))
 
     def _add(self, plan: Plan, points: list[AxisPoint]) -> list[int]:
         new: list[int] = []

@@ -13,7 +13,7 @@ from search.schema.loggers import Logger
 from search.schema.messages import suggest_allowed
 from search.schema.objectives import OBJECTIVES, Constraints, Objectives
 from search.schema.prerequisites import Pretrain, RankingSource
-from search.schema.replicates import AdaptiveReplicates, Replicates, list_first_seeds
+from search.schema.replicates import AdaptiveReplicates, CertifiedReplicates, Replicates, list_first_seeds
 from search.schema.resources import Resources
 from search.schema.stopping import Stopping
 from search.schema.yaml_tree import Tree
@@ -65,7 +65,12 @@ class Search(Knobs):
     @property
     def adds_seeds(self) -> bool:
         """Whether configurations may get further seeds while the search runs."""
-        return isinstance(self.replicates, AdaptiveReplicates)
+        return isinstance(self.replicates, AdaptiveReplicates | CertifiedReplicates)
+
+    @property
+    def certifies(self) -> bool:
+        """Whether configurations get seeds until the verdicts on them are sure."""
+        return isinstance(self.replicates, CertifiedReplicates)
 
     @property
     def adapts(self) -> bool:

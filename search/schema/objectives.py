@@ -12,7 +12,8 @@ from trainers.knobs import Knobs, Share, parse_share
 from trainers.objectives import measure_violation, split_constraint
 
 
-def _check_objective(name: str) -> str:
+def check_objective(name: str) -> str:
+    """Return the name of an objective. Raises ValueError if it is none."""
     if name.startswith("test_"):
         raise ValueError(f"{name} reads the test set; a search selects on validation: {', '.join(OBJECTIVES)}")
     if name not in OBJECTIVES:
@@ -23,7 +24,7 @@ def _check_objective(name: str) -> str:
 def _check_objectives(objectives: dict[str, Any]) -> dict[str, Any]:
     if not objectives:
         raise ValueError(f"a search has at least one objective (allowed: {', '.join(OBJECTIVES)})")
-    return {_check_objective(name): direction for name, direction in objectives.items()}
+    return {check_objective(name): direction for name, direction in objectives.items()}
 
 
 Objectives = Annotated[dict[str, Literal["max", "min"]], AfterValidator(_check_objectives)]
@@ -32,7 +33,7 @@ Objectives = Annotated[dict[str, Literal["max", "min"]], AfterValidator(_check_o
 class Constraint(Knobs):
     """A bound on a metric, written `val_clean_acc >= 0.8` or `val_clean_acc >= 80%`."""
 
-    metric: Annotated[str, AfterValidator(_check_objective)]
+    metric: Annotated[str, AfterValidator(check_objective)]
     sense: Literal["<=", ">="]
     bound: Share
 
@@ -56,7 +57,7 @@ def _parse_constraint(value: Any) -> Any:
         raise ValueError(f"{value!r}: the bound of a constraint is a number, 0.8 or 80%; got {bound!r}")
     if not 0 <= number <= 1:
         raise ValueError(f"{value!r}: a bound on an accuracy is in [0, 1], 0.8 or 80%; got {bound}")
-    return {"metric": _check_objective(metric), "sense": sense, "bound": number}
+    return {"metric": check_objective(metric), "sense": sense, "bound": number}
 
 
 def _to_tuple(value: Any) -> Any:

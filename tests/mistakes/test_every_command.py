@@ -96,6 +96,9 @@ USES = {  # by the row of that page's table, or by the module where it has none
     "python -m search.soak spaces/smoke.yaml --minutes 10": Use(
         "search.soak", ["tiny.yaml", "--minutes", "0", "--faults", "kill=1"], "as it should be", ray=True, slow=True
     ),
+    "python -m search.coverage [RUN …]": Use(
+        "search.coverage", ["--studies", "2", "--configurations", "4"], "Studies with any false verdict, of 2"
+    ),
     "python -m search.bench": Use(
         "search.bench", ["driver", "ray", "--share", "0.01"], "Ray's and ours", code=None, ray=True, slow=True
     ),

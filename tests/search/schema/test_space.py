@@ -162,6 +162,43 @@ MISTAKES = {
         "space.yaml:2: search.replicates.maxi: AdaptiveReplicates has no such knob; did you mean max? "
         "(allowed: max, min)",
     ),
+    "certified replicates at no look": (
+        "search:\n  replicates: {until: certified, max: 7}\n",
+        "space.yaml:2: search.replicates.max: verdicts are looked for at 3, 4, 5, 6, 8, 10, 13, … seeds; got 7: take 6 "
+        "or 8",
+    ),
+    "replicates until something else": (
+        "search:\n  replicates: {until: sure}\n",
+        "space.yaml:2: search.replicates.until: should be 'certified'; got 'sure'",
+    ),
+    "tolerance of something else": (
+        "search:\n  replicates: {until: certified, tolerance: {val_clean: 1}}\n",
+        "space.yaml:2: search.replicates.tolerance.val_clean: no objective 'val_clean'; did you mean val_clean_acc? "
+        "(allowed: val_clean_acc, val_pgd_acc)",
+    ),
+    "tolerance of one objective of two": (
+        "search:\n  replicates: {until: certified, tolerance: {val_clean_acc: 1}}\n",
+        "space.yaml:2: search.replicates.tolerance: one for each objective, val_clean_acc, val_pgd_acc; got "
+        "val_clean_acc",
+    ),
+    "tolerance of nothing": (
+        "search:\n  replicates: {until: certified, tolerance: 0}\n",
+        "space.yaml:2: search.replicates.tolerance: should be greater than 0; got 0",
+    ),
+    "certainty without any error": (
+        "search:\n  replicates: {until: certified, error: 0%}\n",
+        "space.yaml:2: search.replicates.error: should be greater than 0; got '0%'",
+    ),
+    "certified constraints": (
+        "search:\n  replicates: {until: certified}\n  constraints: [val_clean_acc >= 0.5]\n",
+        "space.yaml:2: search.replicates: certified verdicts cover no constraints; remove `constraints`, or give a "
+        "number of seeds",
+    ),
+    "certified and stopped": (
+        "search:\n  replicates: {until: certified}\n  stopping: robust\n",
+        "space.yaml:2: search.replicates: certified verdicts are of whole trainings; remove `stopping`, or give a "
+        "number of seeds",
+    ),
     "adaptive replicates of one objective": (
         "search:\n  replicates: {min: 2, max: 3}\n  objectives: {val_pgd_acc: max}\n",
         "space.yaml:2: search.replicates: are spent where a front is in doubt, which takes two objectives; give a"

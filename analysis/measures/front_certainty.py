@@ -1,0 +1,68 @@
+"""What the seeds of a panel say of its front: who is surely on it, and values corrected for selection.
+
+Test accuracies describe and never select, so that these verdicts are a family of their own beside those of validation,
+by which a search may have given its seeds. All configurations with as many seeds as a look take part in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from analysis.measures.stats import POINTS
+from analysis.results.search_block import read_search_block
+from analysis.results.sweep import Sweep
+from analysis.results.trial_table import COMPLETED, DIVERGED
+from certificate.assessment import Assessment, assess_front
+from certificate.verdicts import ERROR, TOLERANCE, Family
+from trainers.knobs import parse_number, parse_share
+
+VALIDATION = ("val_clean_acc", "val_pgd_acc")  # of which a tolerance may be given: clean and robust
+MOST = 10_000  # seeds: all that there are count
+
+
+def asks_for_certificate(results: Sequence[Sweep]) -> bool:
+    """Return whether a sweep gave seeds until verdicts were sure."""
+    return any(_read_request(sweep) for sweep in results)
+
+
+def read_family(results: Sequence[Sweep], configurations: int) -> Family:
+    """Return the statements that are right together, with the tolerance and error that a sweep asks for, or default."""
+    request: dict = next(filter(None, map(_read_request, results)), {})
+    tolerance = request.get("tolerance", TOLERANCE)
+    each = tolerance if isinstance(tolerance, dict) else dict.fromkeys(VALIDATION, tolerance)
+    points = tuple(float(parse_number(each.get(name, TOLERANCE))) for name in VALIDATION)
+    return Family(configurations, points, float(parse_share(request.get("error", ERROR))), MOST)
+
+
+def _read_request(sweep: Sweep) -> dict:
+    """Return what the space asks of a certificate; empty if it asks for none."""
+    replicates = read_search_block(sweep).get("replicates")
+    return replicates if isinstance(replicates, dict) and replicates.get("until") == "certified" else {}
+
+
+def collect_seeds(trials: pd.DataFrame, points: pd.DataFrame, constants: Sequence[str]) -> np.ndarray:
+    """Return the accuracies of all seeds in points, (configurations, seeds, 2), in the order of `points`.
+
+    `trials` has x and y, a row a seed. NaN: no such seed. −inf: a seed that diverged or, by one of the columns
+    `constants`, names one class for all; it counts as collapsed.
+    """
+    ended = trials[trials["status"].isin((COMPLETED, DIVERGED))].sort_values("replicate", kind="stable")
+    gone = (ended["status"] == DIVERGED) | ended[list(constants)].notna().any(axis=1)
+    values = (POINTS * ended[["x", "y"]]).mask(gone, -math.inf)
+    values = values[values.notna().all(axis=1)]
+    keys = ended.loc[values.index, ["sweep", "configuration"]]
+    seeds = {key: rows.to_numpy(float) for key, rows in values.groupby([keys["sweep"], keys["configuration"]])}
+    rows = [seeds.get(key, np.empty((0, 2))) for key in zip(points["sweep"], points["configuration"], strict=True)]
+    found = np.full((len(rows), max(map(len, rows), default=0), 2), np.nan)
+    for row, of_one in zip(found, rows, strict=True):
+        row[: len(of_one)] = of_one
+    return found
+
+
+def assess_points(values: np.ndarray, family: Family, points: pd.DataFrame) -> Assessment:
+    """Assess the front of some points by the values of their seeds; see `collect_seeds`."""
+    return assess_front(values, family, points["on_front"].to_numpy(bool))

@@ -1,0 +1,103 @@
+"""Verdicts, corrections and collapses in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from certificate.assessment import Assessment
+from certificate.looks import FIRST
+
+COUNTS = {1: "its only accuracy", 2: "both accuracies"}
+
+
+def describe_assessment(found: Assessment, asks: bool = False) -> list[str]:
+    """Return the sentences below a front; none if no configuration has two seeds.
+
+    `asks`: whether the sweep gives seeds until verdicts are sure, so that this need not be suggested.
+    """
+    if found.samples.seeds.max(initial=0) < 2:
+        return []
+    lines = [describe_verdicts(found), describe_chance(found)]
+    open_left = found.certificate is None or bool(found.certificate.open.any())
+    if open_left and not asks:
+        lines.append("For a stated error: `replicates: {until: certified}`.")
+    return [line for line in lines if line]
+
+
+def describe_verdicts(found: Assessment) -> str:
+    """Return how many configurations are surely on and off the front, with what error, and about which trainings."""
+    certificate, seeds = found.certificate, found.samples.seeds
+    if certificate is None:
+        return f"Nothing is sure: verdicts take {FIRST} seeds."
+    counts = [
+        f"{certificate.on.sum()} of {len(seeds)} surely on",
+        f"{certificate.off.sum()} surely off",
+        f"{certificate.within.sum()} within {format_tolerance(found.family.tolerance)}",
+        f"{certificate.open.sum()} open",
+    ]
+    if unjudged := int((~certificate.judged).sum()):
+        counts.append(f"{unjudged} with too few seeds that did not collapse")
+    used = certificate.samples.seeds
+    looked = format_range(used[used > 0])
+    collapsed = f"{found.samples.collapsed.sum()} of {seeds.sum()} did"
+    accuracies = COUNTS.get(len(found.family.tolerance), "all accuracies")
+    return (
+        f"{', '.join(counts)}, at {looked}. Together wrong with probability at most {100 * found.family.error:g} %, "
+        f"over all configurations, {accuracies} and all looks; about these images and about trainings that do not "
+        f"collapse ({collapsed})."
+    )
+
+
+def describe_chance(found: Assessment) -> str:
+    """Return how likely the drawn front is the true one, and how much it flatters; empty if too little is known."""
+    if found.chance is None:
+        return ""
+    members = int(found.front.sum())
+    which = "this one is" if members == 1 else f"these {members} are"
+    text = f"That exactly {which} the front: {found.chance.step}. Expected overlap with the true front "
+    text += f"{found.chance.overlap:.1f}."
+    if found.luck is not None:
+        lower = " and ".join(f"{points:z.1f}" for points in found.luck).replace("-", "−")
+        text += f" On a seed that did not choose, the front reads {lower} points lower."
+    return text
+
+
+def describe_verdict(found: Assessment, i: int) -> str:
+    """Return the verdict on one configuration in words; empty if none is stated."""
+    certificate = found.certificate
+    collapsed = int(found.samples.collapsed[i])
+    if certificate is None or not certificate.judged[i]:
+        return f"{collapsed} of {found.samples.seeds[i]} seeds collapsed" if collapsed else ""
+    where = f" where it does not collapse ({collapsed} of {found.samples.seeds[i]} seeds did)" if collapsed else ""
+    if certificate.off[i]:
+        return f"surely off{where}"
+    if certificate.on[i]:
+        return f"surely on{where}"
+    if certificate.within[i]:
+        return f"at most {certificate.distance[i]:.1f} points from the front{where}"
+    return f"open: would take about {found.seeds_wanted[i]:.0f} seeds{where}"
+
+
+def shorten_verdict(found: Assessment, i: int) -> str:
+    """Return the verdict on one configuration for a column: on, off, ≤ 1.4 (points from the front), or open."""
+    certificate = found.certificate
+    if certificate is None or not certificate.judged[i]:
+        return "–"
+    word = "on" if certificate.on[i] else "off" if certificate.off[i] else "open"
+    text = f"≤ {certificate.distance[i]:.1f}" if certificate.within[i] else word
+    collapsed = int(found.samples.collapsed[i])
+    return f"{text}, {collapsed}/{found.samples.seeds[i]} fell" if collapsed else text
+
+
+def format_tolerance(tolerance: Sequence[float]) -> str:
+    """Return "2 points", or "0.5 and 2 points" where the objectives differ."""
+    written = " and ".join(f"{points:g}" for points in dict.fromkeys(tolerance))
+    return f"{written} point{'' if written == '1' else 's'}"
+
+
+def format_range(seeds: np.ndarray) -> str:
+    """Return "3 seeds", or "3 to 20 seeds (4.5 on average)"."""
+    low, high = int(seeds.min(initial=10**9)), int(seeds.max(initial=0))
+    return f"{high} seeds" if low >= high else f"{low} to {high} seeds ({seeds.mean():.1f} on average)"

@@ -1,0 +1,54 @@
+"""What the seeds of a panel say of its front, from the records of a made-up sweep."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.measures.front import FrontData, compute_fronts
+from analysis.measures.front_certainty import collect_seeds
+from analysis.report.summary import build_front_tables, explain_certainty
+from analysis.results.sweep import load_sweep
+
+from ..synthetic import Made, write_sweep
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> FrontData:
+    return compute_fronts([load_sweep(write_sweep(tmp_path_factory.mktemp("made") / "whole", Made(faults=False)))])
+
+
+def test_seeds_are_those_of_the_points_in_percent(found: FrontData) -> None:
+    for panel in found.panels:
+        assert np.nanmean(panel.seeds, axis=1) == pytest.approx(100 * panel.points[["x", "y"]].to_numpy(float))
+        assert (panel.assessment.front == panel.points["on_front"]).all()
+
+
+def test_all_panels_are_one_family(found: FrontData) -> None:
+    assert {panel.family.configurations for panel in found.panels} == {sum(len(p.points) for p in found.panels)}
+    assert found.panels[0].family.tolerance == (2.0, 2.0) and not found.certified
+
+
+def test_diverged_and_constant_seeds_are_collapsed_and_unknown_ones_are_not_there() -> None:
+    trials = pd.DataFrame(
+        {
+            "sweep": "s", "configuration": ["a"] * 4 + ["b"] * 2, "replicate": [2, 0, 1, 3, 0, 1],
+            "status": ["completed", "completed", "diverged", "completed", "completed", "failed"],
+            "x": [0.5, 0.6, np.nan, 0.1, np.nan, np.nan], "y": [0.4, 0.3, np.nan, 0.1, 0.2, np.nan],
+            "best_constant": [None, None, None, 3, None, None],
+        }
+    )  # fmt: skip
+    points = pd.DataFrame({"sweep": "s", "configuration": ["b", "a"]})
+    values = collect_seeds(trials, points, ["best_constant"])
+    assert values[1].tolist() == [[60, 30], [-np.inf, -np.inf], [50, 40], [-np.inf, -np.inf]]
+    assert np.isnan(values[0]).all()
+
+
+def test_table_of_a_front_has_verdicts_and_corrected_values(found: FrontData) -> None:
+    for panel, table in zip(found.panels, build_front_tables(found), strict=True):
+        cells = {column.header: list(column.cells) for column in table.columns}
+        assert all(str(cell) in ("on", "off", "open") or str(cell).startswith("≤ ") for cell in cells["verdict"])
+        assert all("(" in str(cell) for header, column in cells.items() if str(header).endswith("%") for cell in column)
+        words = explain_certainty(found, panel)
+        assert "surely on" in words and "In brackets: corrected for being chosen." in words

@@ -1,0 +1,76 @@
+"""What is said of a front, of a configuration, and of one that collapses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from certificate.assessment import Assessment, assess_front
+from certificate.dominance import find_front
+from certificate.verdicts import Family
+from certificate.words import describe_assessment, describe_verdict, format_range, format_tolerance, shorten_verdict
+
+
+def assess(values: np.ndarray, tolerance: float = 0.5) -> Assessment:
+    front = find_front(np.nanmean(np.where(np.isfinite(values), values, np.nan), axis=1))
+    return assess_front(values, Family(len(values), (tolerance, tolerance)), front)
+
+
+@pytest.fixture(scope="module")
+def seeds() -> np.ndarray:
+    """Two far apart on the front, one far behind, two nearly equal between them, and one that is like them."""
+    means = np.array([[95, 30], [70, 60], [60, 20], [85, 45], [84.9, 45.1], [85.1, 44.9]])
+    return means[:, None] + np.random.default_rng(3).normal(0, 0.5, (6, 4, 2))
+
+
+def test_front_in_sentences(seeds: np.ndarray) -> None:
+    first, *others = describe_assessment(assess(seeds))
+    assert first.startswith("2 of 6 surely on, 1 surely off, 0 within 0.5 points, 3 open, at 4 seeds. Together")
+    assert "wrong with probability at most 5 %, over all configurations, both accuracies and all looks" in first
+    assert "trainings that do not collapse (0 of 24 did)." in first
+    assert any(line.startswith("That exactly these ") and "Expected overlap" in line for line in others)
+    assert others[-1] == "For a stated error: `replicates: {until: certified}`."
+    assert describe_assessment(assess(seeds), asks=True)[-1] == others[-2]
+
+
+def test_each_configuration_in_words_and_in_a_column(seeds: np.ndarray) -> None:
+    found = assess(seeds)
+    assert [describe_verdict(found, i) for i in range(3)] == ["surely on", "surely on", "surely off"]
+    assert [shorten_verdict(found, i) for i in range(3)] == ["on", "on", "off"]
+    wide = assess(seeds, tolerance=10.0)
+    distance = wide.certificate.distance[3]
+    assert describe_verdict(wide, 3) == f"at most {distance:.1f} points from the front"
+    assert shorten_verdict(wide, 3) == f"≤ {distance:.1f}"
+    assert describe_verdict(found, 3) == f"open: would take about {found.seeds_wanted[3]:.0f} seeds"
+
+
+def test_collapsed_seeds_are_counted_beside_the_verdict(seeds: np.ndarray) -> None:
+    fallen = seeds.copy()
+    fallen[0, 1] -= 40
+    found = assess(fallen)
+    assert describe_verdict(found, 0) == "surely on where it does not collapse (1 of 4 seeds did)"
+    assert shorten_verdict(found, 0) == "on, 1/4 fell"
+    fallen[0, 2] = -np.inf
+    found = assess(fallen)
+    assert describe_verdict(found, 0) == "2 of 4 seeds collapsed" and shorten_verdict(found, 0) == "–"
+    assert "1 with too few seeds that did not collapse" in describe_assessment(found)[0]
+    assert np.isfinite(found.corrected[0]).all()
+
+
+def test_one_that_always_diverges_has_no_value_and_keeps_none_open(seeds: np.ndarray) -> None:
+    diverged = np.concatenate([seeds, np.full((1, 4, 2), -np.inf)])
+    found = assess_front(diverged, Family(7, (2.0, 2.0)), np.array([True, True, *[False] * 5]))
+    assert np.isnan(found.corrected[6]).all() and found.certificate.on[:2].all()
+
+
+def test_fewer_than_three_seeds_prove_nothing_and_one_is_not_spoken_of(seeds: np.ndarray) -> None:
+    assert describe_assessment(assess(seeds[:, :2]))[0] == "Nothing is sure: verdicts take 3 seeds."
+    assert describe_assessment(assess(seeds[:, :1])) == []
+
+
+def test_tolerances_and_seeds() -> None:
+    assert [format_tolerance(each) for each in ((2.0, 2.0), (0.5, 2.0), (1.0,))] == [
+        "2 points", "0.5 and 2 points", "1 point"
+    ]  # fmt: skip
+    assert format_range(np.array([3, 3])) == "3 seeds"
+    assert format_range(np.array([3, 3, 20])) == "3 to 20 seeds (8.7 on average)"
