@@ -68,7 +68,7 @@ def test_the_code_of_the_page_runs_from_top_to_bottom(
     names: dict[str, object] = {}
     for snippet in SNIPPETS:
         exec(snippet.replace("results/friendly_k", str(results.folder)), names)
-    assert len(SNIPPETS) == PAGE.count("```python") == 9
+    assert len(SNIPPETS) == PAGE.count("```python") == 10
     drawn = {path.stem for path in tmp_path.glob("*.pdf")}
     assert drawn == {"front", "learning", "curves", "gap", "pairs", "weights", "fronts", "difference"}
     assert all(path.stat().st_size > 5_000 for path in tmp_path.glob("*.pdf"))
