@@ -123,7 +123,7 @@ def test_the_page_and_the_terminal_answer_the_question_first(tmp_path: Path, unr
     heads = [
         text.index(part) for part in ("Are &lt;friends&gt; enough?", "2 of 4 open", "degrees of freedom", "Findings:")
     ]
-    assert heads == sorted(heads) and "<h1 dir=auto>Are &lt;friends&gt; enough?</h1>" in text
+    assert heads == sorted(heads) and '<h1 dir="auto">Are &lt;friends&gt; enough?</h1>' in text
     shown = StringIO()
     print_summary(data, Console(file=shown, width=100))
     lines = shown.getvalue().splitlines()
