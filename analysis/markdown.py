@@ -15,7 +15,7 @@ from analysis.measures.front_members import list_members
 from analysis.report.configurations import ConfigurationTable, describe_conditions, tabulate_by_terms
 from analysis.report.summary import format_corrected
 from analysis.results.sweep import Sweep, load_sweep, print_damage
-from certificate.words import describe_assessment, describe_verdict
+from trainers.certificate.words import describe_assessment, describe_verdict
 from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.showing import run_and_exit

@@ -16,8 +16,8 @@ from search.schema.blocks import Search
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("search", "trainers", "analysis", "certificate")
-NAME = re.compile(r"(?<![\w./`])(search|trainers|analysis|certificate)((?:\.[a-z]\w*)+)")
+PACKAGES = ("search", "trainers", "analysis")
+NAME = re.compile(r"(?<![\w./`])(search|trainers|analysis)((?:\.[a-z]\w*)+)")
 
 
 def prose(source: str) -> Iterator[tuple[int, str]]:

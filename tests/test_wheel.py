@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("search", "trainers", "analysis", "certificate", "spaces")
+PACKAGES = ("search", "trainers", "analysis", "spaces")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NEEDED = PROJECT["build-system"]["requires"][0].partition(">=")[2]
 OLD = int(version("setuptools").partition(".")[0]) < int(NEEDED)

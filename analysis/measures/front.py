@@ -31,8 +31,8 @@ from analysis.results.measurement_terms import Terms, read_terms, title_terms
 from analysis.results.metrics import describe_metric
 from analysis.results.sweep import Sweep, name_sweeps
 from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
-from certificate.assessment import Assessment
-from certificate.verdicts import Family
+from trainers.certificate.assessment import Assessment
+from trainers.certificate.verdicts import Family
 from trainers.objectives import non_dominated
 
 ENDED = (COMPLETED, DIVERGED, STOPPED)

@@ -16,8 +16,8 @@ from analysis.measures.stats import POINTS
 from analysis.results.search_block import read_search_block
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED, DIVERGED
-from certificate.assessment import Assessment, assess_front
-from certificate.verdicts import ERROR, TOLERANCE, Family
+from trainers.certificate.assessment import Assessment, assess_front
+from trainers.certificate.verdicts import ERROR, TOLERANCE, Family
 from trainers.knobs import parse_number, parse_share
 
 VALIDATION = ("val_clean_acc", "val_pgd_acc")  # of which a tolerance may be given: clean and robust

@@ -23,7 +23,7 @@ from analysis.report.provenance import describe_time
 from analysis.results.metrics import describe_images, shorten_metric
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
-from certificate.words import describe_assessment, shorten_verdict
+from trainers.certificate.words import describe_assessment, shorten_verdict
 from trainers.terminal.console import Console
 from trainers.terminal.tables import print_table
 

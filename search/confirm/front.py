@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 from rich.table import Table
 
 from analysis.results.axes import read_axes
-from certificate.words import describe_verdict
 from search.cli import HANDLED_ERRORS, report_error
 from search.cluster.gpu_packing import resolve_gpus
 from search.exceptions import SpaceError
@@ -33,6 +32,7 @@ from search.store import location
 from search.store.plan_file import find_plan, load_plan
 from search.store.remote import check_reachable, explain_error
 from search.store.store import Store
+from trainers.certificate.words import describe_verdict
 from trainers.formatting import format_count
 from trainers.knobs import is_none
 from trainers.objectives import non_dominated

@@ -13,13 +13,13 @@ from functools import partial
 import numpy as np
 from rich.table import Table
 
-from certificate.verdicts import ERROR, MOST_SEEDS, Family
 from search.cli import exit_with
 from search.coverage.stored import read_worlds
 from search.coverage.studies import MakeWorld, allow_errors, count_errors, measure_cost, measure_optimism
 from search.coverage.worlds import NOISES, ORDINARY, WORST, World, add_noise
 from search.exceptions import NoSweep, SpaceError, Unreachable
 from search.store.remote import check_reachable, parse_path
+from trainers.certificate.verdicts import ERROR, MOST_SEEDS, Family
 from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.progress import track_progress

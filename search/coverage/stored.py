@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from certificate.samples import summarize_seeds
 from search.coverage.worlds import World
 from search.exceptions import SpaceError
 from search.sampling.certification import collect_values, group_by_problem, read_stored_results
 from search.schema.blocks import Search
 from search.store.plan_file import load_plan
 from search.store.store import Store
+from trainers.certificate.samples import summarize_seeds
 from trainers.record_io import Place
 
 MOST_CORRELATED = 0.95

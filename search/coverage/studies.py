@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import bdtr
 
-from certificate.correction import correct_means
-from certificate.dominance import dominates, find_front
-from certificate.verdicts import Certificate, Family, certify, replay
 from search.coverage.worlds import World
 from search.sampling.replication import ambiguous_on_front
+from trainers.certificate.correction import correct_means
+from trainers.certificate.dominance import dominates, find_front
+from trainers.certificate.verdicts import Certificate, Family, certify, replay
 
 PAIRS = 400_000  # of configurations compared at once: what fits a processor's cache best
 CHANCE = 0.05  # of more errors than allowed where the error is exactly as stated

@@ -13,8 +13,8 @@ from trainers.best import CLEAN, ROBUST
 if TYPE_CHECKING:
     import numpy as np
 
-    from certificate.verdicts import Family
     from search.monitor.sweep_status import TrainingStatus
+    from trainers.certificate.verdicts import Family
 
 METRICS = (CLEAN, ROBUST)
 POINTS = 100.0
@@ -54,8 +54,8 @@ def describe_front(trainings: Iterable[TrainingStatus], replicates: Any) -> list
 def _describe_problem(seeds: list[Seeds], family: Family, asks: bool) -> list[str]:
     import numpy as np
 
-    from certificate.assessment import assess_means
-    from certificate.words import describe_assessment
+    from trainers.certificate.assessment import assess_means
+    from trainers.certificate.words import describe_assessment
 
     values: np.ndarray = np.full((len(seeds), max(map(len, seeds)), 2), np.nan)
     for row, of_one in zip(values, seeds, strict=True):
@@ -64,7 +64,7 @@ def _describe_problem(seeds: list[Seeds], family: Family, asks: bool) -> list[st
 
 
 def _read_family(request: Mapping[str, Any], configurations: int) -> Family:
-    from certificate.verdicts import Family
+    from trainers.certificate.verdicts import Family
 
     if not request:
         return Family(configurations, most=10_000)

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping
 import torch
 from rich.table import Table
 
-from certificate.looks import list_looks
-from certificate.planning import count_for_tie
 from search.execution.budget_tracker import count_affordable
 from search.execution.reuse import RemainingWork
 from search.execution.simulated_backend import simulate_schedule
@@ -30,6 +28,8 @@ from search.sampling.certification import build_family
 from search.schema.axes import Axis
 from search.schema.blocks import Search, Space
 from search.schema.replicates import AdaptiveReplicates, CertifiedReplicates
+from trainers.certificate.looks import list_looks
+from trainers.certificate.planning import count_for_tie
 from trainers.data import Data
 from trainers.formatting import format_bytes, format_count, format_duration, format_list
 from trainers.record_io import Place

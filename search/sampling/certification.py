@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from certificate.assessment import Assessment, assess_means
-from certificate.looks import list_looks
-from certificate.verdicts import TOLERANCE, Family, certify
-from certificate.words import describe_assessment
 from search.pareto import to_maximise
 from search.schema.limits import MAX_SEEDS
 from search.schema.replicates import CertifiedReplicates
 from search.store.store import Store
+from trainers.certificate.assessment import Assessment, assess_means
+from trainers.certificate.looks import list_looks
+from trainers.certificate.verdicts import TOLERANCE, Family, certify
+from trainers.certificate.words import describe_assessment
 from trainers.record_io import Row
 from trainers.records import constant, identify_problem, problem_titles
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from certificate.looks import FIRST, list_looks
-from certificate.verdicts import ERROR, MOST_SEEDS, TOLERANCE
 from search.schema.limits import MAX_SEEDS
 from search.schema.objectives import check_objective
 from search.schema.prerequisites import Seeds
+from trainers.certificate.looks import FIRST, list_looks
+from trainers.certificate.verdicts import ERROR, MOST_SEEDS, TOLERANCE
 from trainers.knobs import Knobs, Real, Share
 
 

@@ -71,7 +71,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tutorial") / "checkout"
     folder.mkdir()
-    for package in ("analysis", "certificate", "search", "trainers"):
+    for package in ("analysis", "search", "trainers"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from certificate.samples import summarize_seeds
-from certificate.verdicts import Certificate, Family
 from search.coverage.__main__ import main
 from search.coverage.studies import allow_errors, count_errors, find_false, measure_cost, measure_optimism
 from search.coverage.worlds import NOISES, WORST, add_noise, make_clear, make_cloud, make_ties
+from trainers.certificate.samples import summarize_seeds
+from trainers.certificate.verdicts import Certificate, Family
 
 from ..helpers import Tiny, smoke
 

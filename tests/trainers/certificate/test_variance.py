@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import polygamma, psi
 
-from certificate.variance import invert_trigamma, moderate_variance
+from trainers.certificate.variance import invert_trigamma, moderate_variance
 
 positive = st.floats(0.01, 100)
 

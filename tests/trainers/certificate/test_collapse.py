@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from certificate.collapse import find_collapsed
+from trainers.certificate.collapse import find_collapsed
 
 CALM = [80.0, 81.0, 80.5]
 

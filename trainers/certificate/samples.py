@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from certificate.collapse import GAP, find_collapsed
-from certificate.variance import moderate_variance
+from trainers.certificate.collapse import GAP, find_collapsed
+from trainers.certificate.variance import moderate_variance
 
 MOST_DROPPED = 1 / 3  # of a configuration's seeds; with more of them collapsed no verdict on it is stated
 

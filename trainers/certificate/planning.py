@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtri
 
-from certificate.verdicts import Certificate, Family
+from trainers.certificate.verdicts import Certificate, Family
 
 ON_RESERVE = 1.5  # standard errors: half of all ties are behind by chance, which must be made up for too
 OFF_RESERVE = 1.0

@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from certificate.assessment import Assessment, assess_front
-from certificate.dominance import find_front
-from certificate.verdicts import Family
-from certificate.words import describe_assessment, describe_verdict, format_range, format_tolerance, shorten_verdict
+from trainers.certificate.assessment import Assessment, assess_front
+from trainers.certificate.dominance import find_front
+from trainers.certificate.verdicts import Family
+from trainers.certificate.words import (
+    describe_assessment,
+    describe_verdict,
+    format_range,
+    format_tolerance,
+    shorten_verdict,
+)
 
 
 def assess(values: np.ndarray, tolerance: float = 0.5) -> Assessment:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from certificate.correction import Posterior
-from certificate.dominance import find_front
+from trainers.certificate.correction import Posterior
+from trainers.certificate.dominance import find_front
 
 DRAWS = 1000  # more would be finer than the steps that are reported
 BLOCK = 2_000_000  # pairs of configurations compared at once

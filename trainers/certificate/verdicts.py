@@ -22,9 +22,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from certificate.collapse import GAP
-from certificate.looks import FIRST, list_looks, spend_error
-from certificate.samples import Samples, summarize_seeds
+from trainers.certificate.collapse import GAP
+from trainers.certificate.looks import FIRST, list_looks, spend_error
+from trainers.certificate.samples import Samples, summarize_seeds
 
 ERROR = 0.05
 TOLERANCE = 2.0  # points

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from certificate.dominance import find_front
-from certificate.samples import Samples
+from trainers.certificate.dominance import find_front
+from trainers.certificate.samples import Samples
 
 COMPONENTS = 2
 FEWEST = 8  # configurations for two components; with fewer there is one

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from certificate.assessment import Assessment
-from certificate.looks import FIRST
+from trainers.certificate.assessment import Assessment
+from trainers.certificate.looks import FIRST
 
 COUNTS = {1: "its only accuracy", 2: "both accuracies"}
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from certificate.dominance import dominates, find_front
+from trainers.certificate.dominance import dominates, find_front
 from trainers.objectives import non_dominated
 
 few = st.sampled_from([0.0, 1.0, 2.0, 3.0, np.nan])

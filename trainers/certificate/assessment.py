@@ -7,12 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
-from certificate.correction import Posterior, correct_means, measure_luck
-from certificate.dominance import find_front
-from certificate.front_chance import FrontChance, estimate_chance
-from certificate.planning import expect_seeds
-from certificate.samples import Samples, summarize_seeds
-from certificate.verdicts import Certificate, Family, certify
+from trainers.certificate.correction import Posterior, correct_means, measure_luck
+from trainers.certificate.dominance import find_front
+from trainers.certificate.front_chance import FrontChance, estimate_chance
+from trainers.certificate.planning import expect_seeds
+from trainers.certificate.samples import Samples, summarize_seeds
+from trainers.certificate.verdicts import Certificate, Family, certify
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Assessment:
 
 
 def assess_front(values: np.ndarray, family: Family, front: np.ndarray, allocate: bool = False) -> Assessment:
-    """Assess a front, (configurations,) bool, by the values of all seeds in points; see `certificate.verdicts`."""
+    """Assess a front, (configurations,) bool, by the values of all seeds in points; see the module verdicts."""
     return Assessment(family, front, summarize_seeds(values, family.gap), certify(values, family, allocate))
 
 

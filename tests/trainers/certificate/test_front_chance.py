@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from certificate.correction import Posterior
-from certificate.front_chance import FrontChance, estimate_chance
+from trainers.certificate.correction import Posterior
+from trainers.certificate.front_chance import FrontChance, estimate_chance
 
 
 def known(means: list[list[float]], deviation: float) -> Posterior:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from certificate.correction import correct_means, measure_luck
-from certificate.dominance import find_front
-from certificate.samples import summarize_seeds
+from trainers.certificate.correction import correct_means, measure_luck
+from trainers.certificate.dominance import find_front
+from trainers.certificate.samples import summarize_seeds
 
 DEVIATIONS = np.array([0.8, 1.25])
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certificate.looks import list_looks, spend_error
+from trainers.certificate.looks import list_looks, spend_error
 
 
 def test_looks_up_to_twenty_seeds() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from certificate.samples import summarize_seeds
-from certificate.verdicts import Certificate, Family, certify, replay
+from trainers.certificate.samples import summarize_seeds
+from trainers.certificate.verdicts import Certificate, Family, certify, replay
 
 NAMES = ("on", "off", "within", "open")
 

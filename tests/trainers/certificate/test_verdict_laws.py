@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from certificate.looks import list_looks
-from certificate.verdicts import Certificate, Family, certify, replay
+from trainers.certificate.looks import list_looks
+from trainers.certificate.verdicts import Certificate, Family, certify, replay
 
 pytestmark = pytest.mark.long
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from certificate.planning import count_for_tie, expect_seeds
-from certificate.verdicts import Family, certify
+from trainers.certificate.planning import count_for_tie, expect_seeds
+from trainers.certificate.verdicts import Family, certify
 
 
 def test_a_tie_of_27_configurations_takes_55_seeds_at_a_deviation_of_the_tolerance() -> None:
