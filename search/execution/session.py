@@ -47,6 +47,7 @@ from trainers.recording import subset_summary
 from trainers.records import EpochRecord
 from trainers.state_chain import Surroundings, chain, training_code
 from trainers.trainer import Diverged, Trainer
+from trainers.verdict_log import VerdictLog
 
 # raised when the state of another training is loaded
 FOREIGN_STATE_ERRORS = (LookupError, TypeError, ValueError, AttributeError)
@@ -237,7 +238,7 @@ class Session:
             result["burn_in"] = self.config.burn_in
         arrays = self._join_instances()
         if status == "completed":
-            metrics, classes, measured = self.trainer.final()
+            metrics, classes, measured = self.trainer.final(VerdictLog(self.folder))
             mean = mean_accuracy_by_class(arrays)
             result |= metrics | {"classes": classes | ({"mean": mean} if mean else {})}
             arrays |= measured
