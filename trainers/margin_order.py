@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 
 LEAST_CHUNK = 16  # images
 CHUNK, RUN = 50, 10  # a chunk is a 50th of the survivors, and the order ends after a tenth of them without a success
-DEEP = 2  # gradients look masked if half of the survivors had to be attacked
+DEEP = 0.4  # of the survivors; gradients look masked if one so deep is broken: with the run after it, half are attacked
 
 
 class Attacked(NamedTuple):
@@ -26,6 +26,7 @@ class Attacked(NamedTuple):
 
     survivors: int  # of the cheap attacks
     attacked: int  # of them, in the order of the margin
+    deepest: int  # of those, up to the last one that was broken
     audited: int  # of those left out
     hits: int  # of the audit
     found: int  # broken among those left out: hits, and what was found when all were attacked
@@ -38,9 +39,7 @@ class Attacked(NamedTuple):
     @property
     def masked(self) -> bool:
         """Whether gradients look masked: the order went deep, or the audit found what it had left out."""
-        chunk, run = measure_steps(self.survivors)
-        shortest = chunk * -(-run // chunk)  # without any success
-        return self.hits > 0 or (DEEP * self.attacked >= self.survivors and self.attacked > shortest)
+        return self.hits > 0 or 0 < self.deepest >= DEEP * self.survivors
 
 
 def measure_steps(survivors: int) -> tuple[int, int]:
@@ -71,7 +70,7 @@ def attack_by_margin(margins: Tensor, attack: Callable[[Tensor], Tensor], audit:
     audited, others = rest[place[rest].argsort()].tensor_split([math.ceil(audit * len(rest) - 1e-9)])
     hits = _count_broken(audited, attack, chunk)
     found = hits + _count_broken(others, attack, chunk) if hits else 0
-    return Attacked(len(order), done, len(audited), hits, found)
+    return Attacked(len(order), done, last, len(audited), hits, found)
 
 
 def _count_broken(positions: Tensor, attack: Callable[[Tensor], Tensor], chunk: int) -> int:

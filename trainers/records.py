@@ -101,11 +101,12 @@ class OrderRecord(TypedDict):
 
     survivors: Annotated[Count, Doc("images that withstand the cheaper attacks")]
     attacked: Annotated[Count, Doc("of them, those attacked by growing margin until it broke no more")]
+    deepest: Annotated[Count, Doc("of these, up to the last one that was broken")]
     audited: Annotated[Count, Doc("of the others, those drawn and attacked as well")]
     hits: Annotated[Count, Doc("of those drawn, the broken ones; if there is any, all of the others are attacked")]
     found: Annotated[Count, Doc("images broken among all that the order had left out")]
     audit: Annotated[float, Doc("share that is drawn", FRACTION)]
-    masked: Annotated[bool, Doc("gradients look masked: half of the survivors had to be attacked, or there is a hit")]
+    masked: Annotated[bool, Doc("gradients look masked: an image behind 40 % of the survivors is broken, or a hit")]
     forwards: Annotated[Count, Doc("forward passes of this AutoAttack, in examples")]
     backwards: Annotated[Count, Doc("backward passes, likewise")]
 

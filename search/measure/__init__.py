@@ -1,1 +1,1 @@
-"""Measures finished trainings under further attacks."""
+"""Measure finished trainings under further attacks: `python -m search.measure RUN --attack "fgsm: {name: fgsm}"`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import torch
@@ -18,6 +18,7 @@ from trainers.evaluate import Evaluation
 from trainers.margin_order import Attacked, attack_by_margin, measure_steps
 from trainers.measure import evaluate_final
 from trainers.record_shapes import check_result
+from trainers.records import OrderRecord
 from trainers.trainer import Trainer
 from trainers.verdict_log import NAME, VerdictLog
 
@@ -56,7 +57,7 @@ def test_steps_are_a_fiftieth_and_a_tenth_of_the_survivors(survivors: int, chunk
 def test_survivors_are_attacked_by_growing_margin_and_ties_by_number() -> None:
     margins = torch.tensor([3.0, 1.0, BROKEN, 1.0, 2.0, 0.0, BROKEN, 1.0])
     went, attack = run(margins, set())
-    assert attack.seen == [5, 1, 3, 7, 4, 0] and went == Attacked(6, 6, 0, 0, 0)
+    assert attack.seen == [5, 1, 3, 7, 4, 0] and went == Attacked(6, 6, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("last", [0, 15, 16, 99, 250])
@@ -66,7 +67,7 @@ def test_it_stops_after_the_chunk_that_ends_a_run_without_a_success(last: int) -
     went, attack = run(margins, set(range(0, last + 1, 5)) | {last})
     chunk, length = measure_steps(1000)
     stop = next(n for n in range(chunk, 1001, chunk) if n - (last + 1) >= length)
-    assert attack.seen[:stop] == list(range(stop)) and went.attacked == stop
+    assert attack.seen[:stop] == list(range(stop)) and (went.attacked, went.deepest) == (stop, last + 1)
     assert {len(part) for part in attack.asked[: stop // chunk]} == {chunk}
     assert went.audited == -(-went.rest // 10) == len(attack.seen) - stop
 
@@ -97,10 +98,10 @@ def test_no_image_is_attacked_twice_and_the_counts_add_up(n: int, broken: set[in
 
 
 def test_gradients_look_masked_where_the_order_goes_deep_or_fails() -> None:
-    assert Attacked(1000, 500, 50, 0, 0).masked and Attacked(1000, 100, 90, 1, 7).masked
-    assert not Attacked(1000, 480, 52, 0, 0).masked
-    assert not Attacked(40, 32, 1, 0, 0).masked  # the least that is attacked of so few
-    assert Attacked(40, 40, 0, 0, 0).masked
+    assert Attacked(1000, 500, 400, 50, 0, 0).masked and Attacked(1000, 100, 1, 90, 1, 7).masked
+    assert not Attacked(1000, 480, 380, 52, 0, 0).masked
+    assert Attacked(30, 30, 30, 0, 0, 0).masked and not Attacked(30, 30, 4, 0, 0, 0).masked  # of few, all are attacked
+    assert not Attacked(0, 0, 0, 0, 0, 0).masked
 
 
 @pytest.fixture(scope="module")
@@ -143,17 +144,7 @@ def test_records_say_how_far_it_went_and_accuracy_is_that_under_all_attacks(fitt
     pgd = {"name": "pgd", "steps": 5}
     found = measure(fitted, evaluation(pgd5=pgd, aa=BY_MARGIN))["record"]
     order = found["margin_order"]["aa"]
-    assert set(order) == {
-        "survivors",
-        "attacked",
-        "audited",
-        "hits",
-        "found",
-        "audit",
-        "masked",
-        "forwards",
-        "backwards",
-    }
+    assert order.keys() == get_type_hints(OrderRecord).keys()
     assert order["audit"] == AUDIT and 0 < order["attacked"] < order["survivors"] <= 600 * found["test_pgd5_acc"]
     assert found["test_aa_acc"] <= found["test_pgd5_acc"]
     check_result({"status": "completed", "last": found})
