@@ -13,7 +13,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from hashlib import sha256
 from math import inf, nan
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from search.execution.repair import find_damaged_files
 from search.execution.session import Session
 from search.planning.datasets import DatasetCache, identify_source
 from search.planning.jobs import Job
+from search.planning.measurements import complete_evaluation
 from search.planning.start_weights import StartWeights
 from search.store import health
 from search.store.plan_file import load_plan
@@ -35,6 +35,7 @@ from search.store.store import Store
 from trainers.checkpoints import CheckpointError
 from trainers.config import TrialConfig
 from trainers.data import identify_splits, prepare_data
+from trainers.evaluate import Evaluation
 from trainers.files import FileError
 from trainers.formatting import did_you_mean, format_count
 from trainers.hardware import describe_device
@@ -45,6 +46,7 @@ from trainers.state_chain import training_code
 from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.progress import show_progress, track_progress
+from trainers.verdict_log import hash_weights
 
 RECORDS = ("epochs.jsonl", "result.json", "instances.npz", "diagnostics.npz", "config.yaml")
 
@@ -206,7 +208,10 @@ def _train_trial(folder: Place, scratch: Path, plan: Row, row: Row, advance: Cal
     if start and start.training:
         store.copy_state_to(start.content, alone)
     key, stop = identify_source(config.data), (store.read_result(row["id"], row["chain"]) or {}).get("stopped")
-    session = Session(_build_job(alone, plan, row, start, key, stop), prepare_data(sources.loaded[key], config.data))
+    evaluation = complete_evaluation(store, row["id"], row["chain"], Evaluation.model_validate(plan["evaluate"]))
+    session = Session(
+        _build_job(alone, plan, row, start, key, stop, evaluation), prepare_data(sources.loaded[key], config.data)
+    )
     runs = True
     while runs:
         runs = session.advance(SLICE_SECONDS) == "running"
@@ -214,12 +219,14 @@ def _train_trial(folder: Place, scratch: Path, plan: Row, row: Row, advance: Cal
     return alone
 
 
-def _build_job(alone: Store, plan: Row, row: Row, start: StartWeights | None, source: str, stop: Row | None) -> Job:
+def _build_job(
+    alone: Store, plan: Row, row: Row, start: StartWeights | None, source: str, stop: Row | None, evaluation: Evaluation
+) -> Job:
     return Job(
         folder=str(alone.folder),
         trial=row["id"],
         config=row["config"],
-        evaluation=plan["evaluate"],
+        evaluation=evaluation.model_dump(mode="json"),
         data=row["data"],
         source=source,
         ranks=row["ranks"] if row["kind"] == "trial" else None,
@@ -271,13 +278,10 @@ def _locate_difference(store: Store, alone: Store, trial: str) -> str:
 
 def _hash_weights(weights: Any) -> str:
     """Return a hash of tensors by name; an empty one for any other value, so that it equals no trained weights."""
-    hasher = sha256()
     try:
-        for name in sorted(weights):
-            hasher.update(name.encode() + weights[name].contiguous().numpy().tobytes())
+        return hash_weights(weights)
     except (TypeError, AttributeError, LookupError):
         return ""
-    return hasher.hexdigest()
 
 
 if __name__ == "__main__":

@@ -11,8 +11,10 @@ from torch import Generator, Tensor
 
 from trainers.attacks import PGD
 from trainers.data import Split, to_pixels
-from trainers.losses import predict_class
+from trainers.losses import margin, predict_class
 from trainers.step import Batch, Net, Precision
+
+BROKEN = -torch.inf  # the margin of an example that is misclassified
 
 
 def measure_accuracy(
@@ -39,11 +41,21 @@ def find_correct(
     net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int | None = None, precision: Precision = "fp32"
 ) -> Tensor:
     """Return which examples of a split are classified correctly, (N,) bool; arguments as of `measure_accuracy`."""
+    return find_margins(net, split, attack, seed, batch_size, precision) > BROKEN
+
+
+def find_margins(
+    net: Net, split: Split, attack: PGD | None, seed: int, batch_size: int | None = None, precision: Precision = "fp32"
+) -> Tensor:
+    """Return the margin z_y - max_{k != y} z_k of each example, (N,), where the attack ends; arguments as above.
+
+    It is BROKEN for an example that is misclassified there, or at any point that the attack judges.
+    """
     size = batch_size or net.measured_at_once
     with evaluation_mode(net, seed):
         rng = Generator(split.x.device).manual_seed(seed)
         batches = zip(split.x.split(size), split.y.split(size), strict=True)
-        return torch.cat([_right(net, Batch(to_pixels(x), y), attack, rng, precision) for x, y in batches])
+        return torch.cat([_margins(net, Batch(to_pixels(x), y), attack, rng, precision) for x, y in batches])
 
 
 def craft(net: Net, batch: Batch, attack: PGD, rng: Generator, precision: Precision) -> Tensor:
@@ -52,25 +64,28 @@ def craft(net: Net, batch: Batch, attack: PGD, rng: Generator, precision: Precis
         return attack(net, batch, rng).x
 
 
-def _right(net: Net, batch: Batch, attack: PGD | None, rng: Generator, precision: Precision) -> Tensor:
-    """Return which examples of a batch are still classified correctly, (B,) bool."""
+def _margins(net: Net, batch: Batch, attack: PGD | None, rng: Generator, precision: Precision) -> Tensor:
+    """Return the margins of a batch, (B,), as `find_margins` does."""
     if attack is None:
-        return is_correct(net, batch)
+        return _judged(net, batch)
     if attack.keep == "last":
-        return is_correct(net, Batch(craft(net, batch, attack, rng, precision), batch.y))
-    right = is_correct(net, batch)
-    survivors = right.nonzero().squeeze(1)  # an image that is misclassified as it is need not be attacked
+        return _judged(net, Batch(craft(net, batch, attack, rng, precision), batch.y))
+    margins = _judged(net, batch)
+    survivors = (margins > BROKEN).nonzero().squeeze(1)  # an image misclassified as it is need not be attacked
     if len(survivors):
-        survived = attack(net, Batch(batch.x[survivors], batch.y[survivors]), rng).survived
-        if survived is None:
+        found = attack(net, Batch(batch.x[survivors], batch.y[survivors]), rng)
+        if found.survived is None:
             raise TypeError("an attack with keep worst must report which examples survived")
-        right[survivors] = survived
-    return right
+        ends = _judged(net, Batch(found.x, batch.y[survivors]))
+        margins[survivors] = torch.where(found.survived, ends.clamp(min=0), BROKEN)
+    return margins
 
 
-def is_correct(net: Net, batch: Batch) -> Tensor:
-    """Return which examples of a batch are classified correctly as they are, (B,) bool."""
-    return _named(net, batch.x) == batch.y
+@torch.no_grad()
+def _judged(net: Net, batch: Batch) -> Tensor:
+    """Return the margin of each example of a batch as it is, (B,); BROKEN if it is misclassified."""
+    logits = net(batch.x)
+    return torch.where(predict_class(logits) == batch.y, -margin(logits, batch.y), BROKEN)
 
 
 @torch.no_grad()

@@ -7,18 +7,19 @@ identity of a study.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, NamedTuple
 
-import torch
 from pydantic import Field, PositiveInt, model_validator
-from torch import Tensor, nn
+from torch import Tensor
 
-from trainers.accuracy import evaluation_mode, find_correct, is_correct
+from trainers.accuracy import BROKEN, evaluation_mode, find_margins
 from trainers.attacks import PGD, Ascend, check_ascent
 from trainers.balls import Noise, Norm
-from trainers.data import Split, to_pixels
-from trainers.knobs import Knobs, Real, StepSize
-from trainers.step import Batch, Net, Precision
+from trainers.data import Split
+from trainers.knobs import Knobs, Real, Share, StepSize
+from trainers.margin_order import Attacked
+from trainers.step import Net, Precision
+from trainers.verdict_log import Costs, VerdictLog, Verdicts, identify_verdicts
 
 Epsilon = Annotated[Real, Field(gt=0)] | None  # None: the study's epsilon
 Images = PositiveInt | None  # number of images of the split, drawn by trainers.sampling; None: all
@@ -26,6 +27,7 @@ Every = Annotated[
     PositiveInt | None, Field(exclude_if=lambda every: every is None)
 ]  # epochs; allowed below `along` only
 Climbed = Annotated[Ascend, Field(exclude_if=lambda ascend: ascend == "ce")]
+AUDIT = 0.1
 ASCENT_WORDS = {"ce": "", "kl": " on the KL divergence", "margin": " on the margin"}  # the loss that is climbed
 
 
@@ -71,7 +73,13 @@ class PGDAttack(Knobs):
 
         The attack computes in `precision`, unless it judges its points itself; what it ends in is judged in fp32.
         """
-        return find_correct(net, split, self.build(epsilon, norm), seed, precision=precision)
+        return self.find_margins(net, split, epsilon, norm, seed, precision) > BROKEN
+
+    def find_margins(
+        self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int, precision: Precision = "fp32"
+    ) -> Tensor:
+        """Return the margin of each example where the attack ends, (N,), as trainers.accuracy.find_margins does."""
+        return find_margins(net, split, self.build(epsilon, norm), seed, precision=precision)
 
     def why_unfit(self, classes: int) -> str | None:
         """Return None: PGD works for any number of classes."""
@@ -109,7 +117,13 @@ class FGSM(Knobs):
 
         The attack computes in `precision`, unless it judges its points itself; what it ends in is judged in fp32.
         """
-        return find_correct(net, split, self.build(epsilon, norm), seed, precision=precision)
+        return self.find_margins(net, split, epsilon, norm, seed, precision) > BROKEN
+
+    def find_margins(
+        self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int, precision: Precision = "fp32"
+    ) -> Tensor:
+        """Return the margin of each example where the attack ends, (N,), as trainers.accuracy.find_margins does."""
+        return find_margins(net, split, self.build(epsilon, norm), seed, precision=precision)
 
     def why_unfit(self, classes: int) -> str | None:
         """Return None: one step works for any number of classes."""
@@ -122,11 +136,28 @@ class FGSM(Knobs):
         return f"{kind}, {budget}{format_precision(precision)}" + format_images(self.images)
 
 
+class Measured(NamedTuple):
+    """What AutoAttack found."""
+
+    robust: Tensor  # (N,) bool
+    went: Attacked | None  # how far the order of the margin went; None if all images were attacked
+    costs: Costs  # with those before a kill
+
+
 class AutoAttackRun(Knobs):
     """AutoAttack of Croce & Hein 2020, arXiv:2003.01690, by the packaged original.
 
     standard: APGD-CE, APGD-T, FAB-T, Square. custom: the attacks listed. The data-profiling code runs APGD-CE + APGD-T
     with restarts: 5, which costs about a fifth of the standard version.
+
+    The draws of an image are its own (trainers.autoattack): its verdict depends neither on the order of the images nor
+    on those beside it.
+
+    order margin: images that withstand the other attacks of `final` and the PGD of training curves, with budgets no
+    larger than its own, are attacked by growing margin z_y - max other at the points where these end. It stops after a
+    tenth of them without a success, then attacks a random share `audit` of the rest, and all of the rest if that
+    finds any (trainers.margin_order). Accuracy is then that under all of these attacks, and an upper bound: the report
+    says how many images of the sweep it may count wrongly.
     """
 
     name: Literal["autoattack"] = "autoattack"
@@ -138,6 +169,18 @@ class AutoAttackRun(Knobs):
     epsilon: Epsilon = None
     images: Images = None
     every: Every = None
+    order: Annotated[Literal["all", "margin"], Field(exclude_if=lambda order: order == "all")] = (
+        "all"  # or by growing margin, which leaves out images that are far from another class
+    )
+    audit: Annotated[Share, Field(gt=0, lt=1, exclude_if=lambda audit: audit == AUDIT)] = (
+        AUDIT  # with order: margin, the share of the images left out that is drawn and attacked as well
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> AutoAttackRun:
+        if self.order == "all" and "audit" in self.model_fields_set:
+            raise ValueError("audit is of the images that `order: margin` leaves out; order: all leaves out none")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> AutoAttackRun:
@@ -157,31 +200,31 @@ class AutoAttackRun(Knobs):
         AutoAttack judges every point that it visits, and so computes in fp32, whatever the precision asked for.
         Raises ValueError if the network has too few classes for the attacks (`why_unfit`).
         """
-        classes = net.module.head.out_features
-        if why := self.why_unfit(classes):
-            raise ValueError(why)
-        with evaluation_mode(net, seed):
-            import pyautoattack  # late: needed only here
+        margins = find_margins(net, split, None, seed) if self.order == "margin" else None
+        return self.measure(net, split, epsilon, norm, seed, margins, VerdictLog()).robust
 
-            chosen: dict[str, Any] = {"attacks": list(self.attacks)} if self.attacks else {}
-            logits = _Logits(net)
-            attack = pyautoattack.AutoAttack(
-                logits, norm={"linf": "Linf", "l2": "L2"}[norm], eps=self.epsilon or epsilon, seed=seed,
-                version=self.version, device=split.x.device, **chosen,
-            )  # fmt: skip
-            attack.apgd.n_restarts, attack.fab.n_restarts = self.restarts, 1  # custom would default to five
-            attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = min(9, classes - 1)
-            x = to_pixels(split.x).contiguous()  # AutoAttack's gradient checks call view(), which needs this
-            at_once = min(250, net.measured_at_once)
-            adversaries, _ = attack.run_standard_evaluation(x, split.y, batch_size=at_once)
-            # AutoAttack takes NaN logits for class 0: attack once more where a wrong class replaces them
-            for label in split.y.unique().tolist() if logits.nonfinite else ():
-                logits.replacement, members = (label + 1) % classes, split.y == label
-                adversaries[members], _ = attack.run_standard_evaluation(
-                    x[members], split.y[members], batch_size=at_once
-                )
-            batches = zip(*(part.split(net.measured_at_once) for part in (adversaries, split.y)), strict=True)
-            return torch.cat([is_correct(net, Batch(x, y)) for x, y in batches])
+    def measure(
+        self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int, margins: Tensor | None, log: VerdictLog
+    ) -> Measured:
+        """Attack a split, and return which examples withstand it with how it went.
+
+        margins: (N,), those that cheaper attacks left, by which `order: margin` goes and which `order: all` does not
+        need. What `log` has is not attacked again. Raises ValueError as `find_robust` does.
+        """
+        from trainers.autoattack import STANDARD, AutoAttack  # late: only this attack needs the package
+
+        if why := self.why_unfit(net.module.head.out_features):
+            raise ValueError(why)
+        names, budget = self.attacks or STANDARD, self.epsilon or epsilon
+        settings = self.model_dump(mode="json") | {"epsilon": budget, "norm": norm, "seed": seed}
+        verdicts = Verdicts(log, identify_verdicts(net.module.state_dict(), settings), len(split))
+        with evaluation_mode(net, seed):
+            attack = AutoAttack(net, names, budget, norm, self.restarts, seed, split.x.device)
+            if margins is None:
+                robust, went = attack.attack_all(split, verdicts), None
+            else:
+                robust, went = attack.attack_in_order(split, margins, self.audit, verdicts)
+        return Measured(robust.to(split.x.device), went, verdicts.costs)
 
     def why_unfit(self, classes: int) -> str | None:
         """Return why the attacks need more than this number of classes, or None if it suffices."""
@@ -197,30 +240,12 @@ class AutoAttackRun(Knobs):
         """Return the attack in words, such as 'AutoAttack standard, linf, epsilon 8/255'."""
         which = f"custom ({' + '.join(self.attacks)})" if self.attacks else "standard"
         which += f", {self.restarts} restarts" if self.restarts > 1 else ""
+        which += f" by growing margin, audit {100 * self.audit:g}%" if self.order == "margin" else ""
         budget = format_epsilon(self.epsilon or epsilon)
         return f"AutoAttack {which}, {norm}, epsilon {budget}" + format_images(self.images)
 
 
 NamedAttack = Annotated[PGDAttack | FGSM | AutoAttackRun, Field(discriminator="name")]
-
-
-class _Logits(nn.Module):
-    """An adapter for AutoAttack, which expects an nn.Module that returns fp32 logits."""
-
-    def __init__(self, net: Net) -> None:
-        super().__init__()
-        self.net = net
-        self.nonfinite: Tensor | bool = False  # whether any logit so far was not finite
-        self.replacement: int | None = None  # the class predicted where a logit is not finite; None: logits as they are
-        self.eval()
-
-    def forward(self, x: Tensor) -> Tensor:
-        logits = self.net(x)
-        finite = logits.isfinite().all(1, keepdim=True)
-        self.nonfinite = self.nonfinite | ~finite.all()
-        if self.replacement is None:
-            return logits
-        return torch.where(finite, logits, torch.eye(logits.shape[1], device=x.device)[self.replacement])
 
 
 def format_epsilon(epsilon: float) -> str:

@@ -142,18 +142,22 @@ def _climbed(attack: PGD, clean: Tensor, logits: Tensor, y: Tensor) -> Tensor:
     return losses.get(attack.ascend, lambda: cross_entropy(logits, y))()
 
 
-def trained(model: str, method: str, seed: int, device: str) -> tuple[Network, Split]:
+def trained(
+    model: str, method: str, seed: int, device: str, epsilon: float = EPSILON, label_noise: float = 0.0
+) -> tuple[Network, Split]:
     """Train a network on 600 digits in fp32; return it in eval mode, and the test split of 1100 images."""
-    knobs = {"base": method, "attack": {"epsilon": EPSILON, "step_size": STEP}}
-    if method == "gairat":
+    steps = {} if method == "fgsm-at" else {"step_size": epsilon / 4}
+    knobs: dict[str, Any] = {"base": method, "attack": {"epsilon": epsilon} | steps}
+    if method.startswith("gair"):
         knobs["weight"] = {"burn_in": "50%"}
     compute = {"device": device, "precision": "fp32", "compile": False}
+    splits = {"name": "digits", "train": 600, "val": 0, "test": 1100, "label_noise": label_noise}
     config = TrialConfig.model_validate({
-        "data": {"name": "digits", "train": 600, "val": 0, "test": 1100}, "model": MODELS[model], "method": knobs,
+        "data": splits, "model": MODELS[model], "method": knobs,
         "optimizer": {"name": "sgd", "lr": 0.05}, "epochs": 15, "seed": seed, "compute": compute,
     })  # fmt: skip
     data = prepare_data(config.data.load(), config.data)
-    trainer = Trainer(config, Evaluation(epsilon=EPSILON, every=config.epochs, steps=1), data, None)
+    trainer = Trainer(config, Evaluation(epsilon=epsilon, every=config.epochs, steps=1), data, None)
     for epoch in range(config.epochs):
         trainer.run_epoch(config.stage(epoch))
     return trainer.net.module.eval(), trainer.splits["test"]

@@ -35,6 +35,7 @@ RECORDS = (
     File("`cost.jsonl`: a row an epoch, and one at the end", records.CostRecord, {}),
     File("`result.json`", records.TrialResult, {}),
     File("`best` and `last` in `result.json`", records.CheckpointRecord, records.CHECKPOINT_PATTERNS),
+    File("`margin_order` of `best` or `last`, an attack", records.OrderRecord, {}),
     File("`data` in `result.json`", records.DataSummary, {}),
     File("`subset` in `result.json`", records.SubsetSummary, {}),
     File("`diverged` in `result.json`", records.Divergence, {}),

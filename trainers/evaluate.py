@@ -109,7 +109,7 @@ class Evaluation(Knobs):
         return self
 
     @model_validator(mode="after")
-    def _every(self) -> Evaluation:
+    def _blocks(self) -> Evaluation:
         wrong: dict[tuple[str, ...], str] = {}
         for (block, name), attack in self.named().items():
             if attack.every is not None and block == "final":
@@ -120,6 +120,10 @@ class Evaluation(Knobs):
                 measures = f"evaluate.every measures each {self.every} epochs"
                 why = f"{attack.every}, and {measures}; take a multiple, such as {near}"
                 wrong[block, name, "every"] = why
+        for name, attack in self.along.items():
+            if getattr(attack, "order", "all") != "all":
+                why = "margins are those that the attacks of evaluate.final leave; write the attack there, or remove it"
+                wrong["along", name, "order"] = why
         if wrong:
             raise KnobError(wrong)
         return self

@@ -8,8 +8,16 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from trainers.accuracy import craft, evaluation_mode, find_correct, measure_accuracy, predict_split
-from trainers.attack_runs import AutoAttackRun, NamedAttack
+from trainers.accuracy import (
+    BROKEN,
+    craft,
+    evaluation_mode,
+    find_correct,
+    find_margins,
+    measure_accuracy,
+    predict_split,
+)
+from trainers.attack_runs import AutoAttackRun, Measured, NamedAttack
 from trainers.attack_warnings import collect_warnings
 from trainers.attacks import PGD
 from trainers.data import Split, to_pixels
@@ -17,10 +25,11 @@ from trainers.evaluate import Evaluation
 from trainers.losses import cross_entropy
 from trainers.record_io import Row
 from trainers.recording import Arrays
-from trainers.records import ByClass, CheckpointRecord, EpochRecord
+from trainers.records import ByClass, CheckpointRecord, EpochRecord, OrderRecord
 from trainers.sampling import draw_images, take_images
 from trainers.scores import UNSEEN
 from trainers.step import Batch, Net, Precision
+from trainers.verdict_log import VerdictLog
 
 DRAWN = "test_images_"  # in instances.npz, followed by the number of images
 OF_CLASS = "class_"  # in instances.npz, followed by clean or an attack
@@ -102,29 +111,40 @@ def evaluate_training(net: Net, evaluation: Evaluation, train: Split, seen: np.n
 
 
 def evaluate_final(
-    net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int
+    net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int, log: VerdictLog | None = None
 ) -> tuple[CheckpointRecord, ByClass]:
     """Measure the test split under the final attacks, which compute in fp32, and each class of it.
 
     The record has the accuracy under each attack, and clean accuracy on each corrupted version of the split. By class
-    there are also clean accuracy and that under the PGD of training curves. Four more keys depend on the study:
+    there are also clean accuracy and that under the PGD of training curves. Five more keys depend on the study:
     an attack on some of the images has the clean accuracy on these; AutoAttack has its `gap`, PGD's accuracy less its
     own on the examples that it looks at, which shows how far gradients are masked; a network that predicts one class
-    for every image of validation (if any) and test has that class as `constant`; and where AutoAttack warns of its own
-    numbers, `warnings` has the texts by attack.
+    for every image of validation (if any) and test has that class as `constant`; where AutoAttack warns of its own
+    numbers, `warnings` has the texts by attack; and `margin_order` has how far an order of the margin went. Verdicts of
+    AutoAttack that `log` has are not found again.
     """
     test, attacks = splits["test"], evaluation.final
     at = {
         name: draw_images(test.y, attack.images) for name, attack in attacks.items()
     }  # each attack's images; None: all
     labels = predict_split(net, test, seed)
-    right = {"clean": labels == test.y, "pgd": find_correct(net, test, evaluation.pgd(), seed)}
+    margins = _cheap_margins(net, evaluation, test, seed)
+    right = {"clean": labels == test.y, "pgd": margins["pgd"] > BROKEN}
     warnings: dict[str, list[str]] = {}
+    orders: dict[str, OrderRecord] = {}
     for name, attack in attacks.items():
+        if not isinstance(attack, AutoAttackRun):
+            right[name] = margins[name] > BROKEN
+            continue
+        least = _least_margins(evaluation, attack, margins, test.y) if attack.order == "margin" else None
+        seen, known = take_images(test, at[name]), None if least is None else _at(least, at[name])
         with collect_warnings() as warnings[name]:
-            right[name] = attack.find_robust(
-                net, take_images(test, at[name]), evaluation.epsilon, evaluation.norm, seed
+            found = attack.measure(
+                net, seen, evaluation.epsilon, evaluation.norm, seed, known, VerdictLog() if log is None else log
             )
+        right[name] = found.robust
+        if found.went is not None:
+            orders[name] = _record_order(found, attack.audit)
     values = {name: hits.cpu().double() for name, hits in right.items()}
     record: Row = {f"test_{name}_acc": float(values[name].mean()) for name in attacks}
     for name in (name for name, attack in attacks.items() if attack.images is not None):
@@ -147,7 +167,45 @@ def evaluate_final(
         record["constant"] = int(labels[0])
     if heard := {name: texts for name, texts in warnings.items() if texts}:
         record["warnings"] = heard
+    if orders:
+        record["margin_order"] = orders
     return cast(CheckpointRecord, record), classes
+
+
+def _cheap_margins(net: Net, evaluation: Evaluation, test: Split, seed: int) -> dict[str, Tensor]:
+    """Return the margins on the images themselves (`clean`), and those that all attacks but AutoAttack leave, (n,).
+
+    Those of an attack are on its own images.
+    """
+    cheap = {name: attack for name, attack in evaluation.final.items() if not isinstance(attack, AutoAttackRun)}
+    found = {"clean": find_margins(net, test, None, seed), "pgd": find_margins(net, test, evaluation.pgd(), seed)}
+    for name, attack in cheap.items():
+        seen = take_images(test, draw_images(test.y, attack.images))
+        found[name] = attack.find_margins(net, seen, evaluation.epsilon, evaluation.norm, seed)
+    return found
+
+
+def _least_margins(evaluation: Evaluation, attack: AutoAttackRun, margins: dict[str, Tensor], y: Tensor) -> Tensor:
+    """Return the least margin of each test image under cheap attacks within the budget of AutoAttack, (N,)."""
+    budget = attack.epsilon or evaluation.epsilon
+    least = margins["clean"]
+    for name, left in margins.items():
+        cheap = evaluation.final.get(name)
+        if name == "clean" or ((cheap and cheap.epsilon) or evaluation.epsilon) > budget:
+            continue
+        at = draw_images(y, cheap.images) if cheap else None
+        if at is None:
+            least = torch.minimum(least, left)
+        else:
+            least = least.index_copy(0, at.to(least.device), torch.minimum(_at(least, at), left))
+    return least
+
+
+def _record_order(found: Measured, audit: float) -> OrderRecord:
+    if found.went is None:
+        raise TypeError("all images were attacked, in no order")
+    row: Row = found.went._asdict() | {"audit": audit, "masked": found.went.masked} | found.costs._asdict()
+    return cast(OrderRecord, row)
 
 
 def attacked_test_images(evaluation: Evaluation, test: Split) -> Arrays:

@@ -96,6 +96,21 @@ class CostRecord(TypedDict, total=False):
     ]
 
 
+class OrderRecord(TypedDict):
+    """`margin_order` of a checkpoint, by attack: how far AutoAttack with `order: margin` went, in test images."""
+
+    survivors: Annotated[Count, Doc("images that withstand the cheaper attacks")]
+    attacked: Annotated[Count, Doc("of them, those attacked by growing margin until it broke no more")]
+    deepest: Annotated[Count, Doc("of these, up to the last one that was broken")]
+    audited: Annotated[Count, Doc("of the others, those drawn and attacked as well")]
+    hits: Annotated[Count, Doc("of those drawn, the broken ones; if there is any, all of the others are attacked")]
+    found: Annotated[Count, Doc("images broken among all that the order had left out")]
+    audit: Annotated[float, Doc("share that is drawn", FRACTION)]
+    masked: Annotated[bool, Doc("gradients look masked: an image behind 40 % of the survivors is broken, or a hit")]
+    forwards: Annotated[Count, Doc("forward passes of this AutoAttack, in examples")]
+    backwards: Annotated[Count, Doc("backward passes, likewise")]
+
+
 class CheckpointRecord(TypedDict, total=False):
     """The measurements of the `best` or `last` checkpoint of a result; `stopped` trials lack the final attacks."""
 
@@ -118,6 +133,10 @@ class CheckpointRecord(TypedDict, total=False):
             "",
             "completed; if there was a warning",
         ),
+    ]
+    margin_order: Annotated[
+        dict[str, OrderRecord],
+        Doc("how far AutoAttack went, by attack", "", "completed; AutoAttack with `order: margin`"),
     ]
 
 
@@ -157,7 +176,7 @@ class Stop(TypedDict, total=False):
 
 
 # a checkpoint as readers check it: attacks name further keys
-Metrics = dict[str, float | bool | dict[str, list[str]] | None]
+Metrics = dict[str, float | bool | dict[str, list[str]] | dict[str, OrderRecord] | None]
 ByClass = dict[str, list[float | None]]  # `clean` or an attack -> the accuracy on each class; None: no example of it
 
 

@@ -42,19 +42,8 @@ class Surroundings(Knobs):
 def training_code() -> str:
     """Return a hash of the source of everything that trains: not of benchmarks, descriptions and what is shown."""
     folder = Path(__file__).parent
-    others = (
-        "__main__",
-        "adversaries",
-        "bench",
-        "certificate",
-        "columns",
-        "extremes",
-        "hardware",
-        "records",
-        "wording",
-        "terminal",
-    )
-    files = sorted(path for path in folder.rglob("*.py") if not str(path.relative_to(folder)).startswith(others))
+    others = "__main__ adversaries bench certificate columns extremes hardware records wording terminal".split()
+    files = sorted(path for path in folder.rglob("*.py") if not str(path.relative_to(folder)).startswith(tuple(others)))
     hasher = sha256()
     for path in files:
         hasher.update(os.fsencode(path.relative_to(folder)) + b"\0" + path.read_bytes() + b"\0")

@@ -42,6 +42,7 @@ from trainers.records import ByClass, CheckpointRecord, CostRecord, EpochRecord
 from trainers.saved_bytes import choose_measured_batch, count_saved_bytes
 from trainers.scores import UNSEEN
 from trainers.step import Batch, Net
+from trainers.verdict_log import VerdictLog
 
 
 class Diverged(Exception):
@@ -263,26 +264,26 @@ class Trainer:
         """Return the positions of the training examples that a stage uses, ascending."""
         return self.examples.select(stage, self.recall)
 
-    def final(self) -> tuple[dict[str, CheckpointRecord], dict[str, ByClass], Arrays]:
+    def final(self, log: VerdictLog | None = None) -> tuple[dict[str, CheckpointRecord], dict[str, ByClass], Arrays]:
         """Measure the last and the best checkpoint under the final attacks.
 
         Return the metrics of both, the same by class, and the arrays of the best checkpoint. Without validation there
-        is no best checkpoint.
+        is no best checkpoint. `log` keeps what AutoAttack finds, and what it has is not found again.
         """
         with temporary_weights(self.net.module, self.measured_state()):
-            last, classes = self._evaluate_final(self.last)
+            last, classes = self._evaluate_final(self.last, log)
         attacked = attacked_test_images(self.evaluation, self.splits["test"])
         if self.best is None:
             return {"last": last}, {"last": classes}, attacked
         other = self.best if self.best["row"]["epoch"] != self.last["epoch"] else None
         with temporary_weights(self.net.module, other["model"] if other else self.measured_state()):
-            best, best_classes = self._evaluate_final(other["row"]) if other else (last.copy(), classes)
+            best, best_classes = self._evaluate_final(other["row"], log) if other else (last.copy(), classes)
             arrays = arrays_at_best(self.net, self.evaluation, self.examples.training_split)
         return {"last": last, "best": best}, {"last": classes, "best": best_classes}, arrays | attacked
 
-    def _evaluate_final(self, row: EpochRecord) -> tuple[CheckpointRecord, ByClass]:
+    def _evaluate_final(self, row: EpochRecord, log: VerdictLog | None) -> tuple[CheckpointRecord, ByClass]:
         seed = derived(self.config.seed, self.config.epochs, "final")
-        metrics, classes = evaluate_final(self.net, self.evaluation, self.splits, seed)
+        metrics, classes = evaluate_final(self.net, self.evaluation, self.splits, seed, log)
         return metrics_of(row) | metrics, classes
 
     def measured_state(self) -> Weights | None:

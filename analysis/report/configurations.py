@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.exceptions import SweepError
+from analysis.measures.audit import describe_audits
 from analysis.measures.stats import Estimate, estimate, format_seeds
 from analysis.results.gaps import describe_window
 from analysis.results.measurement_terms import read_terms
@@ -194,8 +195,9 @@ def describe_conditions(sweep: Sweep) -> str:
     begins = describe_window(sweep.study_trials)
     best = f"best: selected by validation{f' {begins}' * bool(begins)}; " if sweep.selects else ""
     peak = f"best on test: the highest of {'the same' if begins else 'all'} epochs"
+    audits = "".join(f"{text} " for text in describe_audits(sweep))
     return (
-        f"{seeds}, mean ± one standard error, percent{images}. {attacks}. "
+        f"{seeds}, mean ± one standard error, percent{images}. {attacks}. {audits}"
         f"{best}{peak}, {sweep.attacks.get('pgd', 'the attack of the curves')}. "
         f"{str(run.get('started', ''))[:10]}{', ' if versions else ''}{versions}."
     )

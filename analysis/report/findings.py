@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from analysis.measures.audit import describe_audits
 from analysis.measures.front import FrontPanel
 from analysis.measures.masking import LARGE, Reversals, find_plain_training, find_reversals, select_masked
 from analysis.measures.overfitting import find_overfitting
@@ -41,7 +42,7 @@ def list_findings(digest: ReportData) -> list[tuple[str, str]]:
 def list_limits(digest: ReportData) -> list[str]:
     """List what the numbers cannot show: of a kind of number that the report has none of, nothing is listed."""
     parts = (_limit_errors, _describe_sampling, _limit_front, _limit_overfitting, _limit_attack)
-    return [text for part in parts if (text := part(digest))]
+    return [*(text for part in parts if (text := part(digest))), *describe_audits(digest.results)]
 
 
 def _limit_errors(digest: ReportData) -> str:

@@ -105,6 +105,9 @@ def _cost_columns(costs: list[Row], trial: str) -> Row:
     }
 
 
+NO_METRICS = ("epoch", "constant", "warnings", "margin_order")  # of a checkpoint
+
+
 def _outcome_columns(outcome: Row) -> Row:
     """Return the columns that a result fills: metrics of both checkpoints, subset, size of the test set."""
     subset, attacks = outcome.get("subset", {}), outcome.get("attacks", {})
@@ -115,7 +118,7 @@ def _outcome_columns(outcome: Row) -> Row:
     for checkpoint in ("best", "last"):
         unknown = dict.fromkeys(completed.get("last", {}), np.nan)  # there is no best where validation chose none
         found = completed.get(checkpoint, unknown).items()
-        metrics = {key: value for key, value in found if key not in ("epoch", "constant", "warnings")}
+        metrics = {key: value for key, value in found if key not in NO_METRICS}
         constant_class = constant(completed, checkpoint)
         row[f"{checkpoint}_constant"] = np.nan if constant_class is None else constant_class
         gaps = [metrics.pop(name) for name in [*metrics] if name.endswith("_gap")]  # one an AutoAttack, on its images

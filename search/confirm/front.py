@@ -68,7 +68,7 @@ def confirm_front(options: argparse.Namespace, began: float, backend: Backend | 
         if why := location.find_folder_problem(folder):
             raise SpaceError([f"{folder}: {why}; the confirmation is stored there, so give that another name"])
         plan = load_plan(options.run)
-        loaded = _load_space(options.run)
+        loaded = load_stored_space(options.run, [])
         store = Store(options.run)
         _check_held_out(options.run, plan)
         front = select_front(store, plan, loaded.space.search)
@@ -100,22 +100,22 @@ def _describe_missing(store: Store, plan: Row) -> str:
     return f"{n} of its {format_count(len(plan['trials']), 'training')} {'has' if n == 1 else 'have'} no result yet"
 
 
-def _load_space(folder: Place) -> LoadedSpace:
-    """Load the stored space; that of a sweep behind a URL is copied first. Raises SpaceError."""
+def load_stored_space(folder: Place, overrides: list[str]) -> LoadedSpace:
+    """Load the stored space with overrides; that of a sweep behind a URL is copied first. Raises SpaceError."""
     damage = Damage()
     read_yaml(folder / SPACE_FILE, damage)
     if damage:
         again = "the command that ran the sweep writes it again"
         raise SpaceError([f"{line}; {again}" for line in damage.lines()])
     if isinstance(folder, Path):
-        return load_space(folder / SPACE_FILE, [])
+        return load_space(folder / SPACE_FILE, overrides)
     with TemporaryDirectory() as scratch:
         copy = Path(scratch, "space.yaml")
         try:
             copy.write_bytes((folder / SPACE_FILE).read_bytes())
         except OSError as error:
             raise SpaceError([f"{folder / SPACE_FILE}: cannot be read: {explain_error(error)}"]) from None
-        return load_space(copy, [])
+        return load_space(copy, overrides)
 
 
 def select_front(store: Store, plan: Row, search: Search) -> Front:

@@ -13,6 +13,7 @@ import numpy as np
 from search.exceptions import SpaceError
 from search.execution.repair import find_damaged_files
 from search.planning.jobs import Job, dump_config
+from search.planning.measurements import has_more_attacks
 from search.planning.plan import Plan
 from search.planning.retention import find_deepest_epochs
 from search.store.plan_file import find_plan
@@ -147,6 +148,13 @@ def _describe_unreadable(folder: Place, error: OSError) -> str:
     return f"--reuse {folder}: cannot be read: {error.strerror or error}"
 
 
+def _tells_more(result: Row, other: Row) -> bool:
+    """Return whether a result is of a training to its end and another was stopped, or has further attacks."""
+    if "stopped" in (result["status"], other["status"]):
+        return other["status"] == "stopped" != result["status"]
+    return has_more_attacks(result, other)
+
+
 class DuplicateTrials:
     """Groups of trials with the same last state: the first of each group trains for all of them."""
 
@@ -167,10 +175,11 @@ class DuplicateTrials:
     def copy_known_results(self) -> None:
         """Copy the stored result of an identical training, under any name, to each trial that lacks it."""
         ended: dict[str, str] = {}
+        chosen: dict[str, Row] = {}  # by last state
         results = [self._store.read_result(trial.id, trial.final) for trial in self._plan.trials]
         for trial, result in zip(self._plan.trials, results, strict=True):
-            if result and (result["status"] != "stopped" or trial.final not in ended):
-                ended[trial.final] = trial.id
+            if result and (trial.final not in ended or _tells_more(result, chosen[trial.final])):
+                ended[trial.final], chosen[trial.final] = trial.id, result
         for i, trial in enumerate(self._plan.trials):
             source = ended.get(trial.final) or self._renamed.get(trial.final)
             if source and source != trial.id:
@@ -184,9 +193,9 @@ class DuplicateTrials:
             self._copy_if_newer(self._plan.trials[i].id, j, known)
 
     def _copy_if_newer(self, source: str, i: int, known: Row | None) -> None:
-        """Copy the result of `source` if trial i has none, or was stopped and `source` is trained to its end."""
+        """Copy the result of `source` if trial i has none, or one that tells less."""
         result = self._store.read_result(source, self._plan.trials[i].final)
-        if result and (known is None or (known["status"] == "stopped" and result["status"] != "stopped")):
+        if result and (known is None or _tells_more(result, known)):
             copy_records(self._store, source, self._job(i))
 
     def _find_group(self, i: int) -> list[int]:

@@ -47,6 +47,7 @@ from trainers.recording import subset_summary
 from trainers.records import EpochRecord
 from trainers.state_chain import Surroundings, chain, training_code
 from trainers.trainer import Diverged, Trainer
+from trainers.verdict_log import VerdictLog
 
 # raised when the state of another training is loaded
 FOREIGN_STATE_ERRORS = (LookupError, TypeError, ValueError, AttributeError)
@@ -145,12 +146,13 @@ class Session:
     def _start(self) -> None:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "error.txt").unlink(missing_ok=True)
-        self._write_record("config.yaml", dump_config(self.job, self._ranking_provenance).encode())
         if resumed := self._resume():
             self.segments = resumed.segments
             self.saved.append(resumed.epoch)
             self.stored = resumed.epoch
-        self._write_records()
+        if self.trainer.epoch < self.config.epochs:  # else it may have a result, whose records stay until the new ones
+            self._write_config()
+            self._write_records()
         self._saved_at = time.monotonic()
         self._started = True
 
@@ -237,7 +239,7 @@ class Session:
             result["burn_in"] = self.config.burn_in
         arrays = self._join_instances()
         if status == "completed":
-            metrics, classes, measured = self.trainer.final()
+            metrics, classes, measured = self.trainer.final(VerdictLog(self.folder))
             mean = mean_accuracy_by_class(arrays)
             result |= metrics | {"classes": classes | ({"mean": mean} if mean else {})}
             arrays |= measured
@@ -245,6 +247,7 @@ class Session:
             result |= summarize_rows(rows)
         result |= self._describe_data(epochs=len(rows))
         check_folders_exist(self.store.folder)
+        self._write_config()
         self._write_records()
         append_rows(self.folder / "cost.jsonl", [{"final_seconds": time.perf_counter() - began, "by": self.job.trial}])
         self._write_record(INSTANCES, pack_arrays(arrays, compress=True))
@@ -287,6 +290,9 @@ class Session:
         y = self.data.train.y.numpy()
         base: Arrays = {"index": self.data.index, "y": y, "y_clean": self.data.y_clean}
         return base | join_instances(self._list_segments())
+
+    def _write_config(self) -> None:
+        self._write_record("config.yaml", dump_config(self.job, self._ranking_provenance).encode())
 
     def _write_records(self) -> None:
         """Rewrite the record files to match the stages: a kill may have left further or partial rows."""

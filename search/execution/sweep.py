@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 
 from search.cluster.node_report import NodeReport
@@ -21,6 +21,7 @@ from search.monitor.probe import probe_costs
 from search.monitor.trackers import TrackerCallback, build_loggers
 from search.planning.datasets import DatasetCache
 from search.planning.jobs import ENDED_IN_RUN, JobFactory, Report
+from search.planning.measurements import list_missing_attacks
 from search.planning.plan import Plan, PlannedTrial
 from search.planning.retention import StateRetention, find_deepest_epochs
 from search.planning.schedule import Schedule
@@ -38,10 +39,13 @@ class Sweep:
 
     def __init__(
         self, store: Store, plan: Plan, space: Space, sources: DatasetCache, console: Console, backend: Backend,
-        renamed: dict[str, str] | None = None, asking: AskTellLoop | None = None,
+        renamed: dict[str, str] | None = None, asking: AskTellLoop | None = None, measured: Set[str] | None = None,
     ) -> None:  # fmt: skip
-        """`renamed` maps the last state of trainings that the folder holds under other ids to these ids."""
-        self.backend = backend
+        """`renamed` maps the last state of trainings that the folder holds under other ids to these ids.
+
+        `measured`: the ids of finished trainings that are only measured; None: all trainings are trained and measured.
+        """
+        self.backend, self._measured = backend, measured
         self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
         self.asking = asking
         self._blocked: dict[str, str] = {}  # ranking or weights that cannot be built -> why
@@ -68,9 +72,13 @@ class Sweep:
         return [trial for trial in self.plan.trials if self._is_unfinished(trial)]
 
     def _is_unfinished(self, trial: PlannedTrial) -> bool:
-        """Return whether a trial has no result, or was stopped early and is to be finished after all."""
+        """Return whether a trial has no result, lacks an attack, or was stopped and is to be finished after all."""
+        if self._measured is not None and trial.id not in self._measured:
+            return False
         result = self.store.read_result(trial.id, trial.final)
-        return result is None or bool(self.stopping and self.stopping.is_resumed(trial, result))
+        if result is None or list_missing_attacks(result, self.plan.evaluation):
+            return True
+        return bool(self.stopping and self.stopping.is_resumed(trial, result))
 
     def run(self, command: str) -> int:
         """Train all unfinished trainings. Return the exit code; `conclude` prints how the run went."""
@@ -86,9 +94,13 @@ class Sweep:
             have = "its training has its result" if total == 1 else f"all {total} trainings have their results"
             self.console.print(f"{self.store.folder.name} is finished: {have}.")
             return self._summarize(None, command)
+        known_results = (self.store.read_result(trial.id, trial.final) for trial in waiting)
+        again = sum(bool(list_missing_attacks(result, self.plan.evaluation)) for result in known_results)
         self.console.print(
             f"{self.store.folder.name}: {format_count(total, 'training')}"
-            f"{' so far' if self.space.search.adapts else ''}" + (f", {known} of them ended before" if known else "")
+            f"{' so far' if self.space.search.adapts else ''}"
+            + (f", {known} of them ended before" if known else "")
+            + (f", {again} of them by fewer attacks than are asked for now" if again else "")
         )
         if self.space.resources.gpus != "auto":
             self.budget.gpus_per_training = self.space.resources.gpus

@@ -8,6 +8,7 @@ from typing import Literal
 import yaml
 
 from search.planning.datasets import identify_source
+from search.planning.measurements import complete_evaluation
 from search.planning.plan import Plan
 from search.planning.schedule import Task
 from search.planning.start_weights import StartWeights
@@ -87,11 +88,12 @@ class JobFactory:
         """Return the job of a task."""
         trial = self._plan.trials[task.i]
         forks = self._plan.tree.forks(task.i)
+        evaluation = complete_evaluation(self._store, trial.id, trial.final, self._plan.evaluation)
         return Job(
             folder=str(self._store.folder),
             trial=trial.id,
             config=trial.config.model_dump(mode="json"),
-            evaluation=self._plan.evaluation.model_dump(mode="json"),
+            evaluation=evaluation.model_dump(mode="json"),
             data=trial.data,
             source=identify_source(trial.config.data),
             ranks=trial.ranks if trial.kind == "trial" else None,

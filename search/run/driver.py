@@ -6,6 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Set
 from pathlib import Path
 
 import yaml
@@ -247,6 +248,20 @@ def start_sweep(
         renamed = _record_sweep(loaded, plan, store, console)
         sweep = Sweep(store, plan, loaded.space, sources, console, backend or ray_backend(), renamed)
         return _run_sweep(sweep, reuse, console, began, note_missed=False)
+
+
+def measure_sweep(
+    loaded: LoadedSpace, plan: Plan, sources: DatasetCache, store: Store, measured: Set[str], console: Console,
+    began: float, backend: Backend | None = None,
+) -> int:  # fmt: skip
+    """Measure the trainings of a stored sweep with these ids, in its folder, whose plan stays. Return the exit code.
+
+    Raises SweepLocked or SpaceError if it cannot start.
+    """
+    with claim_folder(store.folder, console) as claim:
+        _lock_folder(claim)
+        sweep = Sweep(store, plan, loaded.space, sources, console, backend or ray_backend(), measured=measured)
+        return _run_sweep(sweep, [], console, began, note_missed=False)
 
 
 def _run_sweep(sweep: Sweep, reuse: list[Place], console: Console, began: float, note_missed: bool) -> int:

@@ -64,6 +64,9 @@ USES = {  # by the row of that page's table, or by the module where it has none
     "python -m search.confirm results/friendly_k --seeds 5": Use(
         "search.confirm", ["results/tiny", "--seeds", "1"], "front of tiny"
     ),
+    "python -m search.measure results/friendly_k --attack 'fgsm: {name: fgsm}'": Use(
+        "search.measure", ["results/tiny", "--attack", "fgsm: {name: fgsm}"], "under fgsm", ray=True
+    ),
     "python -m search.replay RUN [RUN …] [--rule '{patience: 5%}']": Use(
         "search.replay", ["results/tiny", "--rule", "{patience: 5%}"], "Validation accuracies"
     ),
@@ -112,6 +115,9 @@ USES = {  # by the row of that page's table, or by the module where it has none
     "trainers.__main__": Use("trainers.__main__", [], "python -m trainers.bench "),
     "trainers.bench_attacks": Use(
         "trainers.bench_attacks", ["--models", "mlp", "--methods", "trades", "--brief"], "1 networks"
+    ),
+    "trainers.bench_order": Use(
+        "trainers.bench_order", ["--families", "pgd-at", "--seeds", "1"], "the audit's bound (95 %)", slow=True
     ),
     "trainers.columns": Use("trainers.columns", [], "`train_loss`"),
     "analysis.__main__": Use("analysis.__main__", [], "python -m analysis.report "),

@@ -139,8 +139,15 @@ def test_another_final_attack_is_another_sweep(sweep: Path, planned: Planned) ->
     assert caught.value.lines == [
         "another sweep is stored there: it has another final evaluation. What differs:",
         "  evaluate.final.pgd20.steps: stored 2, now 3",
+        "Under a name of its own, what is now pgd20 is measured on the weights stored there.",
         f"--name NEW --reuse {sweep} measures again, and trains only trials whose last states are not kept.",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("final", [{}, {"other": {"name": "fgsm"}}], ids=["fewer", "another name"])
+def test_other_names_of_final_attacks_are_the_same_sweep(sweep: Path, planned: Planned, final: Any) -> None:
+    """They are measured on the weights that are stored, and what is left out stays in the records."""
+    compared(sweep, planned, search__replicates=2, evaluate__final=final)
 
 
 def test_other_diagnostics_are_another_sweep(sweep: Path, planned: Planned) -> None:
@@ -420,7 +427,8 @@ def test_a_reused_sweep_without_common_states_is_reported(
 def test_the_refusal_of_a_different_sweep_shows_its_last_command(sweep: Path, planned: Planned) -> None:
     command = "python -m search.run a.yaml --set search.replicates=2"
     write_json(sweep / "provenance.json", {"runs": [{"command": "an older one"}, {"command": command}]})
-    for changes in ({"trial__epochs": 7}, {"evaluate__final": {}, "search__replicates": 2}):
+    other = {"evaluate__final": {"pgd20": {"name": "pgd", "steps": 3, "images": 30}}, "search__replicates": 2}
+    for changes in ({"trial__epochs": 7}, other):
         with pytest.raises(DifferentSweep) as caught:
             compared(sweep, planned, **changes)
         assert caught.value.lines[-1] == f"It was last run by: {command}"

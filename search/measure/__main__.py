@@ -1,0 +1,54 @@
+"""python -m search.measure RUN --attack 'aa: {name: autoattack}': measure finished trainings under further attacks.
+
+The last state of a training, which search.keep stores, holds its last and its best weights: nothing is trained again,
+and the records become bit for bit those of a sweep that had the attack in `evaluate.final`. A budget of its own is an
+attack with its own epsilon. What validation selects stays as it is. The same command carries on after a kill. Exit
+codes: those of search.run.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from search.cli import Command, exit_with, run_command
+from search.store.remote import parse_path
+from trainers.terminal.arguments import Parser
+
+if TYPE_CHECKING:
+    from search.execution.backend import Backend
+
+
+def main(arguments: list[str] | None = None, backend: Backend | None = None) -> int:
+    """Run the command with these arguments. Return the exit code.
+
+    `backend` measures instead of Ray: tests give search.execution.in_process_backend.InProcessBackend.
+    """
+    began = time.monotonic()
+    parser = Parser(prog="python -m search.measure", description=__doc__)
+    parser.add_argument("run", type=parse_path, help="a sweep's folder, such as results/friendly_k, or its URL")
+    parser.add_argument(
+        "--attack", action="append", required=True, metavar="'NAME: {…}'",
+        help="an attack as in evaluate.final, such as 'aa: {name: autoattack}'; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--where", action="append", default=[], metavar="AXIS=VALUE",
+        help="only trials with this value of an axis, such as method=trades; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--only", choices=("front",), help="only the configurations on the front, by validation")
+    parser.add_argument(
+        "--accept-code-change", action="store_true", help="measure states of other code in trainers/ by this code"
+    )
+    parser.add_argument("--address", help="address of a Ray cluster (default: RAY_ADDRESS, else this machine alone)")
+    return run_command(parser.parse_args(arguments), began, partial(_import_command, backend))
+
+
+def _import_command(backend: Backend | None) -> Command:
+    from search.measure.attacks import measure_attacks
+
+    return partial(measure_attacks, backend=backend)
+
+
+if __name__ == "__main__":
+    exit_with(main)

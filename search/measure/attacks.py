@@ -1,0 +1,150 @@
+"""The work of `python -m search.measure` once its arguments are parsed. Importing this module imports Ray."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable
+
+import yaml
+
+from search.cli import HANDLED_ERRORS, report_error
+from search.cluster.gpu_packing import resolve_gpus
+from search.confirm.front import load_stored_space, select_front
+from search.exceptions import SpaceError
+from search.execution.backend import Backend
+from search.execution.compatibility import check_compatible, find_accepted_code
+from search.planning.datasets import DatasetCache
+from search.planning.measurements import check_attack_names, check_weights_exist, list_missing_attacks
+from search.planning.plan import Plan, PlannedTrial
+from search.planning.planner import Planner
+from search.planning.validation import check_plan
+from search.run.driver import measure_sweep
+from search.sampling.ask_tell import AskTellLoop
+from search.sampling.study import AskTellStudy
+from search.schema.budget import Budget
+from search.schema.space import LoadedSpace
+from search.stopping.base import NoStopping
+from search.store.plan_file import load_plan
+from search.store.remote import check_reachable
+from search.store.store import Store
+from trainers.formatting import did_you_mean, format_count, format_list
+from trainers.terminal.console import Console, error_console
+
+INSTEAD = "The command that ran the sweep says what to do about it."
+
+
+def measure_attacks(options: argparse.Namespace, began: float, backend: Backend | None = None) -> int:
+    """Measure finished trainings of a run under further attacks. Return the exit code.
+
+    `began` is time.monotonic at the start of the command. `backend` measures instead of Ray at the address that the
+    environment names.
+    """
+    console, errors = Console(), error_console()
+    try:
+        check_reachable(options.run)
+        stored = load_plan(options.run)
+        own = load_stored_space(options.run, [])
+        loaded = load_stored_space(options.run, _read_attacks(options.attack, own))
+        sources = DatasetCache()
+        store = Store(options.run)
+        plan = _restore_plan(own, store, sources, options.accept_code_change, errors)
+        check_compatible(options.run, plan, own.document.tree)
+        search = loaded.space.search.model_copy(update={"stopping": NoStopping(), "budget": Budget()})
+        resources = resolve_gpus(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
+        loaded.space = loaded.space.model_copy(update={"search": search, "resources": resources})
+        plan.evaluation, plan.stopping = loaded.space.evaluate, search.stopping
+        check_plan(loaded, plan, sources)
+        chosen = _choose_trials(plan, store, options.where)
+        if options.only == "front":
+            front = select_front(store, stored, search)
+            chosen = [trial for trial in chosen if trial.configuration in front]
+        finished = _select_finished(chosen, store)
+        further = loaded.space.evaluate.final.keys() - own.space.evaluate.final.keys()
+        check_attack_names(store, finished, plan.evaluation, further)
+        lacking = [trial for trial in finished if _lacks(trial, store, plan)]
+        check_weights_exist(lacking, store.list_states())
+        finals = {trial.final for trial in finished}  # a training may have several names
+        names = {trial.id for trial in plan.trials if trial.final in finals}
+        console.print(
+            f"{format_count(len(finished), 'training')} of {len(plan.trials)} chosen, {len(lacking)} to measure under "
+            f"{format_list(sorted(further))}."
+        )
+        return measure_sweep(loaded, plan, sources, store, names, console, began, backend)
+    except HANDLED_ERRORS as error:
+        return report_error(error, options.run, INSTEAD, errors)
+
+
+def _read_attacks(texts: Iterable[str], own: LoadedSpace) -> list[str]:
+    """Return the attacks as overrides of a space. Raises SpaceError if a text names no attack, or one of the space."""
+    found: list[str] = []
+    for text in texts:
+        try:
+            tree = yaml.safe_load(text)
+        except yaml.YAMLError:
+            tree = None
+        if not isinstance(tree, dict) or len(tree) != 1:
+            raise SpaceError([f"--attack {text!r}: expected a name and an attack, such as 'aa: {{name: autoattack}}'"])
+        ((name, attack),) = tree.items()
+        if name in own.space.evaluate.final:
+            raise SpaceError([f"--attack {name}: the space measures an attack of this name; take another name"])
+        found.append(f"evaluate.final.{name}={yaml.safe_dump(attack, default_flow_style=True).strip()}")
+    return found
+
+
+def _restore_plan(own: LoadedSpace, store: Store, sources: DatasetCache, accept: bool, errors: Console) -> Plan:
+    """Plan the trainings of the stored sweep, as the command that ran it does."""
+    planner = Planner(own, sources.fingerprint, find_accepted_code(store.folder, accept))
+    asker = AskTellStudy(own.space.search, store.folder) if own.space.search.draws else None
+    if asker or own.space.search.adds_seeds:
+        return AskTellLoop(planner, store, errors.print, asker).restore_plan()
+    return planner.plan()
+
+
+def _choose_trials(plan: Plan, store: Store, where: list[str]) -> list[PlannedTrial]:
+    """Return the trainings with some values of axes; all trainings if none are given. Raises SpaceError."""
+    wanted = [_read_where(text, plan) for text in where]
+    chosen = [
+        trial
+        for trial in plan.trials
+        if not wanted or (trial.kind == "trial" and all(trial.axes.get(axis) == label for axis, label in wanted))
+    ]
+    if not chosen:
+        raise SpaceError([f"--where {' --where '.join(where)}: {store.folder} has no such trial"])
+    return chosen
+
+
+def _read_where(text: str, plan: Plan) -> tuple[str, str]:
+    """Return an axis of the sweep and the label of a value. Raises SpaceError if there is no such axis or value."""
+    axis, equals, label = text.partition("=")
+    if not equals:
+        raise SpaceError([f"--where {text}: expected AXIS=VALUE, such as method=trades"])
+    if axis not in plan.axes:
+        near, known = did_you_mean(axis, plan.axes), ", ".join(plan.axes) or "none"
+        raise SpaceError([f"--where {text}: the sweep has no axis {axis}{near} (it has {known})"])
+    labels = dict.fromkeys(trial.axes[axis] for trial in plan.trials if axis in trial.axes)
+    if label not in labels:
+        near, known = did_you_mean(label, labels), ", ".join(labels)
+        raise SpaceError([f"--where {text}: no trial has this value{near} (there are {known})"])
+    return axis, label
+
+
+def _select_finished(chosen: Iterable[PlannedTrial], store: Store) -> list[PlannedTrial]:
+    """Return the trainings that ran to their end. Raises SpaceError if there are none.
+
+    One that was killed while it was measured may have lost its result, and has its last state.
+    """
+    states = store.list_states()
+    finished = []
+    for trial in chosen:
+        result = store.read_result(trial.id, trial.final)
+        if (result["status"] == "completed") if result else trial.final in states:
+            finished.append(trial)
+    if not finished:
+        raise SpaceError([f"{store.folder}: none of the chosen trainings has ended; there is nothing to measure yet"])
+    return finished
+
+
+def _lacks(trial: PlannedTrial, store: Store, plan: Plan) -> bool:
+    result = store.read_result(trial.id, trial.final)
+    return result is None or bool(list_missing_attacks(result, plan.evaluation))

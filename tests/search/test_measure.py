@@ -1,0 +1,199 @@
+"""Measuring later: further attacks on finished trainings, with the records of a sweep that had them from the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import search.run.driver
+from search.execution.in_process_backend import InProcessBackend
+from search.measure.__main__ import main
+from search.run.__main__ import main as run
+from search.store.lock import acquire_lock
+from search.verify import main as verify
+from trainers.evaluate import Evaluation
+from trainers.record_reader import read_json, read_yaml
+from trainers.verdict_log import NAME
+
+from .helpers import smoke
+
+pytestmark = pytest.mark.long
+
+PGD = {"pgd20": {"name": "pgd", "steps": 2}}
+AA = {"name": "autoattack", "version": "custom", "attacks": ["apgd-ce"], "images": 20}
+FGSM = {"name": "fgsm", "epsilon": 0.2}
+RECORDS = ("result.json", "config.yaml", "instances.npz", "epochs.jsonl")
+ATTACK = {"epsilon": 0.1, "steps": 2}
+AXES = {"method": {"grid": {name: {"base": name, "attack": ATTACK} for name in ("pgd-at", "trades")}}}
+
+
+class Study:
+    """A sweep of two methods, one epoch each, run in this process by the commands themselves."""
+
+    def __init__(self, folder: Path, name: str, **changes: Any) -> None:
+        self.results, self.folder = folder / name, folder / name / "study"
+        self.file = folder / f"{name}.yaml"
+        self.write(**changes)
+
+    def write(self, **changes: Any) -> None:
+        plain = {"profile": None, "search__axes": AXES, "trial__epochs": 2, "evaluate__final": PGD}
+        self.file.write_text(smoke(**plain | changes))
+
+    def run(self) -> int:
+        return run([str(self.file), "--name", "study", "--results", str(self.results)], InProcessBackend())
+
+    def measure(self, *arguments: str, attack: Any = AA) -> int:
+        return main([str(self.folder), "--attack", f"aa: {attack}", *arguments], InProcessBackend())
+
+    def records(self) -> dict[str, bytes]:
+        return {f"{path.name}/{name}": (path / name).read_bytes() for path in self.trials() for name in RECORDS}
+
+    def trials(self) -> list[Path]:
+        return sorted((self.folder / "trials").iterdir())
+
+    def measured(self) -> list[bool]:
+        return ["test_aa_acc" in (read_json(path / "result.json") or {})["last"] for path in self.trials()]
+
+
+@pytest.fixture(autouse=True)
+def commands_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several commands in one process, each of which would keep its lock; none draws a report."""
+    monkeypatch.setattr(search.run.driver, "acquire_lock", lambda folder: acquire_lock(folder)())
+    monkeypatch.setattr(search.run.driver, "_report", lambda folder: None)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    made = Study(tmp_path, "before")
+    assert made.run() == 0
+    return made
+
+
+@pytest.mark.parametrize("attack", [AA, AA | {"order": "margin"}, FGSM], ids=["all", "margin", "budget"])
+def test_records_are_those_of_a_sweep_that_had_the_attack_from_the_start(
+    study: Study, tmp_path: Path, attack: Any
+) -> None:
+    asked = Study(tmp_path, "asked", evaluate__final=PGD | {"aa": attack})
+    assert asked.run() == 0 and study.measure(attack=attack) == 0
+    assert study.records() == asked.records()
+
+
+def test_a_changed_space_measures_and_trains_nothing(study: Study, tmp_path: Path, capsys: Any) -> None:
+    asked = Study(tmp_path, "asked", evaluate__final=PGD | {"aa": AA})
+    assert asked.run() == 0
+    costs = [len((path / "cost.jsonl").read_text().splitlines()) for path in study.trials()]
+    study.write(evaluate__final=PGD | {"aa": AA})
+    capsys.readouterr()
+    assert study.run() == 0 and "2 of them by fewer attacks than are asked for now" in capsys.readouterr().out
+    assert study.records() == asked.records()
+    assert costs == [len((path / "cost.jsonl").read_text().splitlines()) for path in study.trials()]
+
+
+def test_the_space_that_ran_the_sweep_goes_on_and_keeps_what_was_measured(study: Study) -> None:
+    assert study.measure("--where", "method=trades") == 0
+    before = study.records()
+    assert sorted(study.measured()) == [False, True]
+    assert study.run() == 0 and study.records() == before
+    assert verify([str(study.folder), "--sample", "100%"]) == 0
+    study.write(search__replicates=2)
+    assert study.run() == 0 and {name: study.records()[name] for name in before} == before
+    assert sorted(study.measured()) == [False, False, False, True]
+
+
+def test_what_is_measured_already_is_not_measured_again(study: Study, capsys: Any) -> None:
+    assert study.measure() == 0 and all(study.measured())
+    before = {path: (path / "result.json").stat().st_mtime_ns for path in study.trials()}
+    capsys.readouterr()
+    assert study.measure() == 0 and "0 to measure" in capsys.readouterr().out
+    assert before == {path: (path / "result.json").stat().st_mtime_ns for path in study.trials()}
+
+
+def test_the_front_alone(study: Study) -> None:
+    from search.confirm.front import load_stored_space, select_front
+    from search.store.store import Store
+
+    search = load_stored_space(study.folder, []).space.search
+    front = select_front(Store(study.folder), read_json(study.folder / "plan.json") or {}, search)
+    assert study.measure("--only", "front") == 0
+    assert study.measured() == [any(name in path.name for name in front) for path in study.trials()]
+
+
+def test_a_kill_in_the_middle_goes_on(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old records stay whole, what was attacked is kept, and the end is that of a run without a kill."""
+    from trainers import autoattack
+
+    asked = Study(tmp_path, "asked", evaluate__final=PGD | {"aa": AA})
+    assert asked.run() == 0
+    before, attack, calls = study.records(), autoattack.AutoAttack.attack, []
+
+    def killed(self: Any, x: Any, y: Any) -> Any:
+        calls.append(len(x))
+        if len(calls) == 5:
+            raise OSError("killed")
+        return attack(self, x, y)
+
+    monkeypatch.setattr(autoattack, "CHUNK", 8)
+    monkeypatch.setattr(autoattack.AutoAttack, "attack", killed)
+    assert study.measure() == 1
+    unfinished = [path for path in study.trials() if (path / NAME).exists() and not _is_measured(path)]
+    kept = {f"{path.name}/{name}" for path in unfinished for name in RECORDS}
+    assert kept and all(study.records()[name] == before[name] for name in kept)
+    first = len(calls)
+    assert study.measure() == 0 and study.records() == asked.records()
+    assert sum(calls[:4]) + sum(calls[first:]) == 2 * 20  # two trainings, each image once
+
+
+def _is_measured(path: Path) -> bool:
+    return "test_aa_acc" in (read_json(path / "result.json") or {})["last"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "attack", "complaint"),
+    [
+        (["--where", "method=tardes"], AA, "no trial has this value; did you mean trades?"),
+        (["--where", "metod=trades"], AA, "the sweep has no axis metod; did you mean method?"),
+        (["--where", "trades"], AA, "expected AXIS=VALUE"),
+        ([], {"name": "autoatack"}, "evaluate.final.aa"),
+        ([], AA | {"every": 2}, "final attacks are run once, at the end"),
+        (["--attack", "pgd20: {name: fgsm}"], AA, "the space measures an attack of this name"),
+        (["--attack", "nonsense"], AA, "expected a name and an attack"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_explained(study: Study, arguments: list[str], attack: Any, complaint: str, capsys: Any) -> None:
+    before = study.records()
+    assert study.measure(*arguments, attack=attack) == 2
+    assert complaint in capsys.readouterr().err and study.records() == before
+
+
+def test_another_attack_of_the_same_name_is_refused(study: Study, capsys: Any) -> None:
+    assert study.measure() == 0
+    assert study.measure(attack=FGSM) == 2
+    assert "give the attack a name of its own" in capsys.readouterr().err
+    study.write(evaluate__final={"pgd20": {"name": "pgd", "steps": 3}})
+    assert study.run() == 2 and "pgd20.steps: stored 2, now 3" in capsys.readouterr().err
+
+
+def test_without_weights_it_is_refused(tmp_path: Path, capsys: Any) -> None:
+    made = Study(tmp_path, "none", search__keep="none")
+    assert made.run() == 0
+    capsys.readouterr()
+    assert made.measure() == 2
+    said = capsys.readouterr().err
+    assert "the last weights of 2 trainings are not stored any more" in said and "keep: best" in said
+    made.write(search__keep="none", evaluate__final=PGD | {"aa": AA})
+    assert made.run() == 2 and "the last weights of 2 trainings" in capsys.readouterr().err
+
+
+def test_an_attack_that_is_left_out_stays_in_the_records(study: Study) -> None:
+    before = study.records()
+    study.write(evaluate__final={"fgsm": FGSM})
+    assert study.run() == 0
+    for path in study.trials():
+        config = read_yaml(path / "config.yaml") or {}
+        assert [*Evaluation.model_validate(config["evaluate"]).final] == ["fgsm", "pgd20"]
+        last = (read_json(path / "result.json") or {})["last"]
+        assert {"test_fgsm_acc", "test_pgd20_acc"} <= set(last)
+    assert study.records().keys() == before.keys()
