@@ -198,7 +198,7 @@ class Trainer:
         self.net.forwards = self.net.backwards = 0
         losses, sizes, log = [], [], Log(len(self.examples))
         for i, rows in enumerate(batches):
-            batch = self.examples.load_batch(rows, augmenting)
+            batch = self.examples.load_batch(rows, augmenting)._replace(number=i)
             if due:
                 log.add_clean(rows, self._clean_correct(batch))
             for group in self.optimizer.param_groups:
