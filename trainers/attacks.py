@@ -226,15 +226,16 @@ class PGD(Knobs):
         every_point = self.keep == "worst"
         best, top = x, torch.full(scene.y.shape, -torch.inf, device=x.device)
         looks: list[Tensor] = []
-        gradient = None
+        gradient = steepness = None
         for _ in range(self.steps):
             logits, value, gradient = self._look(net, scene, x, at_start=not looks)
+            steepness = _lengths(gradient) if steepness is None else steepness
             looks.append(logits)
             if every_point:
                 best, top = _higher(best, top, x, value)
             x = self._moved(scene, x, gradient, rng)
         kappa, first = self._count(looks, scene.y), looks[0] if looks else None
-        seen = Adversary(x, kappa, steps=self.steps, logits=first)
+        seen = Adversary(x, kappa, steps=self.steps, logits=first, gradient_norm=steepness)
         if not self._compares:
             return seen, torch.zeros_like(top), gradient
         with torch.no_grad():
@@ -250,10 +251,11 @@ class PGD(Knobs):
         kappa = torch.zeros_like(scene.y)
         patience = torch.full_like(scene.y, round(float(self.tau)))  # type: ignore[arg-type]  # a number in a stage
         resting: list[tuple[Tensor, Tensor, Tensor]] = []  # rows, points and kappas
-        first = None
+        first = steepness = None
         for step in range(self.steps):
             logits, _, gradient = self._look(net, scene, x, at_start=first is None)
-            first = logits if first is None else first
+            if first is None:
+                first, steepness = logits, _lengths(gradient)
             correct = logits.argmax(1) == scene.y
             kappa = kappa + (correct & (kappa == step) if self.geometry == "first_failure" else correct)
             goes = correct | (patience > 0)
@@ -268,7 +270,7 @@ class PGD(Knobs):
             x = self._moved(scene, x, gradient, rng)
         rows, x, kappa = (torch.cat(parts) for parts in zip(*resting, (rows, x, kappa), strict=True))
         order = rows.argsort()
-        end = Adversary(x[order], kappa[order], steps=self.steps, logits=first)
+        end = Adversary(x[order], kappa[order], steps=self.steps, logits=first, gradient_norm=steepness)
         return end, torch.zeros(len(x), device=x.device), None
 
     def _look(self, net: Net, scene: _Scene, x: Tensor, at_start: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -310,6 +312,11 @@ class PGD(Knobs):
 
 def _largest(schedule: Any) -> float:
     return schedule.highest() if isinstance(schedule, Curve) else float(schedule)
+
+
+def _lengths(gradient: Tensor) -> Tensor:
+    """Return the l2 length of each example's gradient, (B, channels, H, W) -> (B,), in one operation in any layout."""
+    return torch.linalg.vector_norm(gradient, dim=(1, 2, 3))
 
 
 def _higher(best: Tensor, top: Tensor, x: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:

@@ -157,9 +157,10 @@ def with_clean_images(batch: Batch, adversary: Adversary) -> Adversary:
 def observe(step: Step, weight: Tensor | None, target: Tensor) -> Columns:
     """Return the columns of a training step before its update: CE, correctness, p_y and feature norm on the adversary.
 
-    `entropy` is that of the prediction there. Soft targets add their entry of the label, `t_y`, their largest entry,
-    `t_max` (before a weight scales it), its class, `t_class`, and whether the prediction is that class, on the
-    adversary, `t_correct`, and on the image, `t_clean_correct`. All are (B,).
+    `entropy` is that of the prediction there, and `gradient_norm` that of the climbed loss where an attack begins. Soft
+    targets add their entry of the label, `t_y`, their largest entry, `t_max` (before a weight scales it), its class,
+    `t_class`, and whether the prediction is that class, on the adversary, `t_correct`, and on the image,
+    `t_clean_correct`. All are (B,).
     """
     logits, y = step.robust.detach(), step.batch.y
     p = logits.softmax(1)
@@ -176,6 +177,8 @@ def observe(step: Step, weight: Tensor | None, target: Tensor) -> Columns:
         columns["kappa"] = step.adversary.kappa
     if step.adversary.epsilon is not None:
         columns["epsilon"] = step.adversary.epsilon
+    if step.adversary.gradient_norm is not None:
+        columns["gradient_norm"] = step.adversary.gradient_norm
     if weight is not None:
         columns["weight"] = weight.detach()
     if target.ndim > 1:

@@ -41,6 +41,7 @@ class Adversary(NamedTuple):
     epsilon: Tensor | None = None  # (B,) budgets of the examples, if they differ
     logits: Tensor | None = None  # (B, C) at the start of the climb
     start: Tensor | None = None  # (B, channels, H, W) where the climb began
+    gradient_norm: Tensor | None = None  # (B,) l2 norm of the climbed loss's gradient there
 
 
 class Step(NamedTuple):

@@ -191,7 +191,7 @@ class Trainer:
         self.net.expect_batches([len(rows) for rows in batches])
         augmenting, attacking = self._rng("augment"), self._rng("attack")
         torch.manual_seed(derived(stage.seed, stage.epoch, "layers"))
-        average, unrecorded = stage.average, () if self.evaluation.entropy else ("entropy",)
+        average, unrecorded = stage.average, self.evaluation.unrecorded()
         if average is not None and self.mean is None:
             self.mean = AveragedWeights.from_network(self.net.module)
         self.net.module.train()

@@ -533,7 +533,7 @@ def test_every_knob_of_the_curve_is_alive(tiny: Tiny, trainer: Make) -> None:
     base = measured()
     alternatives = {"epsilon": 0.05, "norm": "l2", "steps": 1, "step_size": "epsilon/20", "every": 2}
     others = {"start", "ascend", "final", "along", "min_perturbation", "test_losses", "train"}
-    others |= {"train_losses", "loss_attacks", "entropy", "by_class"}
+    others |= {"train_losses", "loss_attacks", "entropy", "gradient_norm", "by_class"}
     others |= {"precision", "diagnostics"}  # in test_measuring_precision and test_diagnostics
     assert set(alternatives) == set(Evaluation.model_fields) - others
     noisy = {"epsilon": 0.3, "steps": 1, "step_size": "epsilon/20"}  # where it begins decides

@@ -263,3 +263,19 @@ def test_spared_examples_are_compared_with_themselves() -> None:
     spared = batch._replace(spared=torch.ones(12, dtype=torch.bool))
     ((loss, _),) = at("fgsm-pgi", 0).losses(net, spared, seeded())
     torch.testing.assert_close(loss, functional.cross_entropy(net(batch.x), batch.y))
+
+
+# Input gradients
+
+
+@pytest.mark.parametrize("knobs", [{"steps": 3}, {"steps": 3, "tau": 0}, {"steps": 3, "restarts": 2}], ids=str)
+def test_the_recorded_gradient_norm_is_that_of_the_loss_where_the_attack_begins(linear: Any, knobs: Any) -> None:
+    """The score of EasyCore: of a linear network's CE it is |W' (p - 1_y)|, here on the image itself."""
+    weight = torch.randn(4, 64, generator=seeded(2))
+    net, batch = linear(weight), images()
+    found = PGD(epsilon=EPSILON, start="none", **knobs)(net, batch, seeded())
+    with torch.no_grad():
+        error = net(batch.x).softmax(1) - functional.one_hot(batch.y, 4)
+    assert found.gradient_norm is not None and found.start is not None
+    torch.testing.assert_close(found.gradient_norm, (error @ weight).norm(dim=1), rtol=1e-4, atol=1e-6)
+    assert torch.equal(found.start, batch.x)
