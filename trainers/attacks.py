@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 
 from trainers.balls import Ball, Norm, ascent_direction, check_units, draw_normal
 from trainers.knobs import KnobError, Knobs, Real, StepSize, step_length
-from trainers.losses import cross_entropy, kl, margin, predict_class
+from trainers.losses import Distance, apart, cross_entropy, kl, margin, predict_class, schedule_value
 from trainers.passes import Passes
 from trainers.schedules import Curve, Schedule
 from trainers.starts import Previous, Start, draw_start
@@ -64,12 +64,32 @@ class Toward(Knobs):
         return torch.where(y == self.label, self.instead, self.label)
 
 
+class Guide(Knobs):
+    """A term beside the CE that is climbed: beta times how far the prediction is from that on the image.
+
+    It is the term of the loss `guided`, in GAT (Sriramanan et al. 2020, arXiv:2011.14969) and NuAT. alternate: each
+    second batch of an epoch alone is guided, as in their code; on the others CE is climbed.
+    """
+
+    distance: Distance = "l2"
+    beta: Schedule = 10.0
+    alternate: bool = True
+
+    def acts(self, batch: Batch) -> bool:
+        """Return whether the attack on a batch is guided."""
+        return not self.alternate or batch.number % 2 == 1
+
+    def height(self, logits: Tensor, clean: Tensor) -> Tensor:
+        """Return the term of each example, (B, C), (B, C) -> (B,)."""
+        return schedule_value(self.beta) * apart(self.distance, clean, logits)
+
+
 class _Scene(NamedTuple):
     """Constants of a climb: the ball around the images, and the labels or logits that it climbs away from."""
 
     ball: Ball
     y: Tensor  # (B,)
-    clean: Tensor | None  # (B, C) logits on the images
+    clean: Tensor | None  # (B, C) logits on the images, if the climb compares with them
     length: float | Tensor  # a Tensor is (B, 1, 1, 1)
 
     def of(self, rows: Tensor) -> _Scene:
@@ -77,6 +97,11 @@ class _Scene(NamedTuple):
         clean = None if self.clean is None else self.clean[rows]
         length = self.length[rows] if isinstance(self.length, Tensor) else self.length
         return _Scene(self.ball.of(rows), self.y[rows], clean, length)
+
+
+# An adversary, its climbed loss, (B,) (zeros if the attack does not compare), and the gradient of the last step, (B,
+# channels, H, W), until the network's next pass
+_Climb = tuple[Adversary, Tensor, Tensor | None]
 
 
 class PGD(Knobs):
@@ -93,6 +118,9 @@ class PGD(Knobs):
 
     steps 0 is the start itself, without a pass through the network and without a kappa. Training on it is the control
     for random noise of this size, which is what FGSM was in the code of Liu et al. 2021.
+
+    project: false clips points to [0, 1] alone, and epsilon only scales the start and the step: N-FGSM (de Jorge et al.
+    2022, arXiv:2202.01181).
     """
 
     name: Literal["pgd"] = "pgd"
@@ -103,6 +131,8 @@ class PGD(Knobs):
     start: Start = "uniform"
     ascend: Ascend = "ce"
     toward: Toward | None = None
+    guide: Annotated[Guide | None, Field(exclude_if=lambda guide: guide is None)] = None
+    project: Annotated[bool, Field(exclude_if=lambda project: project)] = True
     bn: Literal["eval", "train"] = "eval"
     keep: Literal["last", "worst"] = "last"
     restarts: PositiveInt = 1
@@ -121,6 +151,10 @@ class PGD(Knobs):
         if self.steps:
             check_ascent(self.ascend, self.start)
         check_units(self.norm, {("epsilon",): _largest(self.epsilon), ("step_size",): self.step_size})
+        if getattr(self.start, "momentum", None) is not None and (self.steps, self.keep) != (1, "last"):
+            raise ValueError("momentum goes by the gradient of the only step; take steps: 1 and keep: last")
+        if self.guide is not None and (self.ascend != "ce" or self.toward is not None or self.start == "none"):
+            raise ValueError("guide adds to the cross-entropy away from the image; take ascend: ce, a start, no toward")
         if self.toward is not None and self.ascend != "ce":
             raise ValueError(f"toward descends the cross-entropy to a class; got ascend: {self.ascend}")
         return self
@@ -133,7 +167,8 @@ class PGD(Knobs):
             looks += Passes(fewer_forwards=fewer, fewer_backwards=fewer)
         climb = looks + Passes(forwards=self._compares)
         once = self._needs_clean + (self.geometry == "image_first" and self.steps > 0)
-        return climb * self.restarts + Passes(forwards=once)
+        fewer = self.guide is not None and self._needs_clean and self.guide.alternate  # in a batch that is not guided
+        return climb * self.restarts + Passes(forwards=once, fewer_forwards=fewer)
 
     def __call__(self, net: Net, batch: Batch, rng: Generator) -> Adversary:
         """Return the adversary of a batch; of several restarts, each example's point of the highest climbed loss."""
@@ -146,71 +181,81 @@ class PGD(Knobs):
         """Return the adversary within a budget and by a step that may differ between examples, (B, 1, 1, 1)."""
         with net.attacked(self.bn):
             clean = None
-            if self._needs_clean:
+            if self._needs_clean and (self.guide is None or self.guide.acts(batch)):
                 with (
                     torch.no_grad(),
                     net.computing_finer("fp32"),
                 ):  # in TF32, as the start, KL is up to .2 points weaker
                     clean = net(batch.x)  # once: the network does not change while the attack runs
-            scene = _Scene(Ball.around(batch.x, epsilon, self.norm), batch.y, clean, length)
+            ball = Ball.around(batch.x, epsilon if self.project else torch.inf, self.norm)
+            scene = _Scene(ball, batch.y, clean, length)
             climb = self._climb if self.tau is None else self._climb_until_wrong
-            best, top = climb(net, scene, self._started(batch, scene.ball, rng), rng)
+            start = self._started(batch, ball, epsilon, rng)
+            best, top, gradient = climb(net, scene, start, rng)
+            best = best._replace(start=start)
             for _ in range(self.restarts - 1):
-                other, height = climb(net, scene, self._started(batch, scene.ball, rng), rng)
+                other, height, _ = climb(net, scene, self._started(batch, ball, epsilon, rng), rng)
                 best, top = _pick(best, top, other, height)
+            if isinstance(self.start, Previous):
+                end = best.x
+                if self.start.momentum is not None and gradient is not None:
+                    end = self._moved(scene, start, self.start.accumulate(batch, gradient), rng)
+                self.start.keep(batch, end - batch.x)
             if not self.steps:
                 best = best._replace(kappa=None)  # nothing was counted
             elif self.geometry == "image_first" and best.kappa is not None:
                 with torch.no_grad():
                     best = best._replace(kappa=best.kappa * (net(batch.x).argmax(1) == batch.y))
-        if isinstance(self.start, Previous):
-            self.start.keep(batch, best.x - batch.x)
         return best
 
     @property
     def _needs_clean(self) -> bool:
         """Whether the climbed loss compares with the logits on the image."""
-        return self.ascend == "kl" and (self.steps > 0 or self._compares)
+        return (self.ascend == "kl" or self.guide is not None) and (self.steps > 0 or self._compares)
 
     @property
     def _compares(self) -> bool:
         """Whether the attack compares points by the climbed loss."""
         return self.keep == "worst" or self.restarts > 1
 
-    def _started(self, batch: Batch, ball: Ball, rng: Generator) -> Tensor:
-        return ball.project(batch.x + draw_start(self.start, batch, ball.epsilon, self.norm, rng))
+    def _started(self, batch: Batch, ball: Ball, epsilon: float | Tensor, rng: Generator) -> Tensor:
+        return ball.project(batch.x + draw_start(self.start, batch, epsilon, self.norm, rng))
 
-    def _climb(self, net: Net, scene: _Scene, x: Tensor, rng: Generator) -> tuple[Adversary, Tensor]:
-        """Climb once from a start; return the adversary and its climbed loss (zeros if the attack does not compare)."""
+    def _climb(self, net: Net, scene: _Scene, x: Tensor, rng: Generator) -> _Climb:
+        """Climb once from a start."""
         every_point = self.keep == "worst"
         best, top = x, torch.full(scene.y.shape, -torch.inf, device=x.device)
         looks: list[Tensor] = []
+        gradient = steepness = None
         for _ in range(self.steps):
             logits, value, gradient = self._look(net, scene, x, at_start=not looks)
+            steepness = _lengths(gradient) if steepness is None else steepness
             looks.append(logits)
             if every_point:
                 best, top = _higher(best, top, x, value)
             x = self._moved(scene, x, gradient, rng)
         kappa, first = self._count(looks, scene.y), looks[0] if looks else None
+        seen = Adversary(x, kappa, steps=self.steps, logits=first, gradient_norm=steepness)
         if not self._compares:
-            return Adversary(x, kappa, steps=self.steps, logits=first), torch.zeros_like(top)
+            return seen, torch.zeros_like(top), gradient
         with torch.no_grad():
             logits = net(x)
             value = self._height(logits, scene)
         survived = (kappa == self.steps) & (predict_class(logits) == scene.y)
         best, top = _higher(best, top, x, value) if every_point else (x, value)
-        return Adversary(best, kappa, survived, self.steps, logits=first), top
+        return seen._replace(x=best, survived=survived), top, gradient
 
-    def _climb_until_wrong(self, net: Net, scene: _Scene, x: Tensor, rng: Generator) -> tuple[Adversary, Tensor]:
+    def _climb_until_wrong(self, net: Net, scene: _Scene, x: Tensor, rng: Generator) -> _Climb:
         """Climb likewise; an example rests once its patience tau is used up. The point after step K is not checked."""
         rows = torch.arange(len(x), device=x.device)  # that still move, as have the five below
         kappa = torch.zeros_like(scene.y)
         patience = torch.full_like(scene.y, round(float(self.tau)))  # type: ignore[arg-type]  # a number in a stage
         resting: list[tuple[Tensor, Tensor, Tensor]] = []  # rows, points and kappas
-        first = None
+        first = steepness = None
         for step in range(self.steps):
             logits, _, gradient = self._look(net, scene, x, at_start=first is None)
-            first = logits if first is None else first
+            if first is None:
+                first, steepness = logits, _lengths(gradient)
             correct = logits.argmax(1) == scene.y
             kappa = kappa + (correct & (kappa == step) if self.geometry == "first_failure" else correct)
             goes = correct | (patience > 0)
@@ -225,7 +270,8 @@ class PGD(Knobs):
             x = self._moved(scene, x, gradient, rng)
         rows, x, kappa = (torch.cat(parts) for parts in zip(*resting, (rows, x, kappa), strict=True))
         order = rows.argsort()
-        return Adversary(x[order], kappa[order], steps=self.steps, logits=first), torch.zeros(len(x), device=x.device)
+        end = Adversary(x[order], kappa[order], steps=self.steps, logits=first, gradient_norm=steepness)
+        return end, torch.zeros(len(x), device=x.device), None
 
     def _look(self, net: Net, scene: _Scene, x: Tensor, at_start: bool) -> tuple[Tensor, Tensor, Tensor]:
         """Return the logits, the climbed loss and its gradient at a point.
@@ -255,8 +301,10 @@ class PGD(Knobs):
 
     def _height(self, logits: Tensor, scene: _Scene) -> Tensor:
         """Return the climbed loss of each example, (B, C) -> (B,)."""
-        if scene.clean is not None:
+        if self.ascend == "kl" and scene.clean is not None:
             return kl(scene.clean, logits)
+        if self.guide is not None and scene.clean is not None:
+            return cross_entropy(logits, scene.y) + self.guide.height(logits, scene.clean)
         if self.toward is not None:
             return -cross_entropy(logits, self.toward.goals(scene.y))
         return cross_entropy(logits, scene.y) if self.ascend == "ce" else margin(logits, scene.y)
@@ -264,6 +312,11 @@ class PGD(Knobs):
 
 def _largest(schedule: Any) -> float:
     return schedule.highest() if isinstance(schedule, Curve) else float(schedule)
+
+
+def _lengths(gradient: Tensor) -> Tensor:
+    """Return the l2 length of each example's gradient, (B, channels, H, W) -> (B,), in one operation in any layout."""
+    return torch.linalg.vector_norm(gradient, dim=(1, 2, 3))
 
 
 def _higher(best: Tensor, top: Tensor, x: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:

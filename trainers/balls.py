@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from trainers.knobs import KnobError
 
 Norm = Literal["linf", "l2"]
-Noise = Literal["none", "uniform", "normal"]
+Noise = Literal["none", "uniform", "normal", "bernoulli"]
 LENGTHS = ("epsilon", "d_max", "least", "step_size")  # knobs that are lengths in a norm
 
 
@@ -77,14 +77,18 @@ def ascent_direction(gradient: Tensor, norm: Norm) -> Tensor:
 
 
 def draw_noise(kind: Noise, like: Tensor, epsilon: float | Tensor, norm: Norm, rng: Generator) -> Tensor:
-    """Draw an offset of the shape of `like`: uniform, normal (0.001 N(0, 1)) or none (zero).
+    """Draw an offset of the shape of `like`: uniform, normal (0.001 N(0, 1)), bernoulli or none (zero).
 
     uniform is U(-epsilon, epsilon) per pixel in linf; in l2 it is a random direction with radius U(0, epsilon).
+    bernoulli is -epsilon or epsilon per pixel in linf; in l2 it is such a vector scaled to length epsilon.
     """
     if kind == "none":
         return torch.zeros_like(like)
     if kind == "normal":
         return 0.001 * draw_normal(like, rng)
+    if kind == "bernoulli":
+        signs = (0.5 - torch.rand(like.shape, generator=rng, device=like.device)).sign()
+        return epsilon * (signs if norm == "linf" else unit_vector(signs))
     if norm == "linf":
         return epsilon * (2 * torch.rand(like.shape, generator=rng, device=like.device) - 1)
     radius = epsilon * torch.rand((len(like), 1, 1, 1), generator=rng, device=like.device)

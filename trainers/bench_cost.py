@@ -19,7 +19,8 @@ AUTHORS: dict[str, tuple[int, int]] = {
     "standard": (1, 1), "fgsm-at": (2, 2), "fast-at": (2, 2), "free-at": (1, 1), "pgd-at": (13, 11),
     "trades": (23, 11), "mart": (12, 11), "fat": (12, 11), "gairat": (11, 11), "gair-fat": (12, 11),
     "gair-rst": (44, 21), "atta": (2, 2), "atta-reweight": (2, 2), "atta-adaptive": (2, 2), "finetune-kl": (12, 11),
-    "iat": (34, 31), "self-adaptive": (22, 11), "targeted": (11, 11),
+    "n-fgsm": (2, 2), "gat": (4, 2), "nuat": (4, 2), "fgsm-pgi": (2, 2), "iat": (34, 31), "self-adaptive": (22, 11),
+    "targeted": (11, 11),
 }  # fmt: skip
 
 

@@ -104,8 +104,8 @@ class TrialConfig(Knobs):
         if spares and isinstance(getattr(self.method, "weight", None), Geometry):
             raise ValueError("weights by kappa need an attack, which subset instead: clean spares some; take nothing")
         own = self.subset if isinstance(self.subset, Ranked) and self.subset.by == "self" else None
-        if own and own.ranks_by == "kappa" and not self.method.counts_steps:
-            why = "kappa counts steps of the attack, which this method does not record; rank by another"
+        if own and own.ranks_by in ("kappa", "gradient_norm") and not self.method.counts_steps:
+            why = f"{own.ranks_by} is of the attack's steps, which this method does not record; rank by another"
             raise KnobError({("subset", "score"): why})
         if isinstance(getattr(attack, "start", None), Previous) and self.data.extra is not None:
             raise ValueError("start previous goes on from one visit an epoch, and data.extra makes several: remove it")

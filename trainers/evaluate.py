@@ -43,6 +43,7 @@ class Evaluation(Knobs):
     every: PositiveInt = 1  # epochs between measurements; the last epoch is always measured
     train: bool = False  # also measure training images, not augmented: for the gap to test, and instability_eval
     entropy: Asked = False  # also record the entropy of each prediction in training, for difficulty_entropy
+    gradient_norm: Asked = False  # also that of the loss's input gradient where the attack begins, for its score
     test_losses: bool = False  # also record the loss of every test example, for the difficulty of test examples
     train_losses: Asked = False  # also of every training image, not augmented, whatever attack trains
     loss_attacks: Annotated[
@@ -151,6 +152,10 @@ class Evaluation(Knobs):
     def crafting(self) -> Precision:
         """The precision of attacks along training: fp32 if it has not been resolved."""
         return "fp32" if self.precision == "auto" else self.precision
+
+    def unrecorded(self) -> tuple[str, ...]:
+        """Return the columns of a training step that are not recorded."""
+        return tuple(name for name in ("entropy", "gradient_norm") if not getattr(self, name))
 
     def due(self, epoch: int, epochs: int) -> bool:
         """Return whether the training curves are measured after an epoch (0-based)."""

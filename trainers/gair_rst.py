@@ -63,7 +63,7 @@ class GAIRRST(Knobs):
 
     @property
     def _other_attack(self) -> PGD:
-        return self.attack.model_copy(update={"ascend": "margin"})
+        return self.attack.model_copy(update={"ascend": "margin", "guide": None})
 
     def losses(self, net: Net, batch: Batch, rng: Generator) -> Iterator[tuple[Tensor, Columns]]:
         """Yield the loss of a batch and the columns of its examples, as Method does."""

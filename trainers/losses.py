@@ -17,6 +17,8 @@ from trainers.knobs import Knobs
 from trainers.schedules import Schedule
 from trainers.step import Step
 
+Distance = Literal["l2", "nuclear"]  # of predictions, see `apart`
+
 
 def predict_class(logits: Tensor) -> Tensor:
     """Return the class of the highest logit, (..., C) -> (...) int64; -1 where a logit is not finite.
@@ -63,26 +65,44 @@ def soft_margin(logits: Tensor, y: Tensor) -> Tensor:
     return others.logsumexp(1) - true
 
 
+def apart(distance: Distance, clean: Tensor, other: Tensor) -> Tensor:
+    """Return how far predictions are from those on the images, (B, C) logits each -> (B,).
+
+    l2 is |p(x) - p(x')|^2 of the probabilities, as in GAT (Sriramanan et al. 2020, arXiv:2011.14969).
+    nuclear is the sum of the singular values of the batch's difference of logits, (B, C), over B, for every example
+    alike, as in NuAT (Sriramanan et al. 2021, NeurIPS). The host of a GPU waits for these values.
+    """
+    if distance == "l2":
+        return (clean.softmax(1) - other.softmax(1)).square().sum(1)
+    return (torch.linalg.matrix_norm(clean - other, "nuc") / len(clean)).expand(len(clean))
+
+
 def weighted(weight: Tensor | None, value: Tensor) -> Tensor:
     """Return weight * value, (B,); no weight leaves the value as it is."""
     return value if weight is None else weight * value
 
 
-class CrossEntropy(Knobs):
+class OuterLoss(Knobs):
+    """A loss that is minimised, and which logits it needs beside those on the adversary."""
+
+    needs_clean: ClassVar[bool] = False
+    needs_start: ClassVar[bool] = False
+    takes_soft: ClassVar[bool] = True
+
+
+class CrossEntropy(OuterLoss):
     """CE on the adversary: the outer minimisation of Madry et al. 2018, arXiv:1706.06083, eq. 2.1.
 
     A weight multiplies it.
     """
 
     name: Literal["ce"] = "ce"
-    needs_clean: ClassVar[bool] = False
-    takes_soft: ClassVar[bool] = True
 
     def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
         return weighted(weight, cross_entropy(step.robust, target))
 
 
-class TRADES(Knobs):
+class TRADES(OuterLoss):
     """CE(f(x), y) + beta KL(p(x) || p(x')), beta = 1/lambda; Zhang et al. 2019, arXiv:1901.08573, eq. 5.
 
     Both terms use the same clean logits; the authors' code recomputes them by a third train-mode forward, which counts
@@ -93,14 +113,13 @@ class TRADES(Knobs):
     name: Literal["trades"] = "trades"
     beta: Schedule = 6.0
     needs_clean: ClassVar[bool] = True
-    takes_soft: ClassVar[bool] = True
 
     def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
         clean = clean_logits(step)
         return weighted(weight, cross_entropy(clean, target)) + schedule_value(self.beta) * kl(clean, step.robust)
 
 
-class ConsistentCE(Knobs):
+class ConsistentCE(OuterLoss):
     """CE(f(x'), y) + beta KL(p(x) || p(x')): fine-tuning of Liu et al. 2021, sec. 6.2, whose lambda is beta here.
 
     A weight multiplies the sum.
@@ -109,14 +128,13 @@ class ConsistentCE(Knobs):
     name: Literal["ce-kl"] = "ce-kl"
     beta: Schedule = 6.0
     needs_clean: ClassVar[bool] = True
-    takes_soft: ClassVar[bool] = True
 
     def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
         value = cross_entropy(step.robust, target) + schedule_value(self.beta) * kl(clean_logits(step), step.robust)
         return weighted(weight, value)
 
 
-class MART(Knobs):
+class MART(OuterLoss):
     """BCE(p(x'), y) + beta KL(p(x) || p(x')) (1 - p_y(x)); Wang et al. 2020 (ICLR), eq. 11.
 
     BCE = -log p'_y - log(1.0001 - max_{k != y} p'_k), with the constants of the authors' code. A weight multiplies only
@@ -142,6 +160,40 @@ class MART(Knobs):
         return weighted(weight, ce) + boost + schedule_value(self.beta) * apart * unsure
 
 
+class Guided(OuterLoss):
+    """CE(f(x), y) + beta D(f(x), f(x')): GAT with the distance l2, NuAT with the nuclear one (see `apart`).
+
+    A weight multiplies the clean term, as in TRADES.
+    """
+
+    name: Literal["guided"] = "guided"
+    distance: Distance = "l2"
+    beta: Schedule = 10.0
+    needs_clean: ClassVar[bool] = True
+
+    def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
+        clean = clean_logits(step)
+        far = apart(self.distance, clean, step.robust)
+        return weighted(weight, cross_entropy(clean, target)) + schedule_value(self.beta) * far
+
+
+class PriorCE(OuterLoss):
+    """CE(f(x'), y) + beta |f(x') - f(x_0)|^2 / C, where x_0 is the attack's start: Jia et al. 2022, arXiv:2207.08859.
+
+    The gradient flows through both logits, as in their code. A weight multiplies CE.
+    """
+
+    name: Literal["ce-prior"] = "ce-prior"
+    beta: Schedule = 10.0
+    needs_start: ClassVar[bool] = True
+
+    def __call__(self, step: Step, target: Tensor, weight: Tensor | None) -> Tensor:
+        if step.start is None:
+            raise TypeError("this loss needs the logits at the start of the attack")
+        far = (step.robust - step.start).square().mean(1)
+        return weighted(weight, cross_entropy(step.robust, target)) + schedule_value(self.beta) * far
+
+
 def clean_logits(step: Step) -> Tensor:
     """Return the logits at the images without attack, (B, C). Raises TypeError if the step did not compute them."""
     if step.clean is None:
@@ -154,4 +206,4 @@ def schedule_value(schedule: object) -> float:
     return float(schedule)  # type: ignore[arg-type]
 
 
-Loss = Annotated[CrossEntropy | TRADES | ConsistentCE | MART, Field(discriminator="name")]
+Loss = Annotated[CrossEntropy | TRADES | ConsistentCE | MART | Guided | PriorCE, Field(discriminator="name")]

@@ -44,6 +44,12 @@ class Method(Knobs):
             raise ValueError(
                 f"loss {self.loss.name} compares an image with its adversary, and attack none makes none; take loss: ce"
             )
+        one_climb = isinstance(self.attack, PGD) and self.attack.steps and self.attack.restarts == 1
+        if self.loss.needs_start and not one_climb:
+            raise ValueError(
+                f"loss {self.loss.name} compares an adversary with the one start of its attack; take attack "
+                "{name: pgd} with a step or more and without restarts"
+            )
         if isinstance(self.weight, Confidence) and not self.target.soft:
             raise ValueError(
                 "weight confidence is that of a running target, and a label's is always 1; take target "
@@ -81,7 +87,7 @@ class Method(Knobs):
     def graphs(self) -> int:
         """Number of forwards that the backward of an update goes back through."""
         through_weight = self._through_weight and self.weight.needs_clean
-        return 2 if self.loss.needs_clean or through_weight else 1
+        return 1 + (self.loss.needs_clean or through_weight) + self.loss.needs_start
 
     @property
     def _through_weight(self) -> bool:
@@ -103,7 +109,7 @@ class Method(Knobs):
 
     def passes(self) -> Passes:
         """Return what one visit of an example costs, as the method acts in one epoch (`at`)."""
-        look = Passes(forwards=1 + self._needs_clean, backwards=1)
+        look = Passes(forwards=1 + self._needs_clean + self.loss.needs_start, backwards=1)
         ascent = Passes() if self.awp is None else look
         return self.attack.passes() + ascent + look + Passes(updates=1)
 
@@ -134,23 +140,27 @@ class Method(Knobs):
 
     def _look(self, net: Net, batch: Batch, adversary: Adversary) -> Step:
         clean = net(batch.x) if self._needs_clean else None
+        start = net(adversary.start) if self.loss.needs_start and adversary.start is not None else None
         features, robust = net.features_and_logits(adversary.x)
-        return Step(batch, adversary, clean, robust, features)
+        return Step(batch, adversary, clean, robust, features, start)
 
 
 def with_clean_images(batch: Batch, adversary: Adversary) -> Adversary:
     """Return the adversary, with the image itself for examples that the batch spares."""
     if batch.spared is None:
         return adversary
-    return adversary._replace(x=torch.where(batch.spared.view(-1, 1, 1, 1), batch.x, adversary.x))
+    spared = batch.spared.view(-1, 1, 1, 1)
+    start = None if adversary.start is None else torch.where(spared, batch.x, adversary.start)
+    return adversary._replace(x=torch.where(spared, batch.x, adversary.x), start=start)
 
 
 def observe(step: Step, weight: Tensor | None, target: Tensor) -> Columns:
     """Return the columns of a training step before its update: CE, correctness, p_y and feature norm on the adversary.
 
-    `entropy` is that of the prediction there. Soft targets add their entry of the label, `t_y`, their largest entry,
-    `t_max` (before a weight scales it), its class, `t_class`, and whether the prediction is that class, on the
-    adversary, `t_correct`, and on the image, `t_clean_correct`. All are (B,).
+    `entropy` is that of the prediction there, and `gradient_norm` that of the climbed loss where an attack begins. Soft
+    targets add their entry of the label, `t_y`, their largest entry, `t_max` (before a weight scales it), its class,
+    `t_class`, and whether the prediction is that class, on the adversary, `t_correct`, and on the image,
+    `t_clean_correct`. All are (B,).
     """
     logits, y = step.robust.detach(), step.batch.y
     p = logits.softmax(1)
@@ -167,6 +177,8 @@ def observe(step: Step, weight: Tensor | None, target: Tensor) -> Columns:
         columns["kappa"] = step.adversary.kappa
     if step.adversary.epsilon is not None:
         columns["epsilon"] = step.adversary.epsilon
+    if step.adversary.gradient_norm is not None:
+        columns["gradient_norm"] = step.adversary.gradient_norm
     if weight is not None:
         columns["weight"] = weight.detach()
     if target.ndim > 1:

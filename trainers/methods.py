@@ -13,17 +13,17 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from trainers.attacks import PGD, NoAttack, Toward
+from trainers.attacks import PGD, Guide, NoAttack, Toward
 from trainers.balls import check_norm
 from trainers.free_at import Free
 from trainers.gair_rst import GAIRRST
 from trainers.iat import IAT
 from trainers.knobs import KnobError
-from trainers.losses import MART, TRADES, ConsistentCE
+from trainers.losses import MART, TRADES, ConsistentCE, Guided, PriorCE
 from trainers.method import Method
 from trainers.mma import MMA
-from trainers.schedules import Piecewise
-from trainers.starts import Previous
+from trainers.schedules import Line, Piecewise
+from trainers.starts import Previous, Scaled
 from trainers.targets import RunningAverage
 from trainers.weights import GAIR, Confidence, Probability
 
@@ -33,6 +33,9 @@ _KL = PGD(epsilon=0.031, step_size=0.007, start="normal", ascend="kl")  # the at
 _CE = PGD(epsilon=0.031, step_size=0.007, start="normal")  # of MART
 _ATTA = PGD(epsilon=8 / 255, step_size=4 / 255, steps=1, start=Previous())  # of Liu et al. 2021
 _FOLLOW = RunningAverage(keep=0.1)
+_GAT = Piecewise(values=(10, 40), drops=(0.86,))  # in their code the weight grows after the 86th of 100 epochs
+_NUAT = Line(start=0, end=4.5, by=0.9)
+_HALF = PGD(steps=1, step_size="epsilon", start=Scaled(noise="bernoulli", times=0.5))  # of GAT and NuAT
 
 METHODS: dict[str, AnyMethod] = {
     # standard training
@@ -41,6 +44,24 @@ METHODS: dict[str, AnyMethod] = {
     "fgsm-at": Method(attack=PGD(steps=1, step_size="epsilon", start="none")),
     # Wong et al. 2020, arXiv:2001.03994: one step of 1.25 epsilon from a uniform start, BN in train mode
     "fast-at": Method(attack=PGD(steps=1, step_size="1.25*epsilon", bn="train")),
+    # de Jorge et al. 2022, arXiv:2202.01181: one step of epsilon from noise of twice epsilon, without projection
+    "n-fgsm": Method(
+        attack=PGD(steps=1, step_size="epsilon", start=Scaled(noise="uniform", times=2), project=False, bn="train")
+    ),
+    # Sriramanan et al. 2020, arXiv:2011.14969: the attack climbs the loss, the weights of both are lambda
+    "gat": Method(attack=_HALF.model_copy(update={"guide": Guide(beta=_GAT)}), loss=Guided(beta=_GAT)),
+    # Sriramanan et al. 2021 (NeurIPS): the same with the nuclear norm over the batch
+    "nuat": Method(
+        attack=_HALF.model_copy(update={"guide": Guide(distance="nuclear", beta=_NUAT)}),
+        loss=Guided(distance="nuclear", beta=_NUAT),
+    ),
+    # Jia et al. 2022, arXiv:2207.08859: FGSM-MEP, lambda 10 and mu 0.3; without a momentum it is FGSM-EP
+    "fgsm-pgi": Method(
+        attack=PGD(
+            steps=1, step_size="epsilon", start=Previous(fill="bernoulli", reset_every=40, momentum=0.3), bn="train"
+        ),
+        loss=PriorCE(beta=10.0),
+    ),
     # Shafahi et al. 2019, arXiv:1904.12843
     "free-at": Free(),
     # Madry et al. 2018, arXiv:1706.06083; the l2 budget of Rice et al. 2020, arXiv:2002.11569

@@ -17,17 +17,19 @@ ScoreName = Literal[
     "difficulty_01",
     "difficulty_last",
     "difficulty_entropy",
+    "gradient_norm",
     "kappa",
     "first_learned",
     "probability",
     "min_perturbation",
 ]
-RECORDED = (  # by each epoch of a training; difficulty_entropy and kappa by some trainings only
+RECORDED = (  # by each epoch of a training; those from difficulty_entropy to kappa by some only
     "instability",
     "difficulty",
     "difficulty_01",
     "difficulty_last",
     "difficulty_entropy",
+    "gradient_norm",
     "kappa",
     "first_learned",
 )

@@ -18,7 +18,7 @@ from trainers.scores import UNSEEN
 
 Arrays = dict[str, np.ndarray]
 COMPACT = {  # the dtype of a column; all others are uint8
-    "loss": np.float32,
+    **dict.fromkeys(("loss", "gradient_norm"), np.float32),
     **dict.fromkeys(("p_y", "entropy", "feature_norm", "weight", "epsilon", "t_y", "t_max"), np.float16),
 }
 

@@ -259,6 +259,12 @@ INSTANCE_ARRAYS: dict[str, ArrayDoc] = {
     "correct": ArrayDoc("whether the prediction there is right", "(T, N)", "uint8"),
     "p_y": ArrayDoc("probability of the given label there", "(T, N)", "float16"),
     "entropy": ArrayDoc("entropy of the prediction there, in nats", "(T, N)", "float16", "with `evaluate.entropy`"),
+    "gradient_norm": ArrayDoc(
+        "l2 norm of the input gradient of the loss that the attack climbs, where it begins",
+        "(T, N)",
+        "float32",
+        "methods whose attack takes steps, with `evaluate.gradient_norm`",
+    ),
     "feature_norm": ArrayDoc("l2 norm of the penultimate activations there", "(T, N)", "float16"),
     "clean_correct": ArrayDoc(
         "whether the prediction on the image is right", "(T, N)", "uint8", "methods that look at clean logits"

@@ -87,14 +87,18 @@ class Piecewise(Curve):
 
 
 class Line(Curve):
-    """From `start` at epoch 0 to `end` at T: the linear lambda of the code of Zhang et al. 2021."""
+    """From `start` at epoch 0 to `end` at T: the linear lambda of the code of Zhang et al. 2021.
+
+    `by` is the share of T at which it is at `end`, where it stays: 90% in NuAT.
+    """
 
     name: Literal["line"] = "line"
     start: Real
     end: Real
+    by: Annotated[Share, Field(gt=0, exclude_if=lambda share: share == 1)] = 1.0
 
     def value(self, t: float, epochs: int) -> float:
-        return interpolate(t, (0, epochs), (self.start, self.end))
+        return interpolate(t, (0, self.by * epochs), (self.start, self.end))
 
     def lowest(self) -> float:
         return min(self.start, self.end)

@@ -64,6 +64,15 @@ def difficulty_entropy(run: Arrays) -> np.ndarray:
     return _mean(run["entropy"], _seen(run["entropy"]))
 
 
+def gradient_norm(run: Arrays) -> np.ndarray:
+    """Return the mean l2 norm of the input gradient over epochs, (N,): EasyCore (Ramesh et al. 2025, arXiv:2510.11018).
+
+    The gradient is that of the loss which the attack climbs, where it begins; they take the one of CE on the image, in
+    standard training. `evaluate: {gradient_norm: true}` records the input.
+    """
+    return _mean(run["gradient_norm"], _seen(run["gradient_norm"]))
+
+
 def kappa(run: Arrays) -> np.ndarray:
     """Return minus the mean number of attack iterates that are still correct, (N,): kappa of Zhang et al. 2021."""
     return -_counted(run["kappa"])
@@ -97,6 +106,7 @@ SCORES: dict[str, Callable[[Arrays], np.ndarray]] = {
     "difficulty_01": instability,  # Liu et al. 2021, Fig. 3: the same count, ranked with its ties as d is
     "difficulty_last": difficulty_last,
     "difficulty_entropy": difficulty_entropy,
+    "gradient_norm": gradient_norm,
     "kappa": kappa,
     "first_learned": first_learned,
     "probability": probability,

@@ -28,6 +28,7 @@ class Batch(NamedTuple):
     view: View | None = None  # crop and mirroring that cut the images from their padded originals
     state: InstanceState | None = None
     spared: Tensor | None = None  # (B,) bool: trained on without an attack
+    number: int = 0  # of the batch in its epoch
 
 
 class Adversary(NamedTuple):
@@ -39,6 +40,8 @@ class Adversary(NamedTuple):
     steps: int = 0  # K
     epsilon: Tensor | None = None  # (B,) budgets of the examples, if they differ
     logits: Tensor | None = None  # (B, C) at the start of the climb
+    start: Tensor | None = None  # (B, channels, H, W) where the climb began
+    gradient_norm: Tensor | None = None  # (B,) l2 norm of the climbed loss's gradient there
 
 
 class Step(NamedTuple):
@@ -49,6 +52,7 @@ class Step(NamedTuple):
     clean: Tensor | None  # (B, C) logits on x; None unless a piece needs them
     robust: Tensor  # (B, C) logits on the adversary
     features: Tensor  # (B, F) penultimate activations on the adversary
+    start: Tensor | None = None  # (B, C) logits where the attack began; None unless a piece needs them
 
 
 class Net:

@@ -192,14 +192,14 @@ class Trainer:
         self.net.expect_batches([len(rows) for rows in batches])
         augmenting, attacking = self._rng("augment"), self._rng("attack")
         torch.manual_seed(derived(stage.seed, stage.epoch, "layers"))
-        average, unrecorded = stage.average, () if self.evaluation.entropy else ("entropy",)
+        average, unrecorded = stage.average, self.evaluation.unrecorded()
         if average is not None and self.mean is None:
             self.mean = AveragedWeights.from_network(self.net.module)
         self.net.module.train()
         self.net.forwards = self.net.backwards = 0
         losses, sizes, log = [], [], Log(len(self.examples))
         for i, rows in enumerate(batches):
-            batch = self.examples.load_batch(rows, augmenting)
+            batch = self.examples.load_batch(rows, augmenting)._replace(number=i)
             if due:
                 log.add_clean(rows, self._clean_correct(batch))
             for group in self.optimizer.param_groups:

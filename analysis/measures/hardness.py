@@ -16,6 +16,7 @@ TEST_LOSSES, TRAIN_LOSSES = "take `evaluate: {test_losses: true}`", "take `evalu
 REMEDIES = {
     "instability_eval": "take `evaluate: {train: true}`",
     "difficulty_entropy": "take `evaluate: {entropy: true}`",
+    "gradient_norm": "take `evaluate: {gradient_norm: true}`",
     "min_perturbation": "take `evaluate: {min_perturbation: {}}`",
     "probability": "hold validation examples out",
 }

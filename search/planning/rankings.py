@@ -24,6 +24,7 @@ ON_REQUEST = {  # scores that need a key of `evaluate:`
     "min_perturbation": "min_perturbation: {}",
     "instability_eval": "train: true",
     "difficulty_entropy": "entropy: true",
+    "gradient_norm": "gradient_norm: true",
 }
 
 
@@ -48,6 +49,7 @@ def plan_trained_ranking(
     recorded = {
         "instability_eval": evaluation.train,
         "difficulty_entropy": evaluation.entropy,
+        "gradient_norm": evaluation.gradient_norm and config.method.counts_steps,
         "kappa": config.method.counts_steps,
         "min_perturbation": distances,
         "probability": config.data.holds_out,  # at the best checkpoint

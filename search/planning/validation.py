@@ -58,8 +58,9 @@ def check_plan(loaded: LoadedSpace, plan: Plan, sources: DatasetCache) -> None:
 def _check_subset(trial: PlannedTrial, plan: Plan, data: Data | None) -> None:
     subset = trial.config.subset
     own = subset.ranks_by if isinstance(subset, Ranked) and subset.by == "self" else None
-    if own == "difficulty_entropy" and not plan.evaluation.entropy:
-        raise ValueError("subset.score: no epoch records the entropy; `evaluate: {entropy: true}` does")
+    inputs = {"difficulty_entropy": "entropy", "gradient_norm": "gradient_norm"}
+    if own in inputs and not getattr(plan.evaluation, inputs[own]):
+        raise ValueError(f"subset.score: no epoch records the {inputs[own]}; `evaluate: {{{inputs[own]}: true}}` does")
     if data is not None:
         y = data.train.y.numpy()
         if isinstance(subset, Ranked):

@@ -50,6 +50,7 @@ EVALUATE = {
     "every": 2,
     "train": True,
     "entropy": True,
+    "gradient_norm": True,
     "by_class": True,
     "test_losses": True,
     "train_losses": True,

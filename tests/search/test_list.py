@@ -130,7 +130,7 @@ def test_an_exact_name_is_shown_alone_though_others_contain_it(printed: Printed)
         ("losses",): "no list of losses; python -m search.list knobs method.loss has these, with their keys (there are",
         ("weight",): "no list of weight; python -m search.list knobs method.weight has these",
         ("knobs", "epsilonn"): "contains 'epsilonn'; did you mean epsilon?",
-        ("methods", "tradse"): "none of the 26 methods contains 'tradse'; did you mean trades?",
+        ("methods", "tradse"): "none of the 30 methods contains 'tradse'; did you mean trades?",
         ("spaces", "friendly_kk"): "contains 'friendly_kk'; did you mean friendly_k?",
     }.items(),
 )

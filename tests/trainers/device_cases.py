@@ -85,8 +85,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 CASES = {name: {"method": METHODS[name].at(98, 100).model_dump()} for name in METHODS} | VARIANTS
 USUAL = Evaluation.model_validate({"epsilon": 0.1, "steps": 2, "final": {"pgd3": {"name": "pgd", "steps": 3}}})
 EVERYTHING = Evaluation.model_validate({
-    "epsilon": 0.1, "steps": 2, "train": True, "entropy": True, "test_losses": True, "train_losses": True,
-    "by_class": True, "along": {"some": {"name": "fgsm", "images": 20}}, "min_perturbation": {"limit": 4 / 255},
+    "epsilon": 0.1, "steps": 2, "train": True, "entropy": True, "gradient_norm": True, "test_losses": True,
+    "train_losses": True, "by_class": True, "along": {"some": {"name": "fgsm", "images": 20}},
+    "min_perturbation": {"limit": 4 / 255},
     "final": {"worst": {"name": "pgd", "steps": 3, "keep": "worst", "restarts": 2}},
 })  # fmt: skip
 

@@ -24,7 +24,8 @@ def train_all(trainer: Trainer, config: TrialConfig) -> list[Epoch]:
     epochs: list[Epoch] = []
 
     def recall() -> dict[str, np.ndarray]:
-        return {name: np.stack([epoch.instances[name] for epoch in epochs]) for name in ("correct", "loss", "kappa")}
+        names = set(epochs[0].instances).intersection(*(epoch.instances for epoch in epochs))
+        return {name: np.stack([epoch.instances[name] for epoch in epochs]) for name in names}
 
     trainer.recall = recall
     for epoch in range(trainer.epoch, config.epochs):

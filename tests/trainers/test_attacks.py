@@ -572,7 +572,8 @@ def test_a_goal_that_is_the_label_leaves_nothing_to_fool() -> None:
 
 
 def test_an_adversary_names_its_parts() -> None:
-    assert Adversary._fields == ("x", "kappa", "survived", "steps", "epsilon", "logits")
+    parts = ("x", "kappa", "survived", "steps", "epsilon", "logits", "start", "gradient_norm")
+    assert Adversary._fields == parts
 
 
 @pytest.mark.parametrize(

@@ -315,10 +315,10 @@ def test_the_final_attacks_move_no_state_but_the_curve_does() -> None:
 
 def test_measurements_left_out_are_no_part_of_a_study() -> None:
     """Whoever takes them has other states; nobody else's plan, ids or chains know of them."""
-    known = {"entropy", "train_losses", "loss_attacks", "by_class"}
+    known = {"entropy", "gradient_norm", "train_losses", "loss_attacks", "by_class"}
     assert not known & {*Evaluation().model_dump(), *Evaluation().curve()}
     fgsm: dict[str, Any] = {"train_losses": True, "loss_attacks": {"fgsm": {"name": "fgsm"}}}
-    for asked in ({"entropy": True}, {"train_losses": True}, {"by_class": True}, fgsm):
+    for asked in ({"entropy": True}, {"gradient_norm": True}, {"train_losses": True}, {"by_class": True}, fgsm):
         evaluation = Evaluation.model_validate(asked)
         assert asked.keys() <= evaluation.curve().keys()
         assert Evaluation.model_validate(evaluation.model_dump(mode="json")) == evaluation

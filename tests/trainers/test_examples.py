@@ -134,6 +134,18 @@ def test_the_entropy_of_predictions_is_recorded_on_request(tiny: Tiny, trainer: 
     assert all(np.array_equal(with_it[name], without[name]) for name in without)
 
 
+def test_gradient_norms_are_recorded_on_request_of_methods_that_take_a_step(tiny: Tiny, trainer: Make) -> None:
+    config = tiny(method=ROBUST, epochs=1)
+    with_it, without = (
+        trainer(config, **more).run_epoch(config.stage(0)).instances for more in ({"gradient_norm": True}, {})
+    )
+    assert with_it.keys() - without.keys() == {"gradient_norm"} and without.keys() <= with_it.keys()
+    assert with_it["gradient_norm"].dtype == np.float32 and (with_it["gradient_norm"] > 0).all()
+    assert all(np.array_equal(with_it[name], without[name]) for name in without)
+    plain = tiny(method="standard", epochs=1)
+    assert "gradient_norm" not in trainer(plain, gradient_norm=True).run_epoch(plain.stage(0)).instances
+
+
 def test_training_examples_are_measured_as_they_are_on_request(tiny: Tiny, trainer: Make) -> None:
     config = tiny(method=ROBUST, epochs=3, subset={"name": "random", "size": 40, "seed": 1})
     ready, without = trainer(config, every=2, train=True), trainer(config, every=2)

@@ -57,12 +57,14 @@ def test_a_late_subset_starts_from_the_weights_of_a_training_on_all(config: Any,
     assert rows[0][:START] == rows[1][:START] and rows[0][START] != rows[1][START]
 
 
-@pytest.mark.parametrize("score", ["instability", "difficulty", "difficulty_last", "kappa", "first_learned"])
+@pytest.mark.parametrize(
+    "score", ["instability", "difficulty", "difficulty_last", "gradient_norm", "kappa", "first_learned"]
+)
 @pytest.mark.parametrize("window", [None, 1, 2])
 def test_a_training_cuts_by_its_own_record(config: Any, trainer: Make, score: str, window: int | None) -> None:
     trial = config(ITSELF | {"score": score, "window": window})
-    epochs = train_all(trainer(trial), trial)
-    names = ("correct", "loss", "kappa")
+    epochs = train_all(trainer(trial, gradient_norm=True), trial)
+    names = ("correct", "loss", "gradient_norm", "kappa")
     counted = epochs[START - (window or START) : START]
     values = SCORES[score]({name: np.stack([epoch.instances[name] for epoch in counted]) for name in names})
     kept = list_visited(epochs)[START]

@@ -14,7 +14,7 @@ import torch
 import yaml
 from torch import Generator, Tensor
 
-from trainers.attacks import PGD, NoAttack, Toward
+from trainers.attacks import PGD, Guide, NoAttack, Toward
 from trainers.augmentation import View
 from trainers.averaging import EMA, SWA
 from trainers.awp import AWP
@@ -24,7 +24,7 @@ from trainers.free_at import Free
 from trainers.gair_rst import GAIRRST
 from trainers.iat import IAT
 from trainers.knobs import Knobs
-from trainers.losses import MART, TRADES, ConsistentCE, CrossEntropy
+from trainers.losses import MART, TRADES, ConsistentCE, CrossEntropy, Guided, PriorCE
 from trainers.method import Method, observe
 from trainers.methods import METHODS, AnyMethod
 from trainers.mma import MMA
@@ -34,7 +34,7 @@ from trainers.plain_subsets import All, Random
 from trainers.ranked_subsets import Ranked
 from trainers.record_io import canonical
 from trainers.schedules import Bend, Cosine, Cyclic, Jump, Line, Linear, Multiple, Piecewise, Ramp
-from trainers.starts import Direction, Previous
+from trainers.starts import Direction, Previous, Scaled
 from trainers.state import InstanceState
 from trainers.step import Adversary, Batch, Net, Step
 from trainers.subsets import DropUnlearned
@@ -134,6 +134,8 @@ def adversaries(name: str, net: Net, batch: Batch) -> tuple[Tensor, float | Tens
     net.features_and_logits = listening  # type: ignore[method-assign]
     budget: float | Tensor = getattr(getattr(method, "attack", method), "epsilon", 0.0)  # type: ignore[arg-type]
     norm = getattr(getattr(method, "attack", method), "norm", "linf")
+    if name == "n-fgsm":  # a step of epsilon from noise of twice epsilon, which is not projected
+        budget = 3 * budget  # type: ignore[operator]
     for loss, columns in method.losses(net, batch, Generator().manual_seed(0)):
         loss.backward()
         if "epsilon" in columns:  # of each example's own; MMA looks a little beyond its hinge
@@ -272,11 +274,13 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     PGD: {
         "epsilon": 0.05, "step_size": "epsilon/2", "steps": 4, "norm": "l2", "start": "normal", "ascend": "margin",
         "toward": {"label": 0, "instead": 1}, "bn": "train", "keep": "worst", "restarts": 2, "tau": 0, "jitter": 0.01,
-        "geometry": "first_failure",
+        "geometry": "first_failure", "guide": {"distance": "l2"}, "project": False,
     },
+    Guide: {"distance": "nuclear", "beta": 3.0, "alternate": False},
     Toward: {"label": 2, "instead": 3},
-    Previous: {"fill": "uniform", "reset_every": 2, "half": True},
+    Previous: {"fill": "uniform", "reset_every": 2, "half": True, "momentum": 0.9},
     Direction: {"length": 0.5},
+    Scaled: {"noise": "bernoulli", "times": 2.0},
     IAT: {
         "epsilon": 0.05, "gamma": 0.05, "momentum": 0.5, "steps": 4, "least_step": 0.08, "burn_in": 2, "bn": "train",
         "warm_up": "gated",
@@ -284,6 +288,8 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     TRADES: {"beta": 3.0},
     ConsistentCE: {"beta": 3.0},
     MART: {"beta": 3.0, "weighs": "kl"},
+    Guided: {"distance": "nuclear", "beta": 3.0},
+    PriorCE: {"beta": 3.0},
     GAIR: {"lam": 1.0, "burn_in": 1, "normalize": False},
     GAIRSigmoid: {"lam": 1.0, "burn_in": 1, "normalize": False},
     GAIRLinear: {"burn_in": 1, "normalize": False},
@@ -302,7 +308,7 @@ ALTERNATIVES: dict[type[Knobs], dict[str, Any]] = {
     SGD: {"lr": 0.05, "weight_decay": 0.01, "momentum": 0.5, "nesterov": True, "loss_scale": 0.5},
     Adam: {"lr": 0.002, "weight_decay": 0.1, "loss_scale": 0.5},
     Piecewise: {"values": [0.1, 0.02], "drops": [2]},
-    Line: {"start": 0.2, "end": 0.01},
+    Line: {"start": 0.2, "end": 0.01, "by": "50%"},
     Linear: {"peak": 0.2, "per_step": True},
     Multiple: {"peak": 0.2},
     Cyclic: {"peak": 0.2, "peak_at": "50%", "per_step": False},
@@ -340,10 +346,14 @@ PIECES: dict[str, Any] = {
     "toward": Toward(label=0, instead=1),
     "previous": Previous(),
     "direction": Direction(length=0.1),
+    "scaled": Scaled(times=0.5),
+    "guide": Guide(),
     "iat": IAT(epsilon=0.1, gamma=0.02, steps=3, burn_in=0),
     "trades": TRADES(beta=6.0),
     "ce-kl": ConsistentCE(beta=6.0),
     "mart": MART(beta=5.0),
+    "guided": Guided(),
+    "ce-prior": PriorCE(),
     "gair": GAIR(burn_in=0),
     "gair-sigmoid": GAIRSigmoid(burn_in=0),
     "gair-linear": GAIRLinear(burn_in=0),
@@ -379,8 +389,12 @@ PLACES: dict[type[Knobs], Callable[[Any], dict[str, Any]]] = {
     IAT: lambda piece: {"method": {"attack": piece}},
     Toward: lambda piece: {"method": {"attack": {"epsilon": 0.1, "toward": piece}}},
     **dict.fromkeys(
-        (Previous, Direction), lambda piece: {"method": {"attack": {"epsilon": 0.1, "steps": 1, "start": piece}}}
+        (Previous, Direction, Scaled),
+        lambda piece: {"method": {"attack": {"epsilon": 0.1, "steps": 1, "start": piece}}},
     ),
+    Guide: lambda piece: {"method": {"attack": {"epsilon": 0.1, "steps": 1, "guide": piece}}},
+    Guided: lambda piece: {"method": ROBUST | {"loss": piece}},
+    PriorCE: lambda piece: {"method": ROBUST | {"loss": piece}},
     TRADES: lambda piece: {"method": {"base": "trades", "loss": piece}},
     ConsistentCE: lambda piece: {"method": ROBUST | {"loss": piece}},
     MART: lambda piece: {"method": ROBUST | {"loss": piece}},
@@ -519,7 +533,7 @@ def test_every_knob_of_the_curve_is_alive(tiny: Tiny, trainer: Make) -> None:
     base = measured()
     alternatives = {"epsilon": 0.05, "norm": "l2", "steps": 1, "step_size": "epsilon/20", "every": 2}
     others = {"start", "ascend", "final", "along", "min_perturbation", "test_losses", "train"}
-    others |= {"train_losses", "loss_attacks", "entropy", "by_class"}
+    others |= {"train_losses", "loss_attacks", "entropy", "gradient_norm", "by_class"}
     others |= {"precision", "diagnostics"}  # in test_measuring_precision and test_diagnostics
     assert set(alternatives) == set(Evaluation.model_fields) - others
     noisy = {"epsilon": 0.3, "steps": 1, "step_size": "epsilon/20"}  # where it begins decides

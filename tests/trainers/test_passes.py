@@ -20,6 +20,7 @@ from trainers.trainer import Trainer
 
 Tiny = Callable[..., TrialConfig]
 Make = Callable[..., Trainer]
+BOUNDED = ("fat", "gair-fat", "gat", "nuat")  # whose passes depend on the example or the batch
 ATTACK = {"epsilon": 0.1, "step_size": "epsilon/4", "steps": 4}
 VARIANTS: dict[str, Any] = {
     "no step": {"attack": ATTACK | {"steps": 0}},
@@ -83,7 +84,7 @@ def quick(tiny: Tiny, method: Any, **changes: Any) -> TrialConfig:
     return tiny(method=method, epochs=10, **changes)
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in ("fat", "gair-fat")])
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in BOUNDED])
 def test_every_method_costs_what_it_says_in_each_epoch(tiny: Tiny, trainer: Make, name: str) -> None:
     config = quick(tiny, name)
     check(trainer(config, every=10), config)
@@ -93,6 +94,19 @@ def test_every_method_costs_what_it_says_in_each_epoch(tiny: Tiny, trainer: Make
 def test_every_piece_says_what_it_adds(tiny: Tiny, trainer: Make, name: str) -> None:
     config = quick(tiny, VARIANTS[name])
     check(trainer(config, every=10), config)
+
+
+@pytest.mark.parametrize("name", ["gat", "nuat"])
+def test_a_guide_that_alternates_costs_a_look_in_each_second_batch(tiny: Tiny, trainer: Make, name: str) -> None:
+    """With an odd number of batches it is fewer than half; guided all the time, the method says what it costs."""
+    config = quick(tiny, name, batch_size=20)
+    ready, passes = trainer(config, every=10), config.passes(4)
+    ready.epoch = 4
+    row = ready.run_epoch(config.stage(4)).row
+    assert (row["forwards"], row["backwards"]) == (60 * 3 + 20, 60 * 2)
+    assert passes == Passes(4, 2, 1, fewer_forwards=1)
+    always = quick(tiny, {"base": name, "attack": {"guide": {"alternate": False}}})
+    check(trainer(always, every=10), always)
 
 
 @pytest.mark.parametrize("name", ["fat", "gair-fat"])

@@ -11,18 +11,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainers.attacks import PGD, NoAttack
+from trainers.attacks import PGD, Guide, NoAttack
 from trainers.awp import AWP
 from trainers.config import TrialConfig
 from trainers.free_at import Free
 from trainers.gair_rst import GAIRRST
 from trainers.iat import IAT
-from trainers.losses import MART, TRADES, ConsistentCE
+from trainers.losses import MART, TRADES, ConsistentCE, Guided, PriorCE
 from trainers.method import Method
 from trainers.methods import METHODS, AnyMethod
 from trainers.mma import MMA
 from trainers.schedules import Line, Piecewise
-from trainers.starts import Previous
+from trainers.starts import Previous, Scaled
 from trainers.targets import RunningAverage, Smoothed
 from trainers.trainer import Trainer
 from trainers.weights import GAIR, Confidence, GAIRSigmoid, GAIRSteps, LossSize, Probability
@@ -40,8 +40,8 @@ def one_step(start: Any) -> PGD:
     return PGD(epsilon=0.1, step_size=0.05, steps=1, start=start)
 
 
-def atta(reset_every: int | None = 10, **knobs: Any) -> Method:
-    return Method(attack=one_step(Previous(reset_every=reset_every)), **knobs)
+def atta(reset_every: int | None = 10, momentum: float | None = None, **knobs: Any) -> Method:
+    return Method(attack=one_step(Previous(reset_every=reset_every, momentum=momentum)), **knobs)
 
 
 def self_adaptive(weight: Any = None, **knobs: Any) -> Method:
@@ -147,6 +147,22 @@ METHOD_REDUCTIONS: dict[str, tuple[AnyMethod, AnyMethod]] = {
     "ce-kl, beta 0 -> ce (a net without BN)": (
         Method(attack=PLAIN, loss=ConsistentCE(beta=0)), Method(attack=PLAIN),
     ),
+    "noise of one epsilon -> uniform": (
+        Method(attack=one_step(Scaled(times=1))), Method(attack=one_step("uniform")),
+    ),
+    "without projection, from the image, a step within epsilon -> pgd-at": (
+        Method(attack=one_step("none").model_copy(update={"project": False})), Method(attack=one_step("none")),
+    ),
+    "guided, lambda 0 -> unguided": (
+        Method(attack=one_step("uniform").model_copy(update={"guide": Guide(beta=0, alternate=False)})),
+        Method(attack=one_step("uniform")),
+    ),
+    "gat, lambda 0 -> standard (a net without BN)": (Method(attack=PLAIN, loss=Guided(beta=0)), METHODS["standard"]),
+    "nuat, lambda 0 -> standard (a net without BN)": (
+        Method(attack=PLAIN, loss=Guided(distance="nuclear", beta=0)), METHODS["standard"],
+    ),
+    "fgsm-mep, mu 0 -> fgsm-ep, which is atta": (atta(momentum=0.0), atta()),
+    "fgsm-pgi, lambda 0 -> ce (a net without BN)": (Method(attack=PLAIN, loss=PriorCE(beta=0)), Method(attack=PLAIN)),
     "smoothing by nothing -> given": (Method(attack=PLAIN, target=Smoothed(share=0.0)), Method(attack=PLAIN)),
     "weight perturbation in burn-in -> none": (Method(attack=PLAIN, awp=AWP(burn_in=2)), Method(attack=PLAIN)),
     "free-at, one replay within next to nothing -> standard": (Free(epsilon=1e-30, replays=1), METHODS["standard"]),
@@ -184,6 +200,17 @@ NOT_QUITE: dict[str, tuple[AnyMethod, AnyMethod]] = {
     "atta, reweighted": (atta(weight=Probability(burn_in=0)), atta()),
     "iat": (Method(attack=IAT(epsilon=0.1, steps=4, burn_in=0)), Method(attack=PLAIN)),
     "ce-kl": (Method(attack=PLAIN, loss=ConsistentCE()), Method(attack=PLAIN)),
+    "noise of less than an epsilon": (
+        Method(attack=one_step(Scaled(times=0.9))), Method(attack=one_step("uniform")),
+    ),
+    "without projection": (
+        Method(attack=one_step("uniform").model_copy(update={"project": False})), Method(attack=one_step("uniform")),
+    ),
+    "guided": (
+        Method(attack=one_step("uniform").model_copy(update={"guide": Guide()})), Method(attack=one_step("uniform")),
+    ),
+    "gat": (Method(attack=PLAIN, loss=Guided()), METHODS["standard"]),
+    "fgsm-pgi": (Method(attack=PLAIN, loss=PriorCE()), Method(attack=PLAIN)),
     "smoothing": (Method(attack=PLAIN, target=Smoothed(share=0.01)), Method(attack=PLAIN)),
     "weight perturbation": (Method(attack=PLAIN, awp=AWP(burn_in=1)), Method(attack=PLAIN)),
     "free-at, two replays": (Free(epsilon=1e-30, replays=2), METHODS["standard"]),

@@ -165,6 +165,7 @@ def test_more_is_always_harder() -> None:
         "withstood": np.array([[1, 0], [1, 1]], dtype=np.uint8),
         "loss": np.array([[0.1, 2.0], [0.1, 1.0], [0.1, 0.5]], dtype=np.float32),
         "entropy": np.array([[0.1, 2.0], [0.1, 1.0], [0.1, 0.5]], dtype=np.float16),
+        "gradient_norm": np.array([[0.1, 2.0], [0.1, 1.0], [0.1, 0.5]], dtype=np.float32),
         "kappa": np.array([[9, 1], [10, 2], [10, 5]], dtype=np.uint8),
         "best_clean_p_y": np.array([0.9, 0.2], dtype=np.float16),
         "min_perturbation": np.array([0.04, 0.0], dtype=np.float32),

@@ -22,6 +22,7 @@ REMEMBERED: dict[str, dict[str, tuple[int, ...]]] = {
     "atta-reweight": {"perturbation": (1, 10, 10)},
     "atta-adaptive": {"perturbation": (1, 10, 10), "target": (10,)},
     "atta-reweight-adaptive": {"perturbation": (1, 10, 10), "target": (10,)},
+    "fgsm-pgi": {"perturbation": (1, 10, 10), "running_gradient": (1, 10, 10)},
     "iat": {"epsilon": ()},
     "mma": {"margin": ()},
     "self-adaptive": {"target": (10,)},

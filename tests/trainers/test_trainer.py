@@ -62,6 +62,9 @@ PASSES = {  # forwards and backwards an example and update, once no burn-in hold
     "mma": (22, 11),  # K for the direction, 10 halvings, two for the loss
     "iat": (34, 31),
     "atta": (2, 2), "atta-reweight": (2, 2), "atta-adaptive": (2, 2), "atta-reweight-adaptive": (2, 2),
+    "n-fgsm": (2, 2),
+    "gat": (208 / 60, 2), "nuat": (208 / 60, 2),  # the second batch, of 28, is guided, which takes a look at the image
+    "fgsm-pgi": (3, 2),  # one look more at the start, for the loss
 }  # fmt: skip
 
 

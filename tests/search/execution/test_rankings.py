@@ -261,6 +261,7 @@ def test_a_score_that_the_trainings_do_not_record_is_refused(refused: Refused, m
         ("instability_eval", "train: true"),
         ("min_perturbation", "min_perturbation: {}"),
         ("difficulty_entropy", "entropy: true"),
+        ("gradient_norm", "gradient_norm: true"),
     ],
 )
 def test_a_score_that_is_recorded_on_request_says_by_which_knob(
@@ -272,6 +273,16 @@ def test_a_score_that_is_recorded_on_request_says_by_which_knob(
     block = yaml.safe_load(f"{{{knob}}}")
     plan = planned(smoke(search__axes=axes, **{f"evaluate__{name}": value for name, value in block.items()}))
     assert score in next(iter(plan.rankings.values())).scores
+
+
+@pytest.mark.parametrize(("score", "knob"), [("difficulty_entropy", "entropy"), ("gradient_norm", "gradient_norm")])
+def test_a_training_that_ranks_itself_by_what_it_does_not_record_says_by_which_knob(
+    refused: Refused, planned: Planned, score: str, knob: str
+) -> None:
+    axes = {"subset": {"grid": {"its": FRIENDLY | {"score": score, "by": "self", "start": 1}}}}
+    (problem,) = refused(smoke(search__axes=axes, profile=None))
+    assert f"no epoch records the {knob}; `evaluate: {{{knob}: true}}` does" in problem
+    assert planned(smoke(search__axes=axes, profile=None, **{f"evaluate__{knob}": True})).trials
 
 
 EPSILONS = {"method.attack.epsilon": {"grid": [0.05, 0.1]}, **AXES}

@@ -26,7 +26,8 @@ TRIAL_KEYS = (
 )
 METHOD_KEYS = "(allowed: attack, awp, kind, loss, target, weight)"
 PGD_KEYS = (
-    "(allowed: ascend, bn, epsilon, geometry, jitter, keep, name, norm, restarts, start, step_size, steps, tau, toward)"
+    "(allowed: ascend, bn, epsilon, geometry, guide, jitter, keep, name, norm, project, restarts, start, step_size, "
+    "steps, tau, toward)"
 )
 METHODS = f"(there are {', '.join(methods.METHODS)})"
 
