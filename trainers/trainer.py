@@ -108,14 +108,14 @@ class Trainer:
         self.optimizer = config.optimizer.build(module.parameters())
         self.mean: AveragedWeights | None = None  # of the weights, if they are averaged
         self.on_batch: Callable[[int, int], None] = lambda done, batches: None  # called after each batch
-        self.recall: Recall | None = None  # asked where a subset is chosen by the training's own record
         self.epoch = 0
         self.best: dict[str, Any] | None = None  # metrics and weights of the best epoch, if validation chose any
         self.last: EpochRecord = {}
 
-    def run_epoch(self, stage: Stage) -> Epoch:
+    def run_epoch(self, stage: Stage, recall: Recall | None = None) -> Epoch:
         """Train one stage, and measure if a measurement is due.
 
+        `recall` is asked where a subset is chosen by the training's own record, and returns that of the epochs so far.
         Raises Diverged if the loss, the weights or the predictions are not finite, and ValueError if the subset does
         not fit the data.
         """
@@ -123,7 +123,7 @@ class Trainer:
             raise ValueError(f"the next stage is that of epoch {self.epoch}; got that of epoch {stage.epoch}")
         due, first = self.evaluation.due(self.epoch, self.config.epochs), self.config.select_from
         began = time.perf_counter()
-        row, instances = self._train(stage, due)
+        row, instances = self._train(stage, due, recall)
         trained = time.perf_counter()
         if due and not torch.stack([p.isfinite().all() for p in self.net.module.parameters()]).all():
             raise Diverged(self.epoch, "weights are not finite after the last update")
@@ -185,8 +185,8 @@ class Trainer:
         train, test = self.examples.training_split, self.splits["test"]
         return Subject(self.net, train, test, evaluation.epsilon, evaluation.norm, evaluation.pgd(), seed)
 
-    def _train(self, stage: Stage, due: bool) -> tuple[EpochRecord, Arrays]:
-        batches = self.examples.draw_batches(stage, self.selected(stage), self._rng("order", "cpu"))
+    def _train(self, stage: Stage, due: bool, recall: Recall | None) -> tuple[EpochRecord, Arrays]:
+        batches = self.examples.draw_batches(stage, self.examples.select(stage, recall), self._rng("order", "cpu"))
         if min(map(len, batches)) == 1 and self._needs_two:
             raise ValueError(explain_single_example(stage, self.config.model.name))
         self.net.expect_batches([len(rows) for rows in batches])
@@ -262,7 +262,7 @@ class Trainer:
 
     def selected(self, stage: Stage) -> Tensor:
         """Return the positions of the training examples that a stage uses, ascending."""
-        return self.examples.select(stage, self.recall)
+        return self.examples.select(stage)
 
     def final(self, log: VerdictLog | None = None) -> tuple[dict[str, CheckpointRecord], dict[str, ByClass], Arrays]:
         """Measure the last and the best checkpoint under the final attacks.

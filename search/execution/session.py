@@ -79,7 +79,6 @@ class Session:
         weights = start.load(self.store) if start else None
         self._make_trainer = partial(Trainer, self.config, self.evaluation, self.data, ranking, job.threads, weights)
         self.trainer = self._make_trainer()
-        self.trainer.recall = self._recall
         self._progress_writer = EpochProgressWriter(self.folder)
         self.until = self.config.epochs if job.until is None else job.until
         self.segments: list[Segment] = []
@@ -167,7 +166,6 @@ class Session:
                     raise
             self.store.set_aside(self.chain[resumed.epoch])
             self.trainer = self._make_trainer()
-            self.trainer.recall = self._recall
         return None
 
     def _find_checkpoint(self) -> Checkpoint | None:
@@ -183,7 +181,7 @@ class Session:
         self._between_epochs = False
         self._progress_writer.start(self.trainer.epoch)
         self.trainer.on_batch = self._progress_writer.update
-        row, instances, cost = self.trainer.run_epoch(self.config.stage(self.trainer.epoch))
+        row, instances, cost = self.trainer.run_epoch(self.config.stage(self.trainer.epoch), self._recall)
         began = time.perf_counter()
         diagnostics = self.trainer.diagnose()
         cost["evaluate_seconds"] += time.perf_counter() - began

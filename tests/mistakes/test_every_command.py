@@ -121,6 +121,7 @@ USES = {  # by the row of that page's table, or by the module where it has none
     ),
     "trainers.columns": Use("trainers.columns", [], "`train_loss`"),
     "analysis.__main__": Use("analysis.__main__", [], "python -m analysis.report "),
+    "analysis.charts.fonts": Use("analysis.charts.fonts", ["-o", "."], "house-sans-bold.ttf"),
     "analysis.papers.contact_sheet": Use(
         "analysis.papers.contact_sheet", ["results/tiny", "-o", "sheet.png", "--of", "hard"], "in sheet.png"
     ),

@@ -27,9 +27,8 @@ def train_all(trainer: Trainer, config: TrialConfig) -> list[Epoch]:
         names = set(epochs[0].instances).intersection(*(epoch.instances for epoch in epochs))
         return {name: np.stack([epoch.instances[name] for epoch in epochs]) for name in names}
 
-    trainer.recall = recall
     for epoch in range(trainer.epoch, config.epochs):
-        epochs.append(trainer.run_epoch(config.stage(epoch)))
+        epochs.append(trainer.run_epoch(config.stage(epoch), recall))
     return epochs
 
 

@@ -1,11 +1,14 @@
-"""Making the files of House Sans: `python -m analysis.charts.fonts`."""
+"""The files of House Sans, made from matplotlib's DejaVu Sans: `python -m analysis.charts.fonts`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from analysis.charts.fonts import FAMILY, WEIGHTS
+from trainers.terminal.arguments import Parser
+from trainers.terminal.console import Console
+from trainers.terminal.showing import run_and_exit
 
 LETTERS = (  # ranges of Unicode, ends included
     (0x20, 0x7E), (0xA0, 0x17F), (0x218, 0x21B), (0x2C6, 0x2DD), (0x300, 0x30C),  # Latin and accents
@@ -44,8 +47,18 @@ def _list_letters() -> Iterator[int]:
         yield from range(first, last + 1)
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the fonts into a folder."""
     from matplotlib import get_data_path
 
+    parser = Parser(prog="python -m analysis.charts.fonts", description=__doc__)
+    parser.add_argument("-o", type=Path, default=FOLDER, dest="folder", help="folder to write them into")
+    folder = parser.parse_args(arguments).folder
     for name, source in WEIGHTS.items():
-        make_font(Path(get_data_path(), "fonts", "ttf", source), FOLDER / name)
+        make_font(Path(get_data_path(), "fonts", "ttf", source), folder / name)
+        Console().print(str(folder / name))
+    return 0
+
+
+if __name__ == "__main__":
+    run_and_exit(main)

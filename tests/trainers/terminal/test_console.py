@@ -63,6 +63,7 @@ def test_no_other_console_is_used() -> None:
         "search/doctor/section_process.py",  # JSON for its parent
         "trainers/bench.py",
         "trainers/bench_attacks.py",
+        "trainers/bench_order.py",
         "trainers/columns.py",  # Markdown for a file
         "trainers/terminal/streams.py",  # where a console cannot write
     }
