@@ -155,8 +155,9 @@ def test_every_entry_point_says_how_it_is_called(module: str, capsys: pytest.Cap
     assert code == 0 and "python -m " in printed, printed
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("row", [row for row, use in USES.items() if not use.ray and "--address" not in row])
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, marks=use.marks) for row, use in USES.items() if not use.ray and "--address" not in row]
+)
 def test_command_of_the_readme_runs(
     row: str,
     finished: Path,

@@ -53,7 +53,7 @@ ALLOWED = {
     ("final", "trainers.measure.evaluate_final", "read"): 10,
     ("final", "trainers.measure.clean_p_y", "read"): 1,
     ("final", "trainers.accuracy.measure_accuracy", "read"): 2,
-    ("final", "trainers.accuracy._right", "read"): 2,
+    ("final", "trainers.accuracy._margins", "read"): 2,
     ("final", "trainers.min_perturbation.MinimumPerturbation._radii", "read"): 25,
     ("final", "trainers.min_perturbation.MinimumPerturbation.measure", "read"): 1,
     ("final", "trainers.averaging.temporary_weights", "upload"): 16,
