@@ -21,7 +21,7 @@ from analysis.measures.front_difference import FrontDifference, compare_fronts
 from analysis.measures.stats import POINTS, format_count
 from analysis.report import html
 from analysis.report.answers import AnswerCard
-from analysis.report.captions import describe_front
+from analysis.report.captions import describe_certainty, describe_front
 from analysis.report.context import collect_frame, collect_provenance, list_drawings
 from analysis.report.data import ReportData, collect_frames
 from analysis.report.drawings import DRAWN, Figures, draw_figure
@@ -117,6 +117,7 @@ def collect_comparison(
             "front": describe_front(front, several=True),
             "curves": "One line a configuration, mean of seeds.",
         },
+        "certainty": describe_certainty(front),
         "limits": limits,
         "sweeps": [collect_provenance(report) for report in reports],
         "configurations": render_configurations(block),

@@ -59,6 +59,7 @@ def collect_context(
         "selects": results.selects,
         "no_front": found.no_front,
         "captions": _describe_figures(found, block, figures),
+        "certainty": captions.describe_certainty(found.front) if found.front else [],
         "findings": list_findings(found),
         "limits": limits,
         "sweeps": [collect_provenance(found)],

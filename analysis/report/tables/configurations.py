@@ -13,7 +13,8 @@ from analysis.measures.stats import POINTS, Estimate, estimate
 from analysis.report.data import ReportData
 from analysis.report.html import HYPHEN, escape
 from analysis.report.tables.cells import name_attack
-from analysis.results.metrics import parse_attack, shorten_attack
+from analysis.results.metrics import parse_attack, shorten_attack, shorten_metric
+from trainers.certificate.words import shorten_verdict
 from trainers.formatting import format_duration
 
 FEW_DIGITS = 1e-3  # below which, and from the inverse of which on, a knob is written with a power of ten
@@ -121,6 +122,7 @@ def list_recorded(found: ReportData, block: Mapping[str, Any]) -> list[Column]:
             for name in names
         ]
         columns.append(Column(name_gap(found), [_percent(number) for number in numbers]))
+    columns += _list_certainty(found, names)
     costs = found.results.study_trials.groupby("configuration")[["seconds_alone", "seconds_billed"]].mean()
     for column, title in (("seconds_alone", "time alone"), ("seconds_billed", "time billed")):
         if costs[column].notna().any() and (
@@ -128,6 +130,24 @@ def list_recorded(found: ReportData, block: Mapping[str, Any]) -> list[Column]:
         ):
             columns.append(Column(title, [_duration(costs[column].get(name, math.nan)) for name in names]))
     return columns
+
+
+def _list_certainty(found: ReportData, names: Sequence[str]) -> Iterator[Column]:
+    """List the verdict on each configuration, and its accuracies corrected for selection, where seeds tell them."""
+    if found.front is None:
+        return
+    places = {
+        name: (panel, place) for panel in found.front.panels for place, name in enumerate(panel.points["configuration"])
+    }
+    judged = [places.get(name) for name in names]
+    if any(panel.assessment.certificate is not None for panel in found.front.panels):
+        words = ["" if at is None else shorten_verdict(at[0].assessment, at[1]) for at in judged]
+        yield Column("verdict", [_text(word) for word in words], is_text=True)
+    for axis, metric in enumerate((found.front.x, found.front.y)):
+        values = [math.nan if at is None else at[0].assessment.corrected[at[1], axis] for at in judged]
+        if np.isfinite(values).any():
+            title = f"{shorten_metric(metric, found.results.attacks)}, corrected"
+            yield Column(title, [_percent(estimate([value / POINTS])) for value in values])
 
 
 def name_gap(found: ReportData) -> str:

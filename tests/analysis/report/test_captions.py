@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.report.captions import describe_curves, describe_front
+from analysis.report.captions import describe_certainty, describe_curves, describe_front
 from analysis.report.data import ReportData, collect_report_data
 from analysis.results.sweep import load_sweep
 
@@ -51,3 +51,16 @@ def test_what_a_front_lacks_is_said_of_its_panel(tmp_path: Path) -> None:
     ):
         found = collect(tmp_path / removed[1:], SMALL, removed)
         assert found.front is not None and words in describe_front(found.front)
+
+
+def test_what_the_seeds_of_a_front_prove_is_said_of_each_panel(tmp_path: Path) -> None:
+    """Three seeds reach the first look; with two nothing is sure, and with one nothing is said."""
+    made = replace(SMALL, subsets=("all", "friendly 96"))
+    texts = []
+    for seeds in (1, 2, 3):
+        found = collect(tmp_path / str(seeds), replace(made, replicates=seeds))
+        assert found.front is not None
+        texts.append(describe_certainty(found.front))
+    assert texts[0] == []
+    assert all("Nothing is sure: verdicts take 3 seeds." in text for text in texts[1])
+    assert len(texts[2]) == 2 and texts[2][0].startswith("label_noise 0.0: ") and "surely on, " in texts[2][0]

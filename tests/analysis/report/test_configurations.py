@@ -13,7 +13,9 @@ from analysis.report.block import build_block
 from analysis.report.data import ReportData, collect_report_data
 from analysis.report.tables.configurations import format_knob, list_recorded, render_configurations
 from analysis.results.sweep import load_sweep
+from trainers.certificate.words import shorten_verdict
 
+from ..synthetic import Made, write_sweep
 from .block.made_search import write_search
 
 
@@ -65,6 +67,22 @@ def test_a_search_has_its_knobs_and_how_each_configuration_ended(tmp_path: Path)
     betas = [row[heads.index("beta")] for row in rows]
     assert ("", "–") in betas and any(value for value, _ in betas)  # one choice has no such knob
     assert {"stopped", "diverged", "completed"} <= {row[heads.index("ended")][0] for row in rows}
+
+
+def test_each_configuration_has_its_verdict_and_its_values_corrected_for_selection(tmp_path: Path) -> None:
+    made = Made(noise=(0.0,), methods=("AT", "TRADES", "MART"), subsets=("all", "friendly 96"), faults=False)
+    found = collect_report_data(load_sweep(write_sweep(tmp_path / "sweep", made)))
+    block = build_block(found)
+    heads, rows = read_rows(render_configurations(block, list_recorded(found, block)))
+    assert found.front is not None
+    (panel,) = found.front.panels
+    verdicts = [row[heads.index("verdict")][1] for row in rows]
+    corrected = [[float(row[heads.index(head)][0]) for row in rows] for head in heads if head.endswith("corrected")]
+    names = block["configurations"]["configuration"]
+    for place, name in enumerate(panel.points["configuration"]):
+        row = names.index(name)
+        assert verdicts[row] == shorten_verdict(panel.assessment, place)
+        assert [values[row] for values in corrected] == pytest.approx(panel.assessment.corrected[place], abs=1e-3)
 
 
 @pytest.mark.parametrize(
