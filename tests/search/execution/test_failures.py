@@ -322,10 +322,10 @@ def test_a_deterministic_failure_is_not_advertised_as_resumable(
     it = tiny()
     trains = trainers.trainer.Trainer.run_epoch
 
-    def broken(trainer: Any, stage: Any) -> Any:
+    def broken(trainer: Any, stage: Any, recall: Any) -> Any:
         if trainer.config.seed == 1 and stage.epoch == 1:
             raise ValueError("Expected more than 1 value per channel when training")
-        return trains(trainer, stage)
+        return trains(trainer, stage, recall)
 
     ends = []
     with monkeypatch.context() as patched:
@@ -351,10 +351,10 @@ def test_fail_fast_ends_the_sweep_at_its_first_failed_training(
     it, alone = tiny(search__fail_fast=True), tiny(search__fail_fast=True)
     trains = trainers.trainer.Trainer.run_epoch
 
-    def broken(trainer: Any, stage: Any) -> Any:
+    def broken(trainer: Any, stage: Any, recall: Any) -> Any:
         if trainer.config.seed == 1 and stage.epoch == 1:
             raise ValueError("Expected more than 1 value per channel when training")
-        return trains(trainer, stage)
+        return trains(trainer, stage, recall)
 
     first = DisturbedBackend(slots)
     with monkeypatch.context() as patched:
@@ -398,10 +398,10 @@ def test_fail_fast_waits_for_the_retries_of_a_lost_worker(tiny: Make) -> None:
 def test_fail_fast_goes_on_after_a_diverged_training(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     it, trains = tiny(search__fail_fast=True), trainers.trainer.Trainer.run_epoch
 
-    def diverging(trainer: Any, stage: Any) -> Any:
+    def diverging(trainer: Any, stage: Any, recall: Any) -> Any:
         if trainer.config.seed == 1 and stage.epoch == 1:
             raise trainers.trainer.Diverged(1, "the loss is not finite")
-        return trains(trainer, stage)
+        return trains(trainer, stage, recall)
 
     monkeypatch.setattr(trainers.trainer.Trainer, "run_epoch", diverging)
     assert it.serve(DisturbedBackend()) == 0, it.said()
