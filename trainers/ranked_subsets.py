@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import Field, NonNegativeInt, model_validator
@@ -23,16 +23,8 @@ ScoreName = Literal[
     "probability",
     "min_perturbation",
 ]
-RECORDED = (  # by each epoch of a training; those from difficulty_entropy to kappa by some only
-    "instability",
-    "difficulty",
-    "difficulty_01",
-    "difficulty_last",
-    "difficulty_entropy",
-    "gradient_norm",
-    "kappa",
-    "first_learned",
-)
+ONCE = ("instability_eval", "probability", "min_perturbation")  # measured at some epochs, or at the end alone
+RECORDED = tuple(name for name in get_args(ScoreName) if name not in ONCE)  # by epochs; some by some trainings only
 
 
 class Plus(Knobs):

@@ -62,11 +62,6 @@ def render_configurations(block: Mapping[str, Any], recorded: Sequence[Column] =
     ).format(heads, rows)
 
 
-def _render_head(column: Column) -> Markup:
-    title = escape(column.title.replace("-", HYPHEN))
-    return Markup('<th scope="col"{}><button type="button">{}</button></th>').format(_kind(column), title)
-
-
 def _kind(column: Column) -> Markup:
     return Markup(' class="t"' * column.is_text)
 
