@@ -21,7 +21,7 @@ from analysis.report.summary import (
     build_difference_tables,
     build_front_tables,
     explain_certainty,
-    explain_selection,
+    explain_columns,
 )
 from analysis.results.sweep import load_sweep, print_damage
 from trainers.terminal.arguments import Parser
@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_table(console, table)
         if certainty := explain_certainty(found, panel):
             console.print(certainty)
-        console.print(f"{explain_selection(found)}{panel.note} {panel.missing}".strip(), "", sep="\n")
+        console.print(f"{panel.note} {panel.missing}".strip(), "", sep="\n")
+    console.print(explain_columns(found).strip(), "", sep="\n")
     for table in [*build_curve_tables(found), *build_difference_tables(differences)]:
         print_table(console, table)
         console.print()

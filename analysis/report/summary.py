@@ -35,10 +35,10 @@ ROWS = 20
 NUMBERS = 42  # columns that the numbers of the table take, with their standard errors
 ERRORS = "± is one standard error over n seeds. "
 SELECTS = "selects: no other configuration beats it on validation in all objectives, so that it may be chosen. "
-CORRECTED = "In brackets: corrected for being chosen."
+CORRECTED = "In brackets: corrected for being chosen. "
 VERDICTS = (
     "Verdict: surely on, surely off, ≤ x: at most x points from the front (no other is better in both by more), or "
-    "open."
+    "open. "
 )
 LEGENDS = {
     "best": "Accuracies are of the epoch that validation selects, unless the column says last; difference: that of the "
@@ -66,7 +66,7 @@ def print_summary(data: ReportData, console: Console) -> None:
             print_table(console, table)
             if certainty := explain_certainty(found, panel):
                 console.print(plain_text(certainty))
-        console.print(plain_text(explain_selection(found) + found.note))
+        console.print(plain_text(explain_columns(found) + found.note))
     for text in describe_audits(results):
         console.print(plain_text(text))
     console.print(plain_text(f"{describe_endings(results)} Time in trials: {describe_time(results)}."))
@@ -142,19 +142,20 @@ def format_corrected(panel: FrontPanel, row: Mapping[Hashable, Any], axis: str) 
 
 
 def explain_certainty(found: FrontData, panel: FrontPanel) -> str:
-    """Say what the seeds of a panel prove of its front, and what its table's verdicts and brackets mean."""
+    """Say what the seeds of a panel prove of its front."""
     lines = describe_assessment(panel.assessment, found.certified)
     if not lines:
         return ""
-    legends = [CORRECTED] * bool(np.isfinite(panel.assessment.corrected).any())
-    legends += [VERDICTS] * (panel.assessment.certificate is not None)
     title = f"{panel.title}: " * bool(panel.title and len(found.panels) > 1)
-    return " ".join([title + lines[0], *lines[1:], *legends])
+    return " ".join([title + lines[0], *lines[1:]])
 
 
-def explain_selection(found: FrontData) -> str:
-    """Say what 'selects' means in the tables of fronts, if it stands in one."""
-    return SELECTS * any(panel.points["selected"].any() for panel in found.panels)
+def explain_columns(found: FrontData) -> str:
+    """Say what brackets, verdicts and 'selects' mean in the tables of fronts, as far as they stand in one."""
+    judged = [panel.assessment for panel in found.panels]
+    corrected = CORRECTED * any(bool(np.isfinite(one.corrected).any()) for one in judged)
+    verdicts = VERDICTS * any(one.certificate is not None for one in judged)
+    return corrected + verdicts + SELECTS * any(panel.points["selected"].any() for panel in found.panels)
 
 
 def build_curve_tables(found: FrontData) -> Iterator[Table]:

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.measures.front import FrontData, compute_fronts
 from analysis.measures.front_certainty import collect_seeds
-from analysis.report.summary import build_front_tables, explain_certainty
+from analysis.report.summary import build_front_tables, explain_certainty, explain_columns
 from analysis.results.sweep import load_sweep
 
 from ..synthetic import Made, write_sweep
@@ -51,4 +51,5 @@ def test_table_of_a_front_has_verdicts_and_corrected_values(found: FrontData) ->
         assert all(str(cell) in ("on", "off", "open") or str(cell).startswith("≤ ") for cell in cells["verdict"])
         assert all("(" in str(cell) for header, column in cells.items() if str(header).endswith("%") for cell in column)
         words = explain_certainty(found, panel)
-        assert "surely on" in words and "In brackets: corrected for being chosen." in words
+        assert "surely on" in words and "In brackets" not in words, "said once, below all panels"
+        assert "In brackets: corrected for being chosen. Verdict: " in explain_columns(found)
