@@ -138,6 +138,15 @@ class CheckpointRecord(TypedDict, total=False):
         dict[str, OrderRecord],
         Doc("how far AutoAttack went, by attack", "", "completed; AutoAttack with `order: margin`"),
     ]
+    bounds: Annotated[
+        dict[str, float],
+        Doc(
+            "no more than this is the accuracy under AutoAttack, by attack: the share of the images that withstand "
+            "cheaper attacks",
+            FRACTION,
+            "completed; AutoAttack with `for: front`, attacked or not",
+        ),
+    ]
 
 
 class DataSummary(TypedDict, total=False):
@@ -176,7 +185,7 @@ class Stop(TypedDict, total=False):
 
 
 # a checkpoint as readers check it: attacks name further keys
-Metrics = dict[str, float | bool | dict[str, list[str]] | dict[str, OrderRecord] | None]
+Metrics = dict[str, float | bool | dict[str, float] | dict[str, list[str]] | dict[str, OrderRecord] | None]
 ByClass = dict[str, list[float | None]]  # `clean` or an attack -> the accuracy on each class; None: no example of it
 
 

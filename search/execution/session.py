@@ -237,7 +237,7 @@ class Session:
             result["burn_in"] = self.config.burn_in
         arrays = self._join_instances()
         if status == "completed":
-            metrics, classes, measured = self.trainer.final(VerdictLog(self.folder))
+            metrics, classes, measured = self.trainer.final(VerdictLog(self.folder), {*self.job.postponed})
             mean = mean_accuracy_by_class(arrays)
             result |= metrics | {"classes": classes | ({"mean": mean} if mean else {})}
             arrays |= measured
@@ -260,12 +260,12 @@ class Session:
 
     def _describe_data(self, epochs: int) -> Row:
         """Return the part of a result that describes the attacks, the data and the subset of the last epoch."""
-        data = self.data
+        data, attacks = self.data, self.trainer.evaluation.attacks()
         mask = np.zeros(len(data.train), bool)
         mask[self.trainer.selected(self.config.stage(max(epochs - 1, 0))).numpy()] = True
         sizes = {"train": len(data.train), "val": len(data.val), "test": len(data.test)}
         return {
-            "attacks": self.trainer.evaluation.attacks(),
+            "attacks": {name: text for name, text in attacks.items() if name not in self.job.postponed},
             "data": sizes | {"classes": data.classes, "flipped": int(data.flipped.sum())},
             "class_names": list(data.names),
             "subset": subset_summary(mask, data),

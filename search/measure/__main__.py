@@ -36,7 +36,11 @@ def main(arguments: list[str] | None = None, backend: Backend | None = None) -> 
         "--where", action="append", default=[], metavar="AXIS=VALUE",
         help="only trials with this value of an axis, such as method=trades; may be repeated",
     )  # fmt: skip
-    parser.add_argument("--only", choices=("front",), help="only the configurations on the front, by validation")
+    parser.add_argument(
+        "--only",
+        choices=("front",),
+        help="AutoAttack: as `for: front`; else only the configurations on the front of validation",
+    )
     parser.add_argument(
         "--accept-code-change", action="store_true", help="measure states of other code in trainers/ by this code"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 import yaml
 
@@ -15,6 +15,7 @@ from search.exceptions import SpaceError
 from search.execution.backend import Backend
 from search.execution.compatibility import check_compatible, find_accepted_code
 from search.planning.datasets import DatasetCache
+from search.planning.front_first import list_postponed
 from search.planning.measurements import check_attack_names, check_weights_exist, list_missing_attacks
 from search.planning.plan import Plan, PlannedTrial
 from search.planning.planner import Planner
@@ -45,7 +46,7 @@ def measure_attacks(options: argparse.Namespace, began: float, backend: Backend 
         check_reachable(options.run)
         stored = load_plan(options.run)
         own = load_stored_space(options.run, [])
-        loaded = load_stored_space(options.run, _read_attacks(options.attack, own))
+        loaded = load_stored_space(options.run, _read_attacks(options.attack, own, options.only == "front"))
         sources = DatasetCache()
         store = Store(options.run)
         plan = _restore_plan(own, store, sources, options.accept_code_change, errors)
@@ -56,28 +57,33 @@ def measure_attacks(options: argparse.Namespace, began: float, backend: Backend 
         plan.evaluation, plan.stopping = loaded.space.evaluate, search.stopping
         check_plan(loaded, plan, sources)
         chosen = _choose_trials(plan, store, options.where)
-        if options.only == "front":
+        further = loaded.space.evaluate.final.keys() - own.space.evaluate.final.keys()
+        if options.only == "front" and not further <= plan.evaluation.for_front().keys():
             front = select_front(store, stored, search)
             chosen = [trial for trial in chosen if trial.configuration in front]
         finished = _select_finished(chosen, store)
-        further = loaded.space.evaluate.final.keys() - own.space.evaluate.final.keys()
         check_attack_names(store, finished, plan.evaluation, further)
-        lacking = [trial for trial in finished if _lacks(trial, store, plan)]
+        lacking = [trial for trial in finished if _lacks(trial, store, plan, further)]
         check_weights_exist(lacking, store.list_states())
         finals = {trial.final for trial in finished}  # a training may have several names
         names = {trial.id for trial in plan.trials if trial.final in finals}
+        most = "at most " * bool(further & plan.evaluation.for_front().keys())
         console.print(
-            f"{format_count(len(finished), 'training')} of {len(plan.trials)} chosen, {len(lacking)} to measure under "
-            f"{format_list(sorted(further))}."
+            f"{format_count(len(finished), 'training')} of {len(plan.trials)} chosen, {most}{len(lacking)} to measure "
+            f"under {format_list(sorted(further))}."
         )
         return measure_sweep(loaded, plan, sources, store, names, console, began, backend)
     except HANDLED_ERRORS as error:
         return report_error(error, options.run, INSTEAD, errors)
 
 
-def _read_attacks(texts: Iterable[str], own: LoadedSpace) -> list[str]:
-    """Return the attacks as overrides of a space. Raises SpaceError if a text names no attack, or one of the space."""
+def _read_attacks(texts: Iterable[str], own: LoadedSpace, for_front: bool) -> list[str]:
+    """Return the attacks as overrides of a space. Raises SpaceError if a text names no attack, or one of the space.
+
+    for_front: an AutoAttack has a front of its own, and measures what may be on it alone.
+    """
     found: list[str] = []
+    names = set()
     for text in texts:
         try:
             tree = yaml.safe_load(text)
@@ -88,7 +94,13 @@ def _read_attacks(texts: Iterable[str], own: LoadedSpace) -> list[str]:
         ((name, attack),) = tree.items()
         if name in own.space.evaluate.final:
             raise SpaceError([f"--attack {name}: the space measures an attack of this name; take another name"])
+        if for_front and isinstance(attack, dict) and attack.get("name") == "autoattack":
+            attack = attack | {"for": "front"}
+        names.add(attack.get("for") if isinstance(attack, dict) else None)
         found.append(f"evaluate.final.{name}={yaml.safe_dump(attack, default_flow_style=True).strip()}")
+    if for_front and len(names) > 1:
+        why = "AutoAttack has a front of its own, other attacks that of validation; give them in commands of their own"
+        raise SpaceError([f"--only front: {why}"])
     return found
 
 
@@ -145,6 +157,8 @@ def _select_finished(chosen: Iterable[PlannedTrial], store: Store) -> list[Plann
     return finished
 
 
-def _lacks(trial: PlannedTrial, store: Store, plan: Plan) -> bool:
+def _lacks(trial: PlannedTrial, store: Store, plan: Plan, further: Set[str]) -> bool:
+    """Return whether a training is to be measured, or may be: an attack for the front decides while it runs."""
     result = store.read_result(trial.id, trial.final)
-    return result is None or bool(list_missing_attacks(result, plan.evaluation))
+    postponed = further & list_postponed(result, plan.evaluation)
+    return result is None or bool(list_missing_attacks(result, plan.evaluation) or postponed)

@@ -21,22 +21,34 @@ MAX_NAMED = 3  # trainings
 
 
 def list_missing_attacks(result: Row | None, evaluation: Evaluation) -> list[str]:
-    """Return the final attacks by which a completed training was not measured; none if it has no result."""
-    known = (result or {}).get("attacks")
-    if known is None or (result or {}).get("status") != "completed":
+    """Return the final attacks by which a completed training was not measured; none if it has no result.
+
+    Of an attack for the front, the bound suffices: search.planning.front_first tells who is attacked.
+    """
+    if result is None or "attacks" not in result or result["status"] != "completed":
         return []
-    return [name for name in evaluation.final if name not in known]
+    bounded = list_bounded(result) if evaluation.for_front() else set()
+    return [name for name in evaluation.final if name not in result["attacks"] and name not in bounded]
+
+
+def list_bounded(result: Row) -> set[str]:
+    """Return the attacks for the front of which a training has the bound."""
+    return set(result["last"].get("bounds", ())) if result["status"] == "completed" else set()
 
 
 def has_more_attacks(result: Row, other: Row) -> bool:
-    """Return whether a result has all attacks of another, and further ones."""
-    return set(result.get("attacks", ())) > set(other.get("attacks", ()))
+    """Return whether a result has all attacks of another, and further ones; a bound is less than an attack."""
+    one, two = (
+        {*found.get("attacks", ()), *(f"<= {name}" for name in list_bounded(found))} for found in (result, other)
+    )
+    return one > two
 
 
 def complete_evaluation(store: Store, trial: str, final: str, evaluation: Evaluation) -> Evaluation:
     """Return an evaluation with the attacks that a training was measured by and that the evaluation lacks."""
     result = store.read_result(trial, final)
-    if result is None or not set(result.get("attacks", ())) - {"pgd", *evaluation.along, *evaluation.final}:
+    known = {*result.get("attacks", ()), *list_bounded(result)} if result else set()
+    if not known - {"pgd", *evaluation.along, *evaluation.final}:
         return evaluation
     recorded = read_yaml(store.trial_folder(trial) / "config.yaml") or {}
     attacks = recorded.get("evaluate", {}).get("final", {})
@@ -51,7 +63,12 @@ def check_attack_names(
     """Raise SpaceError if a training was measured by another attack that has the name of one of the `further` ones."""
     now = evaluation.attacks()
     for trial in trials:
-        known = (store.read_result(trial.id, trial.final) or {}).get("attacks", {})
+        result = store.read_result(trial.id, trial.final)
+        known = dict((result or {}).get("attacks", {}))
+        if result and list_bounded(result) - known.keys():
+            known |= complete_evaluation(
+                store, trial.id, trial.final, evaluation.model_copy(update={"final": {}})
+            ).attacks()
         for name in further:
             if known.get(name, now[name]) != now[name]:
                 was = f"the records of {trial.id} have {known[name]} under this name"

@@ -386,4 +386,4 @@ def test_means_of_groups_are_those_of_each(whole: Path) -> None:
     for name, group in table.groupby(trials["configuration"]):
         for column in table:
             row = [found.loc[name, f"{column}{which}"] for which in ("", "_se", "_n")]
-            np.testing.assert_allclose(row, estimate(group[column]), rtol=1e-12)
+            np.testing.assert_allclose(row, estimate(group[column])[:3], rtol=1e-12)
