@@ -22,7 +22,7 @@ from search.monitor.trackers import TrackerCallback, build_loggers
 from search.planning.datasets import DatasetCache
 from search.planning.front_first import FrontAttacks
 from search.planning.jobs import ENDED_IN_RUN, JobFactory, Report
-from search.planning.measurements import list_missing_attacks
+from search.planning.measurements import is_unmeasured
 from search.planning.plan import Plan, PlannedTrial
 from search.planning.retention import StateRetention, find_deepest_epochs
 from search.planning.schedule import Schedule
@@ -79,7 +79,9 @@ class Sweep:
         if self._measured is not None and trial.id not in self._measured:
             return False
         result = self.store.read_result(trial.id, trial.final)
-        if result is None or list_missing_attacks(result, self.plan.evaluation) or self.front.is_due(trial):
+        if result is None or is_unmeasured(self.store, trial.id, result, self.plan.evaluation):
+            return True
+        if self.front.is_due(trial):
             return True
         return bool(self.stopping and self.stopping.is_resumed(trial, result))
 
@@ -97,13 +99,14 @@ class Sweep:
             have = "its training has its result" if total == 1 else f"all {total} trainings have their results"
             self.console.print(f"{self.store.folder.name} is finished: {have}.")
             return self._summarize(None, command)
-        known_results = (self.store.read_result(trial.id, trial.final) for trial in waiting)
-        again = sum(bool(list_missing_attacks(result, self.plan.evaluation)) for result in known_results)
+        again = sum(
+            is_unmeasured(self.store, trial.id, self._read_result(trial), self.plan.evaluation) for trial in waiting
+        )
         self.console.print(
             f"{self.store.folder.name}: {format_count(total, 'training')}"
             f"{' so far' if self.space.search.adapts else ''}"
             + (f", {known} of them ended before" if known else "")
-            + (f", {again} of them by fewer attacks than are asked for now" if again else "")
+            + (f", {again} of them by fewer measurements than are asked for now" if again else "")
         )
         if self.space.resources.gpus != "auto":
             self.budget.gpus_per_training = self.space.resources.gpus

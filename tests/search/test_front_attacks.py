@@ -107,7 +107,7 @@ def test_measured_later_it_is_the_same(study: Study, tmp_path: Path, capsys: Any
     assert later.run() == 0
     capsys.readouterr()
     assert later.measure("--only", "front", attack=AA | {"images": 40}) == 0
-    assert "at most 6 to measure under aa" in capsys.readouterr().out
+    assert "at most 6 to measure by aa" in capsys.readouterr().out
     assert later.records() == study.records()
     assert later.run() == 0 and later.records() == study.records()
     assert later.measure("--only", "front", attack=AA | {"images": 30}) == 2
