@@ -15,6 +15,10 @@ from trainers.checking import Count, Name, ReadAs
 from trainers.record_io import Row
 
 FRACTION = "fraction in [0, 1]"
+ATTACKED = "attacked.json"  # in the folder of a trial: how far AutoAttack came (trainers.verdict_log)
+VERDICT_CODES = (
+    "?x.0123456789"  # a letter an image: unseen, misclassified, withstood, or the place of the attack that broke it
+)
 WEIGHT = "0 or more, mean 1 in a batch; not normalised: [0, 1]"
 MEASURED = "measured epochs"
 VALIDATED = "measured epochs, if `data.val` is not 0"

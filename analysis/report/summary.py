@@ -12,6 +12,7 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from analysis.measures.attack_passes import describe_savings
 from analysis.measures.audit import describe_audits
 from analysis.measures.front import FrontData, FrontPanel
 from analysis.measures.front_difference import FrontDifference
@@ -67,7 +68,7 @@ def print_summary(data: ReportData, console: Console) -> None:
             if certainty := explain_certainty(found, panel):
                 console.print(plain_text(certainty))
         console.print(plain_text(explain_columns(found) + found.note))
-    for text in describe_audits(results):
+    for text in (*describe_audits(results), *filter(None, [describe_savings(results)])):
         console.print(plain_text(text))
     console.print(plain_text(f"{describe_endings(results)} Time in trials: {describe_time(results)}."))
 

@@ -184,7 +184,9 @@ def _settle_bounds(trials: pd.DataFrame) -> pd.DataFrame:
         verdicts = trials.get(metric, pd.Series(np.nan, trials.index))
         lacks = (trials["status"] == COMPLETED) & verdicts.isna()
         is_bounded = lacks.groupby(trials["configuration"]).transform("any")
-        trials = trials.assign(**{metric: verdicts.mask(is_bounded), bound: trials[bound].where(is_bounded)})
+        trials = trials.assign(
+            **{metric: verdicts.mask(is_bounded), bound: trials[bound].fillna(verdicts).where(is_bounded)}
+        )
     return trials
 
 
