@@ -25,6 +25,7 @@ from search.execution.devices import DIFFERENT_BITS, list_devices
 from search.execution.repair import find_damaged_files
 from search.execution.session import Session
 from search.planning.datasets import DatasetCache, identify_source
+from search.planning.front_first import list_postponed
 from search.planning.jobs import Job
 from search.planning.measurements import complete_evaluation
 from search.planning.start_weights import StartWeights
@@ -207,10 +208,10 @@ def _train_trial(folder: Place, scratch: Path, plan: Row, row: Row, advance: Cal
     start = StartWeights.model_validate(row["start"]) if row["start"] else None
     if start and start.training:
         store.copy_state_to(start.content, alone)
-    key, stop = identify_source(config.data), (store.read_result(row["id"], row["chain"]) or {}).get("stopped")
+    key, result = identify_source(config.data), store.read_result(row["id"], row["chain"]) or {}
     evaluation = complete_evaluation(store, row["id"], row["chain"], Evaluation.model_validate(plan["evaluate"]))
     session = Session(
-        _build_job(alone, plan, row, start, key, stop, evaluation), prepare_data(sources.loaded[key], config.data)
+        _build_job(alone, plan, row, start, key, result, evaluation), prepare_data(sources.loaded[key], config.data)
     )
     runs = True
     while runs:
@@ -220,8 +221,9 @@ def _train_trial(folder: Place, scratch: Path, plan: Row, row: Row, advance: Cal
 
 
 def _build_job(
-    alone: Store, plan: Row, row: Row, start: StartWeights | None, source: str, stop: Row | None, evaluation: Evaluation
+    alone: Store, plan: Row, row: Row, start: StartWeights | None, source: str, result: Row, evaluation: Evaluation
 ) -> Job:
+    stop = result.get("stopped")
     return Job(
         folder=str(alone.folder),
         trial=row["id"],
@@ -238,6 +240,7 @@ def _build_job(
         start=start.model_dump() if start else None,
         until=(stop or {}).get("epoch"),
         stop=stop,
+        postponed=tuple(sorted(list_postponed(result, evaluation))),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, model_validator
 from torch import Tensor
 
 from trainers.accuracy import BROKEN, evaluation_mode, find_margins
@@ -158,7 +158,14 @@ class AutoAttackRun(Knobs):
     tenth of them without a success, then attacks a random share `audit` of the rest, and all of the rest if that
     finds any (trainers.margin_order). Accuracy is then that under all of these attacks, and an upper bound: the report
     says how many images of the sweep it may count wrongly.
+
+    for front: once all trainings have ended, those configurations alone are attacked that may be on the front of
+    robust against clean test accuracy of the best or the last checkpoint. Robust means there: withstands the cheaper
+    attacks too, whose survivors are an upper bound. A configuration is left out if that bound is dominated by verdicts
+    on others, in means over seeds, so that the front is that of attacking all (search.planning.front_first).
     """
+
+    model_config = ConfigDict(serialize_by_alias=True)  # `for` is a Python keyword
 
     name: Literal["autoattack"] = "autoattack"
     version: Literal["standard", "custom"] = "standard"
@@ -174,6 +181,9 @@ class AutoAttackRun(Knobs):
     )
     audit: Annotated[Share, Field(gt=0, lt=1, exclude_if=lambda audit: audit == AUDIT)] = (
         AUDIT  # with order: margin, the share of the images left out that is drawn and attacked as well
+    )
+    scope: Annotated[Literal["all", "front"], Field(alias="for", exclude_if=lambda scope: scope == "all")] = (
+        "all"  # trainings; or those alone that may be on the front, once all have ended
     )
 
     @model_validator(mode="after")
@@ -200,28 +210,34 @@ class AutoAttackRun(Knobs):
         AutoAttack judges every point that it visits, and so computes in fp32, whatever the precision asked for.
         Raises ValueError if the network has too few classes for the attacks (`why_unfit`).
         """
-        margins = find_margins(net, split, None, seed) if self.order == "margin" else None
+        margins = find_margins(net, split, None, seed) if self.needs_margins else None
         return self.measure(net, split, epsilon, norm, seed, margins, VerdictLog()).robust
+
+    @property
+    def needs_margins(self) -> bool:
+        """Whether only images that withstand cheaper attacks are attacked, and count as robust."""
+        return self.order == "margin" or self.scope == "front"
 
     def measure(
         self, net: Net, split: Split, epsilon: float, norm: Norm, seed: int, margins: Tensor | None, log: VerdictLog
     ) -> Measured:
         """Attack a split, and return which examples withstand it with how it went.
 
-        margins: (N,), those that cheaper attacks left, by which `order: margin` goes and which `order: all` does not
-        need. What `log` has is not attacked again. Raises ValueError as `find_robust` does.
+        margins: (N,), those that cheaper attacks left, if it `needs_margins`. What `log` has is not attacked again.
+        Raises ValueError as `find_robust` does.
         """
         from trainers.autoattack import STANDARD, AutoAttack  # late: only this attack needs the package
 
         if why := self.why_unfit(net.module.head.out_features):
             raise ValueError(why)
         names, budget = self.attacks or STANDARD, self.epsilon or epsilon
-        settings = self.model_dump(mode="json") | {"epsilon": budget, "norm": norm, "seed": seed}
+        settings = self.model_dump(mode="json", exclude={"scope"}) | {"epsilon": budget, "norm": norm, "seed": seed}
         verdicts = Verdicts(log, identify_verdicts(net.module.state_dict(), settings), len(split))
         with evaluation_mode(net, seed):
             attack = AutoAttack(net, names, budget, norm, self.restarts, seed, split.x.device)
-            if margins is None:
-                robust, went = attack.attack_all(split, verdicts), None
+            if margins is None or self.order == "all":
+                alive = None if margins is None else margins > BROKEN
+                robust, went = attack.attack_all(split, verdicts, alive), None
             else:
                 robust, went = attack.attack_in_order(split, margins, self.audit, verdicts)
         return Measured(robust.to(split.x.device), went, verdicts.costs)
@@ -242,7 +258,8 @@ class AutoAttackRun(Knobs):
         which += f", {self.restarts} restarts" if self.restarts > 1 else ""
         which += f" by growing margin, audit {100 * self.audit:g}%" if self.order == "margin" else ""
         budget = format_epsilon(self.epsilon or epsilon)
-        return f"AutoAttack {which}, {norm}, epsilon {budget}" + format_images(self.images)
+        after = ", after cheaper attacks" if self.scope == "front" and self.order == "all" else ""
+        return f"AutoAttack {which}, {norm}, epsilon {budget}{after}" + format_images(self.images)
 
 
 NamedAttack = Annotated[PGDAttack | FGSM | AutoAttackRun, Field(discriminator="name")]

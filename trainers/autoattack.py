@@ -99,12 +99,17 @@ class AutoAttack:
         self._logits.replacement = replacement
         return found
 
-    def attack_all(self, split: Split, verdicts: Verdicts) -> Tensor:
-        """Attack all images of a split, and return which withstand it, (N,) bool."""
-        for part in torch.arange(len(split)).split(CHUNK):
+    def attack_all(self, split: Split, verdicts: Verdicts, alive: Tensor | None = None) -> Tensor:
+        """Attack all images of a split, and return which withstand it, (N,) bool.
+
+        alive: the images that cheaper attacks left, (N,) bool, which alone are attacked and may withstand; None: all.
+        """
+        chosen = torch.ones(len(split), dtype=torch.bool) if alive is None else alive.cpu()
+        for part in chosen.nonzero().squeeze(1).split(CHUNK):
             self._attack_part(split, part, verdicts)
-        self._warn(verdicts, verdicts.by)
-        return verdicts.by == WITHSTOOD
+        by = torch.where(chosen, verdicts.by, MISCLASSIFIED)
+        self._warn(verdicts, by)
+        return by == WITHSTOOD
 
     def attack_in_order(
         self, split: Split, margins: Tensor, audit: float, verdicts: Verdicts

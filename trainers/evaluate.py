@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from trainers.attack_runs import FGSM, Climbed, NamedAttack, PGDAttack
+from trainers.attack_runs import FGSM, AutoAttackRun, Climbed, NamedAttack, PGDAttack
 from trainers.attacks import PGD, check_ascent
 from trainers.balls import Noise, Norm, check_norm, check_units
 from trainers.diagnostics.block import Diagnostics
@@ -125,6 +125,9 @@ class Evaluation(Knobs):
             if getattr(attack, "order", "all") != "all":
                 why = "margins are those that the attacks of evaluate.final leave; write the attack there, or remove it"
                 wrong["along", name, "order"] = why
+            if getattr(attack, "scope", "all") != "all":
+                why = "the front is known once all trainings have ended; write the attack below evaluate.final"
+                wrong["along", name, "for"] = why
         if wrong:
             raise KnobError(wrong)
         return self
@@ -156,6 +159,11 @@ class Evaluation(Knobs):
     def unrecorded(self) -> tuple[str, ...]:
         """Return the columns of a training step that are not recorded."""
         return tuple(name for name in ("entropy", "gradient_norm") if not getattr(self, name))
+
+    def for_front(self) -> dict[str, AutoAttackRun]:
+        """Return the final attacks that measure only what may be on the front, by name."""
+        runs = {name: attack for name, attack in self.final.items() if isinstance(attack, AutoAttackRun)}
+        return {name: attack for name, attack in runs.items() if attack.scope == "front"}
 
     def due(self, epoch: int, epochs: int) -> bool:
         """Return whether the training curves are measured after an epoch (0-based)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import cast
 
 import numpy as np
@@ -111,8 +112,9 @@ def evaluate_training(net: Net, evaluation: Evaluation, train: Split, seen: np.n
 
 
 def evaluate_final(
-    net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int, log: VerdictLog | None = None
-) -> tuple[CheckpointRecord, ByClass]:
+    net: Net, evaluation: Evaluation, splits: dict[str, Split], seed: int, log: VerdictLog | None = None,
+    postponed: Set[str] = frozenset(),
+) -> tuple[CheckpointRecord, ByClass]:  # fmt: skip
     """Measure the test split under the final attacks, which compute in fp32, and each class of it.
 
     The record has the accuracy under each attack, and clean accuracy on each corrupted version of the split. By class
@@ -120,8 +122,9 @@ def evaluate_final(
     an attack on some of the images has the clean accuracy on these; AutoAttack has its `gap`, PGD's accuracy less its
     own on the examples that it looks at, which shows how far gradients are masked; a network that predicts one class
     for every image of validation (if any) and test has that class as `constant`; where AutoAttack warns of its own
-    numbers, `warnings` has the texts by attack; and `margin_order` has how far an order of the margin went. Verdicts of
-    AutoAttack that `log` has are not found again.
+    numbers, `warnings` has the texts by attack; `margin_order` has how far an order of the margin went; and `bounds`
+    has the share of survivors of cheaper attacks where only the front is attacked. Verdicts of AutoAttack that `log`
+    has are not found again. `postponed`: attacks for the front that do not run, so that only their bounds are recorded.
     """
     test, attacks = splits["test"], evaluation.final
     at = {
@@ -132,12 +135,17 @@ def evaluate_final(
     right = {"clean": labels == test.y, "pgd": margins["pgd"] > BROKEN}
     warnings: dict[str, list[str]] = {}
     orders: dict[str, OrderRecord] = {}
+    bounds: dict[str, float] = {}
     for name, attack in attacks.items():
         if not isinstance(attack, AutoAttackRun):
             right[name] = margins[name] > BROKEN
             continue
-        least = _least_margins(evaluation, attack, margins, test.y) if attack.order == "margin" else None
+        least = _least_margins(evaluation, attack, margins, test.y) if attack.needs_margins else None
         seen, known = take_images(test, at[name]), None if least is None else _at(least, at[name])
+        if known is not None and attack.scope == "front":
+            bounds[name] = float((known > BROKEN).double().mean())
+        if name in postponed:
+            continue
         with collect_warnings() as warnings[name]:
             found = attack.measure(
                 net, seen, evaluation.epsilon, evaluation.norm, seed, known, VerdictLog() if log is None else log
@@ -146,14 +154,14 @@ def evaluate_final(
         if found.went is not None:
             orders[name] = _record_order(found, attack.audit)
     values = {name: hits.cpu().double() for name, hits in right.items()}
-    record: Row = {f"test_{name}_acc": float(values[name].mean()) for name in attacks}
+    record: Row = {f"test_{name}_acc": float(values[name].mean()) for name in attacks if name in values}
     for name in (name for name, attack in attacks.items() if attack.images is not None):
         clean = f"{name}_clean"
         values[clean], at[clean] = _at(values["clean"], at[name]), at[name]
         record[f"test_{clean}_acc"] = float(values[clean].mean())
     budgets = (None, evaluation.epsilon)
     for name, attack in attacks.items():
-        if isinstance(attack, AutoAttackRun) and attack.epsilon in budgets:
+        if isinstance(attack, AutoAttackRun) and attack.epsilon in budgets and name in right:
             gap = f"{name}_gap"
             values[gap], at[gap] = _at(values["pgd"], at[name]) - values[name], at[name]
             record[f"test_{gap}"] = float(values[gap].mean())
@@ -169,6 +177,8 @@ def evaluate_final(
         record["warnings"] = heard
     if orders:
         record["margin_order"] = orders
+    if bounds:
+        record["bounds"] = bounds
     return cast(CheckpointRecord, record), classes
 
 

@@ -15,6 +15,10 @@ from trainers.checking import Count, Name, ReadAs
 from trainers.record_io import Row
 
 FRACTION = "fraction in [0, 1]"
+ATTACKED = "attacked.json"  # in the folder of a trial: how far AutoAttack came (trainers.verdict_log)
+VERDICT_CODES = (
+    "?x.0123456789"  # a letter an image: unseen, misclassified, withstood, or the place of the attack that broke it
+)
 WEIGHT = "0 or more, mean 1 in a batch; not normalised: [0, 1]"
 MEASURED = "measured epochs"
 VALIDATED = "measured epochs, if `data.val` is not 0"
@@ -138,6 +142,15 @@ class CheckpointRecord(TypedDict, total=False):
         dict[str, OrderRecord],
         Doc("how far AutoAttack went, by attack", "", "completed; AutoAttack with `order: margin`"),
     ]
+    bounds: Annotated[
+        dict[str, float],
+        Doc(
+            "no more than this is the accuracy under AutoAttack, by attack: the share of the images that withstand "
+            "cheaper attacks",
+            FRACTION,
+            "completed; AutoAttack with `for: front`, attacked or not",
+        ),
+    ]
 
 
 class DataSummary(TypedDict, total=False):
@@ -176,7 +189,7 @@ class Stop(TypedDict, total=False):
 
 
 # a checkpoint as readers check it: attacks name further keys
-Metrics = dict[str, float | bool | dict[str, list[str]] | dict[str, OrderRecord] | None]
+Metrics = dict[str, float | bool | dict[str, float] | dict[str, list[str]] | dict[str, OrderRecord] | None]
 ByClass = dict[str, list[float | None]]  # `clean` or an attack -> the accuracy on each class; None: no example of it
 
 

@@ -61,6 +61,10 @@ class _DataSet(Splits):
                 source = source._replace(corrupted=self.corruptions.load(source.x_test, source.y_test))
         return source
 
+    def published_test(self) -> tuple[int, int] | None:
+        """Return how many images and classes the test set has by what is published; None if the data must tell."""
+        return None
+
     def _load(self, download: bool) -> Source:
         raise NotImplementedError
 
@@ -158,8 +162,13 @@ class _Fetched(_DataSet):
     """A data set that torchvision downloads into `root`, unless its files lie there; class names are torchvision's."""
 
     examples: ClassVar[int]  # size of the training set, known before it is downloaded
+    tests: ClassVar[tuple[int, int]] = (10_000, 10)  # images of the test set, and its classes
 
     root: str = "data"
+
+    def published_test(self) -> tuple[int, int] | None:
+        images, classes = self.tests
+        return self.tests if self.classes is None else (images * len(self.classes) // classes, len(self.classes))
 
     def _load(self, download: bool) -> Source:
         name = type(self).__name__
@@ -185,6 +194,7 @@ class CIFAR100(_CIFAR):
     """CIFAR-100: 50,000 and 10,000 images of 32x32, 100 classes."""
 
     examples: ClassVar[int] = 50_000
+    tests: ClassVar[tuple[int, int]] = (10_000, 100)
     name: Literal["cifar100"] = "cifar100"
 
 
@@ -206,6 +216,7 @@ class SVHN(_Fetched):
     """SVHN without the 531131 easier digits that were published beside it; those are a pool, `extra: {name: svhn}`."""
 
     examples: ClassVar[int] = 73_257
+    tests: ClassVar[tuple[int, int]] = (26_032, 10)
     name: Literal["svhn"] = "svhn"
     val: SizeOrNone = 1000
 

@@ -82,7 +82,7 @@ def chain(config: TrialConfig, evaluation: Evaluation, around: Surroundings, ran
     in the root: it decides what is recorded and which checkpoint is best, though not the weights. A stage names the
     measurements after it, since after the last epoch all are made, and whether the selection window begins with it.
     Diagnostics are named by the stages after which they are measured alone, so that trainings with and without share
-    the epochs before.
+    the epochs before; those after the last epoch are measured on the last state and name nothing.
     """
     root = {
         "model": config.model.model_dump(),
@@ -125,7 +125,7 @@ def _recorded(diagnostics: Diagnostics, epsilon: float, norm: str, epochs: int) 
         name: digest([name, diagnostic.model_dump(exclude={"after"}), epsilon, norm])[: 2 * WIDTH]
         for name, diagnostic in diagnostics.asked().items()
     }
-    due = [diagnostics.due(epoch, epochs) for epoch in range(epochs)]
+    due = [diagnostics.due(epoch, epochs) if epoch < epochs - 1 else {} for epoch in range(epochs)]
     return tuple("".join(f"|diagnosed {names[name]}" for name in found) for found in due)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from copy import deepcopy
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -264,26 +264,31 @@ class Trainer:
         """Return the positions of the training examples that a stage uses, ascending."""
         return self.examples.select(stage)
 
-    def final(self, log: VerdictLog | None = None) -> tuple[dict[str, CheckpointRecord], dict[str, ByClass], Arrays]:
+    def final(
+        self, log: VerdictLog | None = None, postponed: Set[str] = frozenset()
+    ) -> tuple[dict[str, CheckpointRecord], dict[str, ByClass], Arrays]:
         """Measure the last and the best checkpoint under the final attacks.
 
         Return the metrics of both, the same by class, and the arrays of the best checkpoint. Without validation there
-        is no best checkpoint. `log` keeps what AutoAttack finds, and what it has is not found again.
+        is no best checkpoint. `log` keeps what AutoAttack finds, and what it has is not found again. `postponed`:
+        attacks for the front that do not run.
         """
         with temporary_weights(self.net.module, self.measured_state()):
-            last, classes = self._evaluate_final(self.last, log)
+            last, classes = self._evaluate_final(self.last, log, postponed)
         attacked = attacked_test_images(self.evaluation, self.splits["test"])
         if self.best is None:
             return {"last": last}, {"last": classes}, attacked
         other = self.best if self.best["row"]["epoch"] != self.last["epoch"] else None
         with temporary_weights(self.net.module, other["model"] if other else self.measured_state()):
-            best, best_classes = self._evaluate_final(other["row"], log) if other else (last.copy(), classes)
+            best, best_classes = self._evaluate_final(other["row"], log, postponed) if other else (last.copy(), classes)
             arrays = arrays_at_best(self.net, self.evaluation, self.examples.training_split)
         return {"last": last, "best": best}, {"last": classes, "best": best_classes}, arrays | attacked
 
-    def _evaluate_final(self, row: EpochRecord, log: VerdictLog | None) -> tuple[CheckpointRecord, ByClass]:
+    def _evaluate_final(
+        self, row: EpochRecord, log: VerdictLog | None, postponed: Set[str]
+    ) -> tuple[CheckpointRecord, ByClass]:
         seed = derived(self.config.seed, self.config.epochs, "final")
-        metrics, classes = evaluate_final(self.net, self.evaluation, self.splits, seed, log)
+        metrics, classes = evaluate_final(self.net, self.evaluation, self.splits, seed, log, postponed)
         return metrics_of(row) | metrics, classes
 
     def measured_state(self) -> Weights | None:

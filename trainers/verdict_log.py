@@ -16,10 +16,10 @@ from torch import Tensor
 
 from trainers.record_io import Place, Row, digest, sealed, write_json
 from trainers.record_reader import read_json
+from trainers.records import ATTACKED, VERDICT_CODES
 
-NAME = "attacked.json"  # in the folder of a trial
+NAME, CODES = ATTACKED, VERDICT_CODES
 UNSEEN = -3  # not attacked so far, or left out by the order; below all that trainers.autoattack returns
-CODES = "?x.0123456789"  # a letter an image: unseen, misclassified, withstood, or the place of the attack that broke it
 
 
 class Costs(NamedTuple):

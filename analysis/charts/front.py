@@ -59,11 +59,16 @@ def draw_front(figure: Figure, front: FrontData, keys: PointKeys, log: bool = Fa
     if engine := figure.get_layout_engine():
         engine.execute(figure)  # the placement of numbers needs the final panels
     for plot, panel in zip(plots, front.panels, strict=True):
-        _write_numbers(plot, panel, find_chains(panel.points, front.scale))
+        _write_numbers(plot, panel, find_chains(_drop_bounded(panel.points), front.scale))
+
+
+def _drop_bounded(points: pd.DataFrame) -> pd.DataFrame:
+    """Drop configurations of which a bound alone is known: it is no point."""
+    return points[points["y_bound"].isna()]
 
 
 def _draw_panel(plot: Plot, panel: FrontPanel, front: FrontData, keys: PointKeys) -> None:
-    points, trials = panel.points, panel.trials
+    points, trials = _drop_bounded(panel.points), panel.trials
     plot.scatter(trials["x"], trials["y"], s=6, color="0.75", linewidths=0, zorder=1)
     left, bottom = _find_corner(panel)
     for curve, line in choose_line_styles(front, keys).items():
@@ -75,7 +80,7 @@ def _draw_panel(plot: Plot, panel: FrontPanel, front: FrontData, keys: PointKeys
     if points["curve"].nunique() > 1:
         joint = points.loc[points["on_front"], ["x", "y"]].to_numpy()
         plot.plot(*staircase(joint, left, bottom).T, color=NEUTRAL, lw=3, alpha=0.35, zorder=1.5)
-    for chain in find_chains(panel.points, front.scale):
+    for chain in find_chains(points, front.scale):
         plot.plot(chain["x"], chain["y"], color="0.55", lw=0.8, ls="--", zorder=1.5, gid="scale")
     dead = (points[list(EXCLUDED)] > 0).any(axis=1)
     looks = pd.Series([keys.look(row) for row in points.to_dict("records")], points.index)
@@ -102,7 +107,7 @@ def _write_numbers(plot: Plot, panel: FrontPanel, chains: list[pd.DataFrame]) ->
 
     Then write the values at both ends of each line along a scale, if there are few lines.
     """
-    taken = plot.transData.transform(panel.points[["x", "y"]].to_numpy())
+    taken = plot.transData.transform(_drop_bounded(panel.points)[["x", "y"]].to_numpy())
     for x, y, number in number_members(panel)[["x", "y", "number"]].to_numpy():
         taken = _write_beside(plot, (x, y), f"{number:.0f}", taken, {"weight": "bold"})
     for chain in chains if len(chains) <= MAX_NAMED_CHAINS else []:

@@ -116,7 +116,7 @@ def _find_best(rows: Sequence[Configuration], columns: Sequence[Column]) -> np.n
 def _render_number(number: Estimate, signed: bool, bold: bool) -> str:
     """Render "$73.4 \\pm 0.2$", without "±" for one seed."""
     if number.n == 0 or math.isnan(number.mean):
-        return NONE
+        return NONE if math.isnan(number.limit) else rf"$\leq {number.text().removeprefix('≤ ')}$"
     mean, _, error = number.text(signed).replace("−", "-").partition(" ± ")
     mean = rf"\mathbf{{{mean}}}" if bold else mean
     return rf"${mean} \pm {error}$" if error else f"${mean}$"

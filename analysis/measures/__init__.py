@@ -11,7 +11,7 @@ Effects           differences (paired by seed), families (of differences, judged
                   fanova, and PED-ANOVA), one_axis, subsets, chosen_value (by validation, and its optimism)
 Along training    curves, overfitting, floor (of best − last), onset, generalization, cost,
                   kappa (weights against κ too), diagnostic_curves (flatness, Lipschitz bounds)
-Attacks           masking, audit (what AutoAttack by growing margin may have missed)
+Attacks           masking, audit (what AutoAttack by growing margin may have missed), attack_passes (what it saved)
 Classes           classes
 Examples          difficulty (flipped labels), group_means, groups (also when they are learned), difficulty_reference,
                   difficulty_relation, example_scatter, hardness, agreement, corrupted, gallery, logit_components,
@@ -31,6 +31,7 @@ MODULES = {  # of the public names
     "agreement": ("build_matrix",),
     "agreement_tables": ("measure_corrupted_distances", "measure_distances"),
     "attack_steps": ("measure_attack_steps",),
+    "attack_passes": ("measure_savings",),
     "audit": ("collect_audit",),
     "chosen_value": ("choose_values",),
     "class_accuracy": ("measure_class_accuracy",),

@@ -3,7 +3,7 @@
 Accuracies share a front if they were measured on the same terms (`results.measurement_terms`); all others have a front
 of their own. A configuration with a seed that diverged, or that names one class whatever the image, is shown but is on
 no front. The front over test accuracies describes and never selects. What validation would select is reported beside
-it.
+it. A configuration that was not attacked, as its bound is dominated, has the bound (y_bound) and no robust accuracy.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from analysis.measures.validation_choice import SELECT, find_selected
 from analysis.results.axes import SEPARATOR
 from analysis.results.gaps import describe_checkpoint
 from analysis.results.measurement_terms import Terms, read_terms, title_terms
-from analysis.results.metrics import describe_metric
+from analysis.results.metrics import describe_metric, name_bound
 from analysis.results.sweep import Sweep, name_sweeps
 from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
 from trainers.certificate.assessment import Assessment
@@ -159,6 +159,7 @@ def _group_by_terms(
     trials = pd.concat(tables, ignore_index=True)
     trials["subset_label"] = trials["subset_label"].where(trials["subset_label"] != "", trials["subset_kind"])
     trials["x"], trials["y"] = trials[f"{checkpoint}_{metrics.x}"], trials[f"{checkpoint}_{metrics.y}"]
+    trials["y_bound"] = trials.get(f"{checkpoint}_{name_bound(metrics.y)}", pd.Series(math.nan, trials.index))
     found = [key for results in sweeps.values() for key in read_terms(results, metrics.x, metrics.y)]
     number = {key: place for place, key in enumerate(dict.fromkeys(found))}
     places = np.array([number[key] for key in found])
@@ -173,7 +174,8 @@ def _build_panel(
     completed = group[group["status"] == COMPLETED]
     points = _build_points(group, key.rule[0], metrics.y, checkpoint)
     # the seeds that survive a divergence would flatter a configuration
-    whole = points[(points["diverged"] == 0) & (points["constant"] == 0) & (points["unknown"] == 0)]
+    alive = points[(points["diverged"] == 0) & (points["constant"] == 0) & (points["unknown"] == 0)]
+    whole = alive[alive["y_bound"].isna()]
     points["on_front"] = points["on_own_front"] = points["knee"] = points["selected"] = False
     points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
     for _, rows in whole.groupby("curve", sort=False):
@@ -181,12 +183,12 @@ def _build_panel(
         points.loc[members.index, "on_own_front"] = True
         knee = find_knee(members[["x", "y"]].to_numpy())
         points.loc[members.index[[] if knee is None else [knee]], "knee"] = True
-    for sweep, rows in whole.groupby("sweep", sort=False):
+    for sweep, rows in alive.groupby("sweep", sort=False):
         if results[str(sweep)].selects:
             points.loc[rows.index, "selected"] = find_selected(rows, results[str(sweep)])
-    alive = completed[completed[f"{checkpoint}_constant"].isna() & completed[["x", "y"]].notna().all(axis=1)]
-    balanced = {str(curve): balance_seeds(rows) for curve, rows in alive.groupby("curve", sort=False)}
-    ranked = alive[alive["configuration"].isin(whole["configuration"])]
+    seen = completed[completed[f"{checkpoint}_constant"].isna() & completed[["x", "y"]].notna().all(axis=1)]
+    balanced = {str(curve): balance_seeds(rows) for curve, rows in seen.groupby("curve", sort=False)}
+    ranked = seen[seen["configuration"].isin(whole["configuration"])]
     used = {name: text for sweep in group["sweep"].unique() for name, text in results[str(sweep)].attacks.items()}
     attacks = used | key.attacks(others)  # a title distinguishes an attack from all others that are shown
     return FrontPanel(
@@ -195,9 +197,9 @@ def _build_panel(
         x_title=describe_metric(metrics.x, attacks),
         y_title=describe_metric(metrics.y, attacks),
         note=_note(points, key, describe_checkpoint(checkpoint, group)),
-        missing=" ".join(_list_missing(points, group)),
+        missing=" ".join([*_list_missing(points, group), *_describe_bounded(alive)]),
         points=points,
-        trials=completed[["sweep", "curve", "configuration", "replicate", "x", "y"]],
+        trials=completed.loc[completed["y_bound"].isna(), ["sweep", "curve", "configuration", "replicate", "x", "y"]],
         balanced={curve: rows[["configuration", "replicate", "x", "y"]] for curve, rows in balanced.items()},
         surfaces={curve: attain_surfaces(rows) for curve, rows in balanced.items() if curve in results},
         volume={str(curve): bootstrap_volume(rows) for curve, rows in ranked.groupby("curve", sort=False)},
@@ -212,6 +214,7 @@ def _build_points(trials: pd.DataFrame, by: str, metric: str, checkpoint: str) -
     done = trials[trials["status"] == COMPLETED]
     last = done.get(f"last_{metric}", pd.Series(math.nan, done.index))
     columns = {"x": done["x"], "y": done["y"], "y_last": last, "y_fall": done["y"] - last}  # y_fall is paired by seed
+    columns |= {"y_bound": done["y_bound"]}
     columns |= {axis: done.get(f"{by}_{name}", pd.Series(math.nan, done.index)) for name, axis in SELECT.items()}
     means = estimate_groups(pd.DataFrame(columns), [done[key] for key in identity])
     words = ["curve", "name", "choice", "setting", "family", "subset_label", "scale", "rest"]
@@ -219,9 +222,11 @@ def _build_points(trials: pd.DataFrame, by: str, metric: str, checkpoint: str) -
     diverged = (trials["status"] == DIVERGED).groupby([trials[key] for key in identity], sort=False).sum()
     one_class = done[[f"{checkpoint}_constant", f"{by}_constant"]].notna().any(axis=1)
     constant = one_class.groupby([done[key] for key in identity], sort=False).sum()
-    unknown = done[["x", "y"]].isna().any(axis=1).groupby([done[key] for key in identity], sort=False).sum()
+    unread = done["x"].isna() | (done["y"].isna() & done["y_bound"].isna())
+    unknown = unread.groupby([done[key] for key in identity], sort=False).sum()
     points = named.join(means).join(diverged.rename("diverged").astype(int))
     points = points.join(constant.rename("constant")).join(unknown.rename("unknown"))
+    points["y_n"] = points[["y_n", "y_bound_n"]].max(axis=1)
     points = points.rename(columns={"y_n": "n"}).drop(columns=[f"{name}_n" for name in columns if name != "y"])
     return points[points["n"] > 0].astype({"n": int, "constant": int, "unknown": int}).reset_index()
 
@@ -231,6 +236,27 @@ def _note(points: pd.DataFrame, key: Terms, when: str) -> str:
     if points["n"].max() == 1:
         text += " One seed has no standard error: a demonstration, not evidence."
     return f"{text} Attack: {key.y}." if key.y else text
+
+
+def _describe_bounded(alive: pd.DataFrame) -> Iterator[str]:
+    """Say how many configurations have a bound alone, and how many of these may be on a front nevertheless."""
+    bounded = alive[alive["y_bound"].notna()]
+    if bounded.empty:
+        return
+    count, has = format_count(len(bounded), "configuration"), "has" if len(bounded) == 1 else "have"
+    yield f"{count} {has} an upper bound alone (≤), not attacked, and no part in bands and intervals."
+    for words, groups in (("the front", [alive]), ("the front of its curve", [g for _, g in alive.groupby("curve")])):
+        if left := sum(map(_count_open, groups)):
+            yield f"Not settled for {words}: {left} of them."
+            return
+
+
+def _count_open(points: pd.DataFrame) -> int:
+    """Count the configurations with a bound that no verdict dominates."""
+    verdicts = points.loc[points["y_bound"].isna(), ["x", "y"]].to_numpy()
+    bounds = points.loc[points["y_bound"].notna(), ["x", "y_bound"]].to_numpy()
+    beaten = (verdicts[:, None] >= bounds).all(axis=2) & (verdicts[:, None] > bounds).any(axis=2)
+    return int((~beaten.any(axis=0)).sum())
 
 
 def _list_missing(points: pd.DataFrame, group: pd.DataFrame) -> Iterator[str]:

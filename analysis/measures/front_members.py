@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.measures.dominance import PERCENTILES
 from analysis.measures.front import FrontData, FrontPanel
+from analysis.measures.stats import Estimate
 
 
 def number_members(panel: FrontPanel) -> pd.DataFrame:
@@ -26,6 +29,12 @@ def list_members(panel: FrontPanel) -> pd.DataFrame:
     members = number_members(panel)
     listed = pd.concat([members.assign(number=members["number"].astype(str)), others.assign(number="–")])
     return listed.assign(place=panel.points.index.get_indexer(listed.index))
+
+
+def estimate_axis(row: Mapping[Any, Any], axis: str, errors: bool = True) -> Estimate:
+    """Return the mean of a point along an axis, or what its robust accuracy is at most, from a row of the points."""
+    limit = row["y_bound"] if axis == "y" else math.nan
+    return Estimate(row[axis], row[f"{axis}_se"] if errors else math.nan, row["n"], limit)
 
 
 def count_attaining(n: int) -> tuple[int, ...]:

@@ -28,8 +28,11 @@ class FrontMetrics(NamedTuple):
 
 
 def find_common_metrics(results: Sequence[Sweep]) -> list[str]:
-    """Return the metrics that all completed trials have. Raises SweepError if a sweep has no completed trial."""
-    kept = [sweep.final_metrics() for sweep in results]
+    """Return the metrics that all completed trials have, or of which they have an upper bound.
+
+    Raises SweepError if a sweep has no completed trial.
+    """
+    kept = [[*sweep.final_metrics(), *sweep.bounded_metrics()] for sweep in results]
     for sweep, metrics in zip(results, kept, strict=True):
         if not metrics:
             raise SweepError(f"{sweep.folder}: no completed trial, so there is no front to draw")

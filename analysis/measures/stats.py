@@ -17,16 +17,23 @@ CONFIDENCE = 0.95  # of intervals
 
 
 class Estimate(NamedTuple):
-    """A mean over n seeds, with its standard error, which is NaN for one seed."""
+    """A mean over n seeds, with its standard error, which is NaN for one seed.
+
+    limit: what the mean is at most where it is unknown; NaN if nothing is known of it.
+    """
 
     mean: float
     se: float
     n: int
+    limit: float = math.nan
 
     def text(self, signed: bool = False) -> str:
-        """Return it in percent or points: "73.4 ± 0.2"; without "±" for one seed, a dash if the mean is unknown."""
+        """Return it in percent or points: "73.4 ± 0.2"; without "±" for one seed.
+
+        If the mean is unknown: "≤ 75.1", or a dash.
+        """
         if self.n == 0 or math.isnan(self.mean):
-            return "–"
+            return "–" if math.isnan(self.limit) else f"≤ {POINTS * self.limit:.1f}"
         mean, se = (round(POINTS * value, EXACT) for value in (self.mean, self.se))
         text = f"{mean:{'+' if signed else ''}z.1f}".replace("-", "−")
         return text if math.isnan(se) else f"{text} ± {se:.1f}"

@@ -24,6 +24,7 @@ from analysis.results.metrics import (
     describe_metric,
     find_clean_metric,
     is_comparable,
+    name_bound,
     parse_attack,
     shorten_attack,
 )
@@ -123,7 +124,9 @@ def _estimate_columns(
 ) -> Iterator[Estimate]:
     """Estimate the numbers of a configuration; each difference follows its two operands."""
     for which in checkpoints:
-        yield from (estimate(done.get(f"{which}_{name}", [])) for name in metrics)
+        for name in metrics:
+            limit = estimate(done.get(f"{which}_{name_bound(name)}", [])).mean
+            yield estimate(done.get(f"{which}_{name}", []))._replace(limit=limit)
     if gap:
         yield estimate(done[f"last_{PGD}"] - done[f"last_{AUTOATTACK}"])
     if "robust_overfitting" in done:
@@ -133,8 +136,8 @@ def _estimate_columns(
 
 
 def _list_metrics(sweeps: Sequence[Sweep]) -> list[str]:
-    """List the final metrics that all sweeps have, in the order of the columns."""
-    shared = [set(sweep.final_metrics()) for sweep in sweeps]
+    """List the final metrics that all sweeps have, or have bounds of, in the order of the columns."""
+    shared = [{*sweep.final_metrics(), *sweep.bounded_metrics()} for sweep in sweeps]
     return [name for name in _order_metrics(sweeps) if all(name in known for known in shared)]
 
 

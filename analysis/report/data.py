@@ -30,7 +30,7 @@ class ReportData:
     """The results of a study with all tables that figures, findings and the page use."""
 
     results: Sweep
-    robust: str | None  # the robust test accuracy under the strongest attack that every trial has, as on the front
+    robust: str | None  # the robust test accuracy under the strongest attack that every trial has
     clean: str  # the clean test accuracy on the same images
     front: FrontData | None
     no_front: str  # the reason if there is none
@@ -65,7 +65,8 @@ def collect_report_data(results: Sweep) -> ReportData:
     found, why = None, ""
     try:
         found = compute_fronts([results])
-        robust, clean = found.y, found.x
+        if found.y in results.final_metrics():  # else bounds stand for some: verdicts on the others are no fair means
+            robust, clean = found.y, found.x
     except SweepError as error:
         why = str(error).removeprefix(f"{results.folder}: ")
     ranked = results.profile_rankings

@@ -12,12 +12,13 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from analysis.measures.attack_passes import describe_savings
 from analysis.measures.audit import describe_audits
 from analysis.measures.front import FrontData, FrontPanel
 from analysis.measures.front_difference import FrontDifference
-from analysis.measures.front_members import list_members
+from analysis.measures.front_members import estimate_axis, list_members
 from analysis.measures.front_seeds import BOOTSTRAP
-from analysis.measures.stats import POINTS, Estimate, format_count
+from analysis.measures.stats import POINTS, format_count
 from analysis.report.answers import describe_terms, list_answers
 from analysis.report.data import ReportData
 from analysis.report.provenance import describe_time
@@ -67,7 +68,7 @@ def print_summary(data: ReportData, console: Console) -> None:
             if certainty := explain_certainty(found, panel):
                 console.print(plain_text(certainty))
         console.print(plain_text(explain_columns(found) + found.note))
-    for text in describe_audits(results):
+    for text in (*describe_audits(results), *filter(None, [describe_savings(results)])):
         console.print(plain_text(text))
     console.print(plain_text(f"{describe_endings(results)} Time in trials: {describe_time(results)}."))
 
@@ -92,7 +93,7 @@ def build_summary_table(results: Sweep, found: FrontData, width: int) -> Table:
         if setting:
             table.add_row(Text(str(setting), style="italic"))
         for row in rows.to_dict("records"):
-            numbers = {c: Estimate(row[c], row[f"{c}_se"] if errors else math.nan, row["n"]) for c in named}
+            numbers = {c: estimate_axis(row, c, errors) for c in named}
             cells = [number.text(signed=c == "y_fall").replace(" ± ", "±") for c, number in numbers.items()]
             table.add_row(Text(row["choice"]), str(row["n"]), *cells)
     return table
@@ -136,7 +137,7 @@ def build_front_tables(found: FrontData) -> Iterator[Table]:
 
 def format_corrected(panel: FrontPanel, row: Mapping[Hashable, Any], axis: str) -> str:
     """Write a mean with its standard error and, in brackets, corrected for selection: "73.4 ± 0.2 (73.1)"."""
-    text = Estimate(row[axis], row[f"{axis}_se"], row["n"]).text()
+    text = estimate_axis(row, axis).text()
     corrected = panel.assessment.corrected[row["place"], ("x", "y").index(axis)]
     return text if math.isnan(corrected) else f"{text} ({corrected:.1f})"
 

@@ -41,7 +41,7 @@ class Terms(NamedTuple):
 def read_terms(results: Sweep, *metrics: str) -> list[Terms]:
     """Return the terms of each trial of a sweep for the metrics to compare, in the order of `Sweep.study_trials`.
 
-    A trial without a result has the attacks of the other trials.
+    A trial without a result, or without one of the attacks, has those of the other trials.
     """
     data: dict[str, str] = {}  # configuration -> data of its first seed, as a seed may also draw the data
     for planned in results.plan["trials"]:
@@ -51,7 +51,7 @@ def read_terms(results: Sweep, *metrics: str) -> list[Terms]:
     for trial, configuration, problem in (
         results.study_trials[["id", "configuration", "problem"]].to_numpy(str).tolist()
     ):
-        attacks = results.outcomes.get(trial, {}).get("attacks") or results.attacks
+        attacks = results.attacks | results.outcomes.get(trial, {}).get("attacks", {})
         measured = tuple(attacks.get(parse_attack(metric) or "", "") for metric in metrics)
         found.append(Terms(problem, data.get(configuration, ""), metrics, measured, (rule, attacks.get(CURVES, ""))))
     return found

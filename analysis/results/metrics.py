@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 CHECKPOINTS = {"best": "validation-selected epoch", "last": "last epoch"}
 EPOCH_METRIC = "test_pgd_acc"  # the robust accuracy along training
 CLEAN = "test_clean_acc"
+ACCURACY, BOUND = "_acc", "_bound"  # ends of the names of an accuracy, and of what it is at most where it is unknown
 _BESIDE = "_clean"  # ends the name of the clean accuracy on the images of an attack: test_aa_clean_acc
 _METRIC = re.compile(r"^(?P<split>train|val|test)_(?P<attack>\w+)_acc$")
 _BUDGET = re.compile(r"\b(?P<norm>linf|l2), epsilon (?P<epsilon>[^\s,]+)")
@@ -26,6 +27,11 @@ def parse_attack(metric: str) -> str | None:
     """Return the name of the attack a metric was measured under; None for clean accuracy and other quantities."""
     match = _METRIC.match(metric)
     return match["attack"] if match and match["attack"] != "clean" and not metric.endswith("_clean_acc") else None
+
+
+def name_bound(metric: str) -> str:
+    """Return the name of the upper bound of an accuracy: "test_aa_bound"."""
+    return metric.removesuffix(ACCURACY) + BOUND
 
 
 def complete_descriptions(attacks: Mapping[str, str]) -> dict[str, str]:

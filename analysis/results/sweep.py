@@ -18,7 +18,7 @@ from analysis.exceptions import SweepError
 from analysis.results.axes import Axes, read_axes
 from analysis.results.diagnostics import Diagnostics, open_diagnostics
 from analysis.results.instances import Instances, open_instances
-from analysis.results.metrics import complete_descriptions
+from analysis.results.metrics import ACCURACY, BOUND, complete_descriptions
 from analysis.results.rankings import Ranking, read_rankings, tabulate_rankings
 from analysis.results.sweep_plan import read_sweep_plan
 from analysis.results.trial_table import COMPLETED, read_trials
@@ -140,6 +140,16 @@ class Sweep:
         everywhere = [str(name) for name in done if len(done) and done[name].notna().all()]
         names = [name for name in everywhere if name.startswith("last_") and name.endswith("_acc")]
         return [name.removeprefix("last_") for name in names]
+
+    def bounded_metrics(self) -> list[str]:
+        """Return the accuracies that some configurations have, and of which all others have an upper bound."""
+        done, found = self.completed, []
+        for bound in [str(name) for name in done if str(name).startswith("last_") and str(name).endswith(BOUND)]:
+            metric = bound.removesuffix(BOUND) + ACCURACY
+            known = done[metric].notna()
+            if known.any() and not known.all() and (known | done[bound].notna()).all():
+                found.append(metric.removeprefix("last_"))
+        return found
 
     @cached_property
     def _ids(self) -> frozenset[str]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.results.axes import Axes, name_subset_kind
 from analysis.results.gaps import add_gaps, find_selection_starts
-from analysis.results.metrics import EPOCH_METRIC, is_comparable
+from analysis.results.metrics import ACCURACY, BOUND, EPOCH_METRIC, is_comparable, name_bound
 from trainers.record_io import Row
 from trainers.record_reader import Damage, expected_files, is_cost_row, is_epoch_row, read_json, read_rows
 from trainers.record_shapes import check_result
@@ -59,6 +59,7 @@ def read_trials(folder: Path, plan: Row, axes: Axes, damage: Damage) -> TrialTab
         identity = (planned["id"], configuration, planned["replicate"])
         epochs.append(_EpochColumns(identity, len(records), _to_columns(records)))
     trials, epoch_table = _with_warnings(pd.DataFrame(_sorted(rows, axes))), _epoch_table(epochs)
+    trials = _settle_bounds(trials)
     trials["select_from"] = trials["id"].map(find_selection_starts(epoch_table)).fillna(0)
     return TrialTables(add_gaps(trials, epoch_table), epoch_table, outcomes)
 
@@ -105,7 +106,7 @@ def _cost_columns(costs: list[Row], trial: str) -> Row:
     }
 
 
-NO_METRICS = ("epoch", "constant", "warnings", "margin_order")  # of a checkpoint
+NO_METRICS = ("epoch", "constant", "warnings", "margin_order", "bounds")  # of a checkpoint
 
 
 def _outcome_columns(outcome: Row) -> Row:
@@ -127,6 +128,8 @@ def _outcome_columns(outcome: Row) -> Row:
         elif masking and "test_aa_acc" in metrics:  # an older record; on other images the gap would mix two image sets
             metrics["gradient_masking_gap"] = metrics[EPOCH_METRIC] - metrics["test_aa_acc"]
         row |= {f"{checkpoint}_{key}": value for key, value in metrics.items()}
+        bounds = completed.get(checkpoint, {}).get("bounds", {})
+        row |= {f"{checkpoint}_{name_bound(f'test_{name}_acc')}": value for name, value in bounds.items()}
     row["subset_size"] = subset.get("size", outcome.get("data", {}).get("train", np.nan))
     row |= {key: subset.get(key, np.nan) for key in ("flipped_in", "flipped_out")}
     row["test_examples"] = outcome.get("data", {}).get("test", np.nan)
@@ -168,6 +171,22 @@ def _with_warnings(trials: pd.DataFrame) -> pd.DataFrame:
             for count, total in zip(counts, by["id"].transform("size"), strict=True)
         ]
         trials = trials.assign(**{column: trials[column] + warnings for column in ("choice", "name")})
+    return trials
+
+
+def _settle_bounds(trials: pd.DataFrame) -> pd.DataFrame:
+    """Leave each configuration either verdicts of an attack for the front or their upper bounds, never some of both.
+
+    A mean over those of its seeds that were attacked would be of other seeds than the means beside it.
+    """
+    for bound in [column for column in map(str, trials) if column.endswith(BOUND)]:
+        metric = bound.removesuffix(BOUND) + ACCURACY
+        verdicts = trials.get(metric, pd.Series(np.nan, trials.index))
+        lacks = (trials["status"] == COMPLETED) & verdicts.isna()
+        is_bounded = lacks.groupby(trials["configuration"]).transform("any")
+        trials = trials.assign(
+            **{metric: verdicts.mask(is_bounded), bound: trials[bound].fillna(verdicts).where(is_bounded)}
+        )
     return trials
 
 

@@ -8,7 +8,13 @@ from typing import Any
 
 from search.exceptions import DifferentSweep, SpaceError
 from search.execution.epoch_extension import find_extension_problems
-from search.planning.measurements import check_attack_names, check_weights_exist, list_missing_attacks
+from search.planning.measurements import (
+    check_attack_names,
+    check_weights_exist,
+    find_trained_part,
+    is_unmeasured,
+    list_changed,
+)
 from search.planning.plan import Plan, PlannedTrial
 from search.schema.merging import IMPLIED_ALL, SPACE_NODE, add_implied_names, expand_short_forms
 from search.store.plan_file import find_format_problem, find_plan
@@ -102,17 +108,18 @@ def _find_evaluation_change(folder: Place, stored: Row, plan: Plan, tree: Row) -
     Further final attacks are measured on these states, and those that are left out stay in the records.
     """
     before, now = stored["evaluate"], plan.evaluation.model_dump(mode="json")
-    both = before["final"].keys() & now["final"].keys()
-    changed = sorted(name for name in both if before["final"][name] != now["final"][name])
-    if changed or before | {"final": {}} != now | {"final": {}}:
-        diagnosed = now.get("diagnostics") != before.get("diagnostics")
+    changed = list_changed(before, now)
+    one, two = find_trained_part(before), find_trained_part(now)
+    if changed or one != two:
+        diagnosed = one.get("diagnostics") != two.get("diagnostics") or any("diagnostics" in key for key in changed)
         what = "another final evaluation" if not diagnosed else "other diagnostics"
         lines = [f"{OTHER_SWEEP}: it has {what}. What differs:", *list_differences(folder, tree)]
         again = f"--name NEW --reuse {folder} measures again, and trains only trials whose last states are not kept."
         if diagnosed:
             again = f"--name NEW --reuse {folder} goes on from the states kept there that precede all diagnostics."
         elif changed:
-            lines.append(f"Under a name of its own, what is now {changed[0]} is measured on the weights stored there.")
+            name = changed[0].removeprefix("final.")
+            lines.append(f"Under a name of its own, what is now {name} is measured on the weights stored there.")
         return [*lines, again, *_describe_last_command(folder)]
     return _find_lost_weights(folder, plan, plan.evaluation.final.keys() - before["final"].keys())
 
@@ -121,7 +128,7 @@ def _find_lost_weights(folder: Place, plan: Plan, further: Set[str]) -> list[str
     """Say that trainings which are to be measured by further attacks have no weights any more."""
     store = Store(folder)
     results = ((trial, store.read_result(trial.id, trial.final)) for trial in plan.trials)
-    lacking = [trial for trial, result in results if list_missing_attacks(result, plan.evaluation)]
+    lacking = [trial for trial, result in results if is_unmeasured(store, trial.id, result, plan.evaluation)]
     try:
         check_attack_names(store, plan.trials, plan.evaluation, further)
         check_weights_exist(lacking, store.list_states() if lacking else set())

@@ -13,7 +13,7 @@ import numpy as np
 from search.exceptions import SpaceError
 from search.execution.repair import find_damaged_files
 from search.planning.jobs import Job, dump_config
-from search.planning.measurements import has_more_attacks
+from search.planning.measurements import has_more_attacks, is_unmeasured
 from search.planning.plan import Plan
 from search.planning.retention import find_deepest_epochs
 from search.store.plan_file import find_plan
@@ -194,9 +194,16 @@ class DuplicateTrials:
 
     def _copy_if_newer(self, source: str, i: int, known: Row | None) -> None:
         """Copy the result of `source` if trial i has none, or one that tells less."""
-        result = self._store.read_result(source, self._plan.trials[i].final)
-        if result and (known is None or _tells_more(result, known)):
+        trial = self._plan.trials[i]
+        result = self._store.read_result(source, trial.final)
+        if result and (known is None or _tells_more(result, known) or self._lacks(trial.id, known, source, result)):
             copy_records(self._store, source, self._job(i))
+
+    def _lacks(self, name: str, known: Row, source: str, result: Row) -> bool:
+        """Return whether a trial lacks a measurement of its last state, and an identical training does not."""
+        trials = ((name, known), (source, result))
+        one, other = (is_unmeasured(self._store, trial, row, self._plan.evaluation) for trial, row in trials)
+        return one and not other
 
     def _find_group(self, i: int) -> list[int]:
         for j in range(self._known, len(self._plan.trials)):  # a plan grows at its end

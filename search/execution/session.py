@@ -183,7 +183,8 @@ class Session:
         self.trainer.on_batch = self._progress_writer.update
         row, instances, cost = self.trainer.run_epoch(self.config.stage(self.trainer.epoch), self._recall)
         began = time.perf_counter()
-        diagnostics = self.trainer.diagnose()
+        ends = self.trainer.epoch == self.config.epochs  # what is measured then is measured on the last state
+        diagnostics = {} if ends else self.trainer.diagnose()
         cost["evaluate_seconds"] += time.perf_counter() - began
         cost["by"] = self.job.trial
         cost["device"] = describe_device(self.trainer.device)
@@ -236,8 +237,9 @@ class Session:
         if self.config.burn_in:
             result["burn_in"] = self.config.burn_in
         arrays = self._join_instances()
+        last = Segment([], [], {}, self.trainer.diagnose() if status == "completed" else {})
         if status == "completed":
-            metrics, classes, measured = self.trainer.final(VerdictLog(self.folder))
+            metrics, classes, measured = self.trainer.final(VerdictLog(self.folder), {*self.job.postponed})
             mean = mean_accuracy_by_class(arrays)
             result |= metrics | {"classes": classes | ({"mean": mean} if mean else {})}
             arrays |= measured
@@ -249,7 +251,7 @@ class Session:
         self._write_records()
         append_rows(self.folder / "cost.jsonl", [{"final_seconds": time.perf_counter() - began, "by": self.job.trial}])
         self._write_record(INSTANCES, pack_arrays(arrays, compress=True))
-        if diagnostics := join_diagnostics(self._list_segments()):
+        if diagnostics := join_diagnostics([*self._list_segments(), last]):
             diagnostics |= self.trainer.list_diagnosed_examples()
             self._write_record(DIAGNOSTICS, pack_arrays(diagnostics, compress=True))
         result |= {"bytes": self._bytes, "sha256": self._digests}
@@ -260,12 +262,12 @@ class Session:
 
     def _describe_data(self, epochs: int) -> Row:
         """Return the part of a result that describes the attacks, the data and the subset of the last epoch."""
-        data = self.data
+        data, attacks = self.data, self.trainer.evaluation.attacks()
         mask = np.zeros(len(data.train), bool)
         mask[self.trainer.selected(self.config.stage(max(epochs - 1, 0))).numpy()] = True
         sizes = {"train": len(data.train), "val": len(data.val), "test": len(data.test)}
         return {
-            "attacks": self.trainer.evaluation.attacks(),
+            "attacks": {name: text for name, text in attacks.items() if name not in self.job.postponed},
             "data": sizes | {"classes": data.classes, "flipped": int(data.flipped.sum())},
             "class_names": list(data.names),
             "subset": subset_summary(mask, data),

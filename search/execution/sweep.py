@@ -20,8 +20,9 @@ from search.monitor.live import LiveView
 from search.monitor.probe import probe_costs
 from search.monitor.trackers import TrackerCallback, build_loggers
 from search.planning.datasets import DatasetCache
+from search.planning.front_first import FrontAttacks
 from search.planning.jobs import ENDED_IN_RUN, JobFactory, Report
-from search.planning.measurements import list_missing_attacks
+from search.planning.measurements import is_unmeasured
 from search.planning.plan import Plan, PlannedTrial
 from search.planning.retention import StateRetention, find_deepest_epochs
 from search.planning.schedule import Schedule
@@ -31,6 +32,7 @@ from search.signals import Interrupt
 from search.store import health
 from search.store.store import Store
 from trainers.formatting import format_count
+from trainers.record_io import Row
 from trainers.terminal.console import Console
 
 
@@ -49,7 +51,8 @@ class Sweep:
         self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
         self.asking = asking
         self._blocked: dict[str, str] = {}  # ranking or weights that cannot be built -> why
-        self.jobs = JobFactory(store, plan, space.search)
+        self.front = FrontAttacks(plan, self._read_result, space.search.checkpoint)
+        self.jobs = JobFactory(store, plan, space.search, self.front)
         self.duplicates = DuplicateTrials(store, plan, renamed or {}, self.jobs.make_whole)
         self.prerequisites = PrerequisiteBuilder(store, plan, sources)
         self.retention = StateRetention(store, plan, space.search.keep)
@@ -76,7 +79,9 @@ class Sweep:
         if self._measured is not None and trial.id not in self._measured:
             return False
         result = self.store.read_result(trial.id, trial.final)
-        if result is None or list_missing_attacks(result, self.plan.evaluation):
+        if result is None or is_unmeasured(self.store, trial.id, result, self.plan.evaluation):
+            return True
+        if self.front.is_due(trial):
             return True
         return bool(self.stopping and self.stopping.is_resumed(trial, result))
 
@@ -94,13 +99,14 @@ class Sweep:
             have = "its training has its result" if total == 1 else f"all {total} trainings have their results"
             self.console.print(f"{self.store.folder.name} is finished: {have}.")
             return self._summarize(None, command)
-        known_results = (self.store.read_result(trial.id, trial.final) for trial in waiting)
-        again = sum(bool(list_missing_attacks(result, self.plan.evaluation)) for result in known_results)
+        again = sum(
+            is_unmeasured(self.store, trial.id, self._read_result(trial), self.plan.evaluation) for trial in waiting
+        )
         self.console.print(
             f"{self.store.folder.name}: {format_count(total, 'training')}"
             f"{' so far' if self.space.search.adapts else ''}"
             + (f", {known} of them ended before" if known else "")
-            + (f", {again} of them by fewer attacks than are asked for now" if again else "")
+            + (f", {again} of them by fewer measurements than are asked for now" if again else "")
         )
         if self.space.resources.gpus != "auto":
             self.budget.gpus_per_training = self.space.resources.gpus
@@ -241,8 +247,25 @@ class Sweep:
             if not places and self.stopping:
                 places = self.stopping.resume_trials(self.schedule)
             if not places:
+                places = self._plan_front_attacks()
+            if not places:
                 return
             self._schedule_trials(places)
+
+    def _plan_front_attacks(self) -> list[int]:
+        """Return the trainings that an attack for the front measures next, once all have ended."""
+        measured = [
+            i for i, trial in enumerate(self.plan.trials) if self._measured is None or trial.id in self._measured
+        ]
+        if places := self.front.plan_more(measured):
+            count = format_count(len(places), "training")
+            self.console.print(f"{count} may be on the front, by the cheaper attacks: AutoAttack measures them now.")
+            self.stopping = None  # all is decided: what ended is measured, and neither stopped nor compared
+            self.schedule.reopen(places)
+        return places
+
+    def _read_result(self, trial: PlannedTrial) -> Row | None:
+        return self.store.read_result(trial.id, trial.final)
 
     def _check_budget(self) -> None:
         """Stop the sweep if a budget is used up."""

@@ -1,9 +1,10 @@
-"""python -m search.measure RUN --attack 'aa: {name: autoattack}': measure finished trainings under further attacks.
+"""python -m search.measure RUN --attack 'aa: {name: autoattack}': measure finished trainings further, without training.
 
 The last state of a training, which search.keep stores, holds its last and its best weights: nothing is trained again,
-and the records become bit for bit those of a sweep that had the attack in `evaluate.final`. A budget of its own is an
-attack with its own epsilon. What validation selects stays as it is. The same command carries on after a kill. Exit
-codes: those of search.run.
+and the records become bit for bit those of a sweep that had the attack in `evaluate.final`, the distances as
+`evaluate.min_perturbation`, the diagnostic in `evaluate.diagnostics`. A budget of its own is an attack with its own
+epsilon. What validation selects stays as it is. The same command carries on after a kill. Exit codes: those of
+search.run.
 """
 
 from __future__ import annotations
@@ -29,14 +30,26 @@ def main(arguments: list[str] | None = None, backend: Backend | None = None) -> 
     parser = Parser(prog="python -m search.measure", description=__doc__)
     parser.add_argument("run", type=parse_path, help="a sweep's folder, such as results/friendly_k, or its URL")
     parser.add_argument(
-        "--attack", action="append", required=True, metavar="'NAME: {…}'",
+        "--attack", action="append", default=[], metavar="'NAME: {…}'",
         help="an attack as in evaluate.final, such as 'aa: {name: autoattack}'; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--distances", metavar="'{…}'", nargs="?", const="{}",
+        help="minimum perturbations, with the knobs of evaluate.min_perturbation, such as '{label: given}'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--diagnostic", action="append", default=[], metavar="'NAME: {…}'",
+        help="a diagnostic of the last weights as in evaluate.diagnostics, such as 'lipschitz: {}'; may be repeated",
     )  # fmt: skip
     parser.add_argument(
         "--where", action="append", default=[], metavar="AXIS=VALUE",
         help="only trials with this value of an axis, such as method=trades; may be repeated",
     )  # fmt: skip
-    parser.add_argument("--only", choices=("front",), help="only the configurations on the front, by validation")
+    parser.add_argument(
+        "--only",
+        choices=("front",),
+        help="AutoAttack: as `for: front`; else only the configurations on the front of validation",
+    )
     parser.add_argument(
         "--accept-code-change", action="store_true", help="measure states of other code in trainers/ by this code"
     )
@@ -45,9 +58,9 @@ def main(arguments: list[str] | None = None, backend: Backend | None = None) -> 
 
 
 def _import_command(backend: Backend | None) -> Command:
-    from search.measure.attacks import measure_attacks
+    from search.measure.finished import measure_finished
 
-    return partial(measure_attacks, backend=backend)
+    return partial(measure_finished, backend=backend)
 
 
 if __name__ == "__main__":

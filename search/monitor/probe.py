@@ -139,8 +139,13 @@ def count_attack_passes(attack: NamedAttack, evaluation: Evaluation, data: Data)
     images = min(attack.images or len(data.test), len(data.test))
     if not isinstance(attack, AutoAttackRun):
         return (attack.build(evaluation.epsilon, evaluation.norm).passes() + LOOK) * images
+    return count_autoattack_run(attack, data.classes) * images
+
+
+def count_autoattack_run(attack: AutoAttackRun, classes: int) -> Passes:
+    """Count the passes of an AutoAttack on an image, at most: if it withstands all of its attacks."""
     names = attack.attacks or STANDARD
-    return sum((count_autoattack_passes(name, attack.restarts, data.classes) for name in names), LOOK) * images
+    return sum((count_autoattack_passes(name, attack.restarts, classes) for name in names), LOOK)
 
 
 def count_autoattack_passes(name: str, restarts: int, classes: int) -> Passes:

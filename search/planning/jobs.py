@@ -8,6 +8,7 @@ from typing import Literal
 import yaml
 
 from search.planning.datasets import identify_source
+from search.planning.front_first import FrontAttacks
 from search.planning.measurements import complete_evaluation
 from search.planning.plan import Plan
 from search.planning.schedule import Task
@@ -48,6 +49,7 @@ class Job:
     since: int = 0  # epochs of the stored state to continue from
     until: int | None = None  # epoch to stop at; None: the last
     stop: Row | None = None  # the record of an early stop at `until`
+    postponed: tuple[str, ...] = ()  # final attacks for the front that do not run
     keep: Keep = "best"
 
 
@@ -76,8 +78,8 @@ def dump_config(job: Job, ranks: Row | None) -> str:
 class JobFactory:
     """Makes the jobs of a plan."""
 
-    def __init__(self, store: Store, plan: Plan, search: Search) -> None:
-        self._store, self._plan, self._search = store, plan, search
+    def __init__(self, store: Store, plan: Plan, search: Search, front: FrontAttacks) -> None:
+        self._store, self._plan, self._search, self._front = store, plan, search, front
         self.slots = 0  # trainings that run at once
 
     def make_whole(self, i: int) -> Job:
@@ -110,4 +112,5 @@ class JobFactory:
             since=task.since,
             until=task.until,
             stop=task.stop,
+            postponed=tuple(sorted(self._front.list_postponed(trial, evaluation))),
         )

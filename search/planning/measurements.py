@@ -1,8 +1,9 @@
 """The final attacks of a training: those of the space, and those that `search.measure` has added to its records.
 
-A training is measured at its end. An attack that is added later needs its last state alone, which holds the best
-weights too: nothing is trained, and the records become those of a sweep that had the attack from the beginning. The
-records of a training tell by which attacks it was measured; plan.json has those of the space alone.
+A training is measured at its end. What is added later needs its last state alone, which holds the best weights too:
+attacks, minimum perturbations, and diagnostics after the last epoch. Nothing is trained, and the records become those
+of a sweep that had them from the beginning. The records of a training tell by what it was measured; plan.json has what
+the space asks for alone.
 """
 
 from __future__ import annotations
@@ -21,28 +22,86 @@ MAX_NAMED = 3  # trainings
 
 
 def list_missing_attacks(result: Row | None, evaluation: Evaluation) -> list[str]:
-    """Return the final attacks by which a completed training was not measured; none if it has no result."""
-    known = (result or {}).get("attacks")
-    if known is None or (result or {}).get("status") != "completed":
+    """Return the final attacks by which a completed training was not measured; none if it has no result.
+
+    Of an attack for the front, the bound suffices: search.planning.front_first tells who is attacked.
+    """
+    if result is None or "attacks" not in result or result["status"] != "completed":
         return []
-    return [name for name in evaluation.final if name not in known]
+    bounded = list_bounded(result) if evaluation.for_front() else set()
+    return [name for name in evaluation.final if name not in result["attacks"] and name not in bounded]
+
+
+def is_unmeasured(store: Store, trial: str, result: Row | None, evaluation: Evaluation) -> bool:
+    """Return whether a completed training lacks a measurement of its last state; False if it has no result."""
+    if list_missing_attacks(result, evaluation):
+        return True
+    asked = evaluation.min_perturbation is not None or evaluation.diagnostics.at_end()
+    if not asked or result is None or result["status"] != "completed":
+        return False
+    has = read_recorded(store, trial)
+    lacks_distances = evaluation.min_perturbation is not None and has.get("min_perturbation") is None
+    return lacks_distances or bool(evaluation.diagnostics.at_end().keys() - _list_diagnostics(has))
+
+
+def read_recorded(store: Store, trial: str) -> Row:
+    """Return the `evaluate:` block by which a training was measured, as its config.yaml has it; empty without one."""
+    recorded: Row = (read_yaml(store.trial_folder(trial) / "config.yaml") or {}).get("evaluate") or {}
+    return recorded
+
+
+def _list_diagnostics(evaluate: Row) -> set[str]:
+    return {name for name, knobs in (evaluate.get("diagnostics") or {}).items() if knobs is not None}
+
+
+def find_trained_part(evaluate: Row) -> Row:
+    """Return what of an `evaluate:` block, as plan.json has it, the last state of a training cannot make up for."""
+    block = Evaluation.model_validate(evaluate)
+    ends = dict.fromkeys(block.diagnostics.at_end())
+    diagnostics = block.diagnostics.model_copy(update=ends)
+    rest = block.model_copy(update={"final": {}, "min_perturbation": None, "diagnostics": diagnostics})
+    return rest.model_dump(mode="json")
+
+
+def list_changed(before: Row, now: Row) -> list[str]:
+    """Return the keys of measurements that both of two `evaluate:` blocks have, and that differ between them."""
+    one, two = ({f"final.{name}": attack for name, attack in block["final"].items()} for block in (before, now))
+    for found, block in ((one, before), (two, now)):
+        named = {f"diagnostics.{name}": knobs for name, knobs in (block.get("diagnostics") or {}).items()}
+        found |= {
+            key: knobs for key, knobs in (named | {"min_perturbation": block["min_perturbation"]}).items() if knobs
+        }
+    return sorted(key for key in one.keys() & two.keys() if one[key] != two[key])
+
+
+def list_bounded(result: Row) -> set[str]:
+    """Return the attacks for the front of which a training has the bound."""
+    return set(result["last"].get("bounds", ())) if result["status"] == "completed" else set()
 
 
 def has_more_attacks(result: Row, other: Row) -> bool:
-    """Return whether a result has all attacks of another, and further ones."""
-    return set(result.get("attacks", ())) > set(other.get("attacks", ()))
+    """Return whether a result has all attacks of another, and further ones; a bound is less than an attack."""
+    one, two = (
+        {*found.get("attacks", ()), *(f"<= {name}" for name in list_bounded(found))} for found in (result, other)
+    )
+    return one > two
 
 
 def complete_evaluation(store: Store, trial: str, final: str, evaluation: Evaluation) -> Evaluation:
-    """Return an evaluation with the attacks that a training was measured by and that the evaluation lacks."""
+    """Return an evaluation with the measurements that a training has and that the evaluation lacks."""
     result = store.read_result(trial, final)
-    if result is None or not set(result.get("attacks", ())) - {"pgd", *evaluation.along, *evaluation.final}:
+    if result is None or result["status"] != "completed":
         return evaluation
-    recorded = read_yaml(store.trial_folder(trial) / "config.yaml") or {}
-    attacks = recorded.get("evaluate", {}).get("final", {})
-    further = {name: attack for name, attack in attacks.items() if name not in evaluation.final}
-    own = evaluation.model_dump(mode="json")
-    return Evaluation.model_validate(own | {"final": own["final"] | further})
+    recorded, own = read_recorded(store, trial), evaluation.model_dump(mode="json")
+    known = {"pgd", *result["attacks"], *list_bounded(result)}
+    attacks = {name: attack for name, attack in recorded.get("final", {}).items() if name in known}
+    diagnostics = {name: knobs for name, knobs in (recorded.get("diagnostics") or {}).items() if knobs is not None}
+    whole = own | {
+        "final": own["final"] | {name: attack for name, attack in attacks.items() if name not in own["final"]},
+        "min_perturbation": own["min_perturbation"] or recorded.get("min_perturbation"),
+        "diagnostics": diagnostics | {name: knobs for name, knobs in own.get("diagnostics", {}).items() if knobs},
+    }
+    return Evaluation.model_validate(whole) if whole != own else evaluation
 
 
 def check_attack_names(
@@ -51,7 +110,12 @@ def check_attack_names(
     """Raise SpaceError if a training was measured by another attack that has the name of one of the `further` ones."""
     now = evaluation.attacks()
     for trial in trials:
-        known = (store.read_result(trial.id, trial.final) or {}).get("attacks", {})
+        result = store.read_result(trial.id, trial.final)
+        known = dict((result or {}).get("attacks", {}))
+        if result and list_bounded(result) - known.keys():
+            known |= complete_evaluation(
+                store, trial.id, trial.final, evaluation.model_copy(update={"final": {}})
+            ).attacks()
         for name in further:
             if known.get(name, now[name]) != now[name]:
                 was = f"the records of {trial.id} have {known[name]} under this name"

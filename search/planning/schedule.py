@@ -123,6 +123,13 @@ class Schedule:
         self.unfinished -= dropped
         return dropped
 
+    def reopen(self, ended: Iterable[int]) -> None:
+        """Let trainings that ended be measured once more: no limit and no early stop holds any longer."""
+        self.epoch_limit = self._count_epochs
+        self.stops.clear()
+        for i in ended:
+            self._reached.pop(i, None)
+
     def requeue(self, trainings: Iterable[int]) -> None:
         """Reconsider waiting trainings whose limits or stops have changed."""
         for i in trainings:

@@ -39,6 +39,9 @@ from trainers.subsets import DropUnlearned
 
 def check_plan(loaded: LoadedSpace, plan: Plan, sources: DatasetCache) -> None:
     """Raise SpaceError with every problem. Checks that need data skip data that is not loaded."""
+    if loaded.space.search.keep == "none" and (names := list(plan.evaluation.for_front())):
+        why = "attacks once all trainings have ended, and `search: {keep: none}` keeps no weights; write `keep: best`"
+        raise SpaceError([loaded.format_problem(("evaluate", "final", names[0], "for"), why)])
     problems: dict[str, str] = {}  # with the first training that has each
     seen: set[Hashable] = set()
     for trial in plan.trials:

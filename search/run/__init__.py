@@ -3,4 +3,5 @@
 driver     run the sweep
 dry_run    print the plan
 estimate   compute what the plan costs
+attack_costs    count what AutoAttack takes in it, and what may be left out
 """

@@ -16,6 +16,7 @@ from search.monitor.cost_model import TimeLeft
 from search.planning.datasets import DatasetCache
 from search.planning.parting import find_parting_axes
 from search.planning.plan import Plan
+from search.run.attack_costs import list_attack_costs
 from search.run.estimate import (
     DataSizes,
     compute_unshared_makespan,
@@ -54,6 +55,8 @@ def print_plan(
         table.add_row(*row)
     for name, attack in plan.describe_attacks().items():
         table.add_row(f"evaluate: {name}", attack + _format_frequency(plan, name))
+    for row in list_attack_costs(plan, list_splits(plan, sources)):
+        table.add_row(*row)
     for name, words in plan.describe_diagnostics().items():
         table.add_row(f"diagnose: {name}", words)
     table.add_row("resources", f"{space.resources} for each trial")

@@ -65,7 +65,7 @@ USES = {  # by the row of that page's table, or by the module where it has none
         "search.confirm", ["results/tiny", "--seeds", "1"], "front of tiny"
     ),
     "python -m search.measure results/friendly_k --attack 'fgsm: {name: fgsm}'": Use(
-        "search.measure", ["results/tiny", "--attack", "fgsm: {name: fgsm}"], "under fgsm", ray=True
+        "search.measure", ["results/tiny", "--attack", "fgsm: {name: fgsm}"], "by fgsm", ray=True
     ),
     "python -m search.replay RUN [RUN …] [--rule '{patience: 5%}']": Use(
         "search.replay", ["results/tiny", "--rule", "{patience: 5%}"], "Validation accuracies"

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.long
 PGD = {"pgd20": {"name": "pgd", "steps": 2}}
 AA = {"name": "autoattack", "version": "custom", "attacks": ["apgd-ce"], "images": 20}
 FGSM = {"name": "fgsm", "epsilon": 0.2}
-RECORDS = ("result.json", "config.yaml", "instances.npz", "epochs.jsonl")
+RECORDS = ("result.json", "config.yaml", "instances.npz", "epochs.jsonl", "diagnostics.npz")
 ATTACK = {"epsilon": 0.1, "steps": 2}
 AXES = {"method": {"grid": {name: {"base": name, "attack": ATTACK} for name in ("pgd-at", "trades")}}}
 
@@ -48,7 +48,8 @@ class Study:
         return main([str(self.folder), "--attack", f"aa: {attack}", *arguments], InProcessBackend())
 
     def records(self) -> dict[str, bytes]:
-        return {f"{path.name}/{name}": (path / name).read_bytes() for path in self.trials() for name in RECORDS}
+        there = [path / name for path in self.trials() for name in RECORDS if (path / name).exists()]
+        return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in there}
 
     def trials(self) -> list[Path]:
         return sorted((self.folder / "trials").iterdir())
@@ -80,13 +81,58 @@ def test_records_are_those_of_a_sweep_that_had_the_attack_from_the_start(
     assert study.records() == asked.records()
 
 
+LATER = {
+    "distances": (
+        ["--distances", "{limit: 0.1, step: 0.05}"],
+        {"evaluate__min_perturbation": {"limit": 0.1, "step": 0.05}},
+    ),
+    "diagnostic": (["--diagnostic", "lipschitz: {}"], {"evaluate__diagnostics": {"lipschitz": {}}}),
+    "all": (
+        ["--distances", "--diagnostic", "logits: {}", "--attack", f"aa: {AA}"],
+        {
+            "evaluate__min_perturbation": {},
+            "evaluate__diagnostics": {"logits": {}},
+            "evaluate__final": PGD | {"aa": AA},
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "changes"), LATER.values(), ids=LATER)
+def test_distances_and_diagnostics_too(
+    study: Study, tmp_path: Path, arguments: list[str], changes: dict[str, Any]
+) -> None:
+    asked = Study(tmp_path, "asked", **changes)
+    assert asked.run() == 0
+    assert main([str(study.folder), *arguments], InProcessBackend()) == 0
+    assert study.records() == asked.records()
+    assert study.run() == 0 and study.records() == asked.records()  # the space that ran the sweep
+    assert main([str(study.folder), "--attack", f"fgsm: {FGSM}"], InProcessBackend()) == 0
+    assert verify([str(study.folder), "--sample", "100%"]) == 0
+    recorded = read_yaml(study.trials()[0] / "config.yaml") or {}
+    assert (
+        Evaluation.model_validate(recorded["evaluate"]).diagnostics
+        == Evaluation.model_validate((read_yaml(asked.trials()[0] / "config.yaml") or {})["evaluate"]).diagnostics
+    )
+
+
+def test_a_space_with_distances_and_diagnostics_trains_nothing(study: Study, tmp_path: Path, capsys: Any) -> None:
+    changes = {"evaluate__min_perturbation": {}, "evaluate__diagnostics": {"lipschitz": {}}}
+    asked = Study(tmp_path, "asked", **changes)
+    assert asked.run() == 0
+    study.write(**changes)
+    capsys.readouterr()
+    assert study.run() == 0 and "2 of them by fewer measurements than are asked for now" in capsys.readouterr().out
+    assert study.records() == asked.records()
+
+
 def test_a_changed_space_measures_and_trains_nothing(study: Study, tmp_path: Path, capsys: Any) -> None:
     asked = Study(tmp_path, "asked", evaluate__final=PGD | {"aa": AA})
     assert asked.run() == 0
     costs = [len((path / "cost.jsonl").read_text().splitlines()) for path in study.trials()]
     study.write(evaluate__final=PGD | {"aa": AA})
     capsys.readouterr()
-    assert study.run() == 0 and "2 of them by fewer attacks than are asked for now" in capsys.readouterr().out
+    assert study.run() == 0 and "2 of them by fewer measurements than are asked for now" in capsys.readouterr().out
     assert study.records() == asked.records()
     assert costs == [len((path / "cost.jsonl").read_text().splitlines()) for path in study.trials()]
 
@@ -110,13 +156,13 @@ def test_what_is_measured_already_is_not_measured_again(study: Study, capsys: An
     assert before == {path: (path / "result.json").stat().st_mtime_ns for path in study.trials()}
 
 
-def test_the_front_alone(study: Study) -> None:
+def test_the_front_of_validation_alone(study: Study) -> None:
     from search.confirm.front import load_stored_space, select_front
     from search.store.store import Store
 
     search = load_stored_space(study.folder, []).space.search
     front = select_front(Store(study.folder), read_json(study.folder / "plan.json") or {}, search)
-    assert study.measure("--only", "front") == 0
+    assert study.measure("--only", "front", attack=FGSM) == 0
     assert study.measured() == [any(name in path.name for name in front) for path in study.trials()]
 
 
@@ -138,7 +184,7 @@ def test_a_kill_in_the_middle_goes_on(study: Study, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(autoattack.AutoAttack, "attack", killed)
     assert study.measure() == 1
     unfinished = [path for path in study.trials() if (path / NAME).exists() and not _is_measured(path)]
-    kept = {f"{path.name}/{name}" for path in unfinished for name in RECORDS}
+    kept = {name for name in before if name.partition("/")[0] in {path.name for path in unfinished}}
     assert kept and all(study.records()[name] == before[name] for name in kept)
     first = len(calls)
     assert study.measure() == 0 and study.records() == asked.records()
@@ -159,6 +205,9 @@ def _is_measured(path: Path) -> bool:
         ([], AA | {"every": 2}, "final attacks are run once, at the end"),
         (["--attack", "pgd20: {name: fgsm}"], AA, "the space measures an attack of this name"),
         (["--attack", "nonsense"], AA, "expected a name and an attack"),
+        (["--diagnostic", "lipshitz: {}"], AA, "did you mean lipschitz"),
+        (["--diagnostic", "lipschitz: {after: [1]}"], AA, "of the weights after earlier epochs nothing is stored"),
+        (["--distances", "{lable: given}"], AA, "did you mean label"),
     ],
     ids=str,
 )
@@ -174,6 +223,14 @@ def test_another_attack_of_the_same_name_is_refused(study: Study, capsys: Any) -
     assert "give the attack a name of its own" in capsys.readouterr().err
     study.write(evaluate__final={"pgd20": {"name": "pgd", "steps": 3}})
     assert study.run() == 2 and "pgd20.steps: stored 2, now 3" in capsys.readouterr().err
+
+
+def test_distances_of_a_sweep_that_ranks_by_its_own_trainings_are_refused(tmp_path: Path, capsys: Any) -> None:
+    ranked = {"subset": {"grid": {"friendly": {"name": "ranked", "side": "friendly", "size": "75%"}}}}
+    made = Study(tmp_path, "ranked", profile={"seeds": [1000, 1001]}, search__axes=ranked)
+    assert made.run() == 0
+    assert main([str(made.folder), "--distances"], InProcessBackend()) == 2
+    assert "a score of the rankings" in capsys.readouterr().err
 
 
 def test_without_weights_it_is_refused(tmp_path: Path, capsys: Any) -> None:

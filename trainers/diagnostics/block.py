@@ -32,6 +32,10 @@ class Diagnostics(Knobs):
         """Return the diagnostics that are measured after an epoch (0-based) of `epochs`, by name."""
         return {name: diagnostic for name, diagnostic in self.asked().items() if diagnostic.due(epoch, epochs)}
 
+    def at_end(self) -> dict[str, AnyDiagnostic]:
+        """Return the diagnostics that are measured after the last epoch alone, by name."""
+        return {name: diagnostic for name, diagnostic in self.asked().items() if {*diagnostic.after} == {"100%"}}
+
     def measure(self, subject: Subject, epoch: int, epochs: int) -> Arrays:
         """Return what is due after an epoch (0-based), as `<diagnostic>_<array>`, (1, ...) each; empty if nothing is.
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.report.block.json_text import round_numbers
 from analysis.report.block.rows import Rows
-from analysis.results.metrics import CHECKPOINTS
+from analysis.results.metrics import CHECKPOINTS, name_bound
 
 
 def build_trials(rows: Rows, metrics: list[str]) -> dict[str, list[Any]]:
@@ -24,6 +24,12 @@ def build_trials(rows: Rows, metrics: list[str]) -> dict[str, list[Any]]:
             f"{checkpoint}_{metric}": round_numbers(_read(trials, f"{checkpoint}_{metric}"))
             for checkpoint in CHECKPOINTS
             for metric in metrics
+        },
+        **{
+            column: round_numbers(_read(trials, column))
+            for metric in metrics
+            for checkpoint in CHECKPOINTS
+            if (column := f"{checkpoint}_{name_bound(metric)}") in trials
         },
         "robust_overfitting": round_numbers(_read(trials, "robust_overfitting")),
         "gradient_masking_gap": round_numbers(_read(trials, f"{rows.checkpoint}_gradient_masking_gap")),

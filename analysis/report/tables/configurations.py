@@ -13,7 +13,7 @@ from analysis.measures.stats import POINTS, Estimate, estimate
 from analysis.report.data import ReportData
 from analysis.report.html import HYPHEN, escape
 from analysis.report.tables.cells import name_attack
-from analysis.results.metrics import parse_attack, shorten_attack, shorten_metric
+from analysis.results.metrics import name_bound, parse_attack, shorten_attack, shorten_metric
 from trainers.certificate.words import shorten_verdict
 from trainers.formatting import format_duration
 
@@ -103,7 +103,9 @@ def _list_accuracies(block: Mapping[str, Any]) -> Iterator[Column]:
             if values is not None and metric in block["metrics"]:
                 when = ", last epoch" if checkpoint == "last" and start == "best" else ""
                 title = f"{block['metrics'][metric]['short']}{when}"
-                yield Column(title, [_percent(number) for number in _estimate_each(block, values)])
+                limits = _estimate_each(block, block["trials"].get(f"{checkpoint}_{name_bound(metric)}") or [])
+                numbers = zip(_estimate_each(block, values), limits, strict=True)
+                yield Column(title, [_percent(number._replace(limit=limit.mean)) for number, limit in numbers])
 
 
 def list_recorded(found: ReportData, block: Mapping[str, Any]) -> list[Column]:
@@ -207,7 +209,8 @@ def _end(status: str, why: str) -> Cell:
 def _percent(number: Estimate) -> Cell:
     """Write a mean in percent, its error smaller beside it."""
     if not number.n:
-        return _nothing()
+        unknown = math.isnan(number.limit)
+        return _nothing() if unknown else Cell(Markup(number.text()), f"{POINTS * number.limit:.4f}")
     mean, _, error = number.text().partition(" ± ")
     return Cell(Markup("{} <i>± {}</i>").format(mean, error) if error else Markup(mean), f"{POINTS * number.mean:.4f}")
 

@@ -7,16 +7,13 @@ import math
 from markupsafe import Markup
 
 from analysis.measures.front import FrontPanel
-from analysis.measures.front_members import list_members
+from analysis.measures.front_members import estimate_axis, list_members
 from analysis.measures.front_seeds import BOOTSTRAP
 from analysis.measures.stats import format_count, format_seeds
 from analysis.report import html
 from analysis.report.data import ReportData
-from analysis.report.tables.cells import format_estimate, name_attack
 from analysis.results.gaps import describe_checkpoint
-from analysis.results.metrics import (
-    describe_images,
-)
+from analysis.results.metrics import describe_images, parse_attack, shorten_attack
 
 OFF_FRONT = " A dash marks a configuration that validation selects, but that is off the front."
 
@@ -26,17 +23,18 @@ def render_members(found: ReportData) -> list[Markup]:
     if found.front is None:
         return []
     front, parts = found.front, []
+    robust = shorten_attack(parse_attack(front.y) or "", found.results.attacks)
     for panel in front.panels:
         rows = []
         for row in list_members(panel).to_dict("records"):
-            numbers = (str(row["n"]), format_estimate(row, "x"), format_estimate(row, "y"))
+            numbers = (str(row["n"]), *(estimate_axis(row, axis).text() for axis in ("x", "y")))
             rows.append((row["number"], row["choice"], *numbers, "yes" * row["selected"]))
         where = f"Members of the front, {panel.title}" if panel.title else "Members of the front"
         off = OFF_FRONT if (panel.points["selected"] & ~panel.points["on_front"]).any() else ""
         volume = f" Hypervolume with reference point (0, 0): {_format_volume(panel)}." if panel.volume else ""
         knee = panel.points.loc[panel.points["knee"], "choice"].tolist()
         knees = f" Knee, farthest from the chord between the ends of the front: {knee[0]}." if knee else ""
-        header = ("#", "configuration", "seeds", "clean %", f"{name_attack(found)} %", "selected on validation")
+        header = ("#", "configuration", "seeds", "clean %", f"{robust} %", "selected on validation")
         shown = len(header) if found.results.selects else -1
         when = describe_checkpoint(front.checkpoint, found.results.study_trials)
         caption = f"{where}{describe_images(front.y, found.results.attacks)}, {when}.{off}{volume}{knees}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -386,4 +387,44 @@ def test_means_of_groups_are_those_of_each(whole: Path) -> None:
     for name, group in table.groupby(trials["configuration"]):
         for column in table:
             row = [found.loc[name, f"{column}{which}"] for which in ("", "_se", "_n")]
-            np.testing.assert_allclose(row, estimate(group[column]), rtol=1e-12)
+            np.testing.assert_allclose(row, estimate(group[column])[:3], rtol=1e-12)
+
+
+def bound(folder: Path, of: str, value: float, seeds: int = 9) -> Path:
+    """Take AutoAttack from the first seeds of a configuration, which keep an upper bound."""
+    plan = json.loads((folder / "plan.json").read_text())
+    for trial in [row["id"] for row in plan["trials"] if row["configuration"] == of][:seeds]:
+        path = folder / "trials" / trial / "result.json"
+        result = {key: found for key, found in json.loads(path.read_text()).items() if key != "digest"}
+        for at in ("best", "last"):
+            del result[at]["test_aa_acc"]
+            result[at]["bounds"] = {"aa": value}
+        del result["attacks"]["aa"]
+        path.write_text(json.dumps(result))
+    return folder
+
+
+def test_a_configuration_with_a_bound_alone_is_no_point_of_a_front(tmp_path: Path) -> None:
+    whole = compute_fronts([load_sweep(write_sweep(tmp_path / "whole", Made(faults=False)))])
+    off = whole.panels[0].points[~whole.panels[0].points["on_front"]].iloc[0]
+    folder = bound(write_sweep(tmp_path / "some", Made(faults=False)), off["configuration"], off["y"])
+    results = load_sweep(folder)
+    found = compute_fronts([results])
+    assert (found.y, len(found.panels)) == (whole.y, len(whole.panels))
+    panel = found.panels[0]
+    point = panel.points[panel.points["configuration"] == off["configuration"]].iloc[0]
+    assert math.isnan(point["y"]) and point["y_bound"] == pytest.approx(off["y"]) and point["n"] == off["n"]
+    assert list(panel.points["on_front"]) == list(whole.panels[0].points["on_front"])
+    assert not point["on_front"] and point["selected"] == off["selected"]
+    assert off["configuration"] not in set(panel.trials["configuration"])
+    assert "1 configuration has an upper bound alone (≤)" in panel.missing and "Not settled" not in panel.missing
+    assert "test_aa_acc" not in results.final_metrics()  # which answers and comparisons take
+
+
+def test_verdicts_on_some_seeds_alone_are_no_mean_and_a_high_bound_is_not_settled(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "some", Made(faults=False))
+    name = compute_fronts([load_sweep(folder)]).panels[0].points.iloc[0]["configuration"]
+    panel = compute_fronts([load_sweep(bound(folder, name, 0.999, seeds=1))]).panels[0]
+    point = panel.points[panel.points["configuration"] == name].iloc[0]
+    assert math.isnan(point["y"]) and not point["on_front"]
+    assert "Not settled for the front: 1 of them." in panel.missing

@@ -150,11 +150,18 @@ def test_other_names_of_final_attacks_are_the_same_sweep(sweep: Path, planned: P
     compared(sweep, planned, search__replicates=2, evaluate__final=final)
 
 
+def test_diagnostics_of_the_last_weights_are_the_same_sweep(sweep: Path, planned: Planned) -> None:
+    compared(sweep, planned, search__replicates=2, evaluate__diagnostics={"logits": {}})
+
+
 def test_other_diagnostics_are_another_sweep(sweep: Path, planned: Planned) -> None:
+    flat = {"flatness": {"steps": 9, "after": [2, "100%"]}}
     with pytest.raises(DifferentSweep) as caught:
-        compared(sweep, planned, search__replicates=2, evaluate__diagnostics={"flatness": {"steps": 9}})
+        compared(sweep, planned, search__replicates=2, evaluate__diagnostics=flat)
     assert caught.value.lines == [
         "another sweep is stored there: it has other diagnostics. What differs:",
+        "  evaluate.diagnostics.flatness.after.0: stored 'nothing', now 2",
+        "  evaluate.diagnostics.flatness.after.1: stored 'nothing', now '100%'",
         "  evaluate.diagnostics.flatness.steps: stored 'nothing', now 9",
         f"--name NEW --reuse {sweep} goes on from the states kept there that precede all diagnostics.",
     ]

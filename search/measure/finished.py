@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
+from typing import Any
 
 import yaml
 
@@ -15,7 +16,8 @@ from search.exceptions import SpaceError
 from search.execution.backend import Backend
 from search.execution.compatibility import check_compatible, find_accepted_code
 from search.planning.datasets import DatasetCache
-from search.planning.measurements import check_attack_names, check_weights_exist, list_missing_attacks
+from search.planning.front_first import list_postponed
+from search.planning.measurements import check_attack_names, check_weights_exist, is_unmeasured
 from search.planning.plan import Plan, PlannedTrial
 from search.planning.planner import Planner
 from search.planning.validation import check_plan
@@ -29,13 +31,14 @@ from search.store.plan_file import load_plan
 from search.store.remote import check_reachable
 from search.store.store import Store
 from trainers.formatting import did_you_mean, format_count, format_list
+from trainers.record_io import Row
 from trainers.terminal.console import Console, error_console
 
 INSTEAD = "The command that ran the sweep says what to do about it."
 
 
-def measure_attacks(options: argparse.Namespace, began: float, backend: Backend | None = None) -> int:
-    """Measure finished trainings of a run under further attacks. Return the exit code.
+def measure_finished(options: argparse.Namespace, began: float, backend: Backend | None = None) -> int:
+    """Measure finished trainings of a run by what was not asked for before. Return the exit code.
 
     `began` is time.monotonic at the start of the command. `backend` measures instead of Ray at the address that the
     environment names.
@@ -45,7 +48,10 @@ def measure_attacks(options: argparse.Namespace, began: float, backend: Backend 
         check_reachable(options.run)
         stored = load_plan(options.run)
         own = load_stored_space(options.run, [])
-        loaded = load_stored_space(options.run, _read_attacks(options.attack, own))
+        asked = [*_read_attacks(options.attack, own, options.only == "front"), *_read_further(options, own, stored)]
+        if not asked:
+            raise SpaceError(["nothing to measure: give --attack, --distances or --diagnostic"])
+        loaded = load_stored_space(options.run, asked)
         sources = DatasetCache()
         store = Store(options.run)
         plan = _restore_plan(own, store, sources, options.accept_code_change, errors)
@@ -56,40 +62,85 @@ def measure_attacks(options: argparse.Namespace, began: float, backend: Backend 
         plan.evaluation, plan.stopping = loaded.space.evaluate, search.stopping
         check_plan(loaded, plan, sources)
         chosen = _choose_trials(plan, store, options.where)
-        if options.only == "front":
+        further = loaded.space.evaluate.final.keys() - own.space.evaluate.final.keys()
+        what = sorted({*further, *_list_further(own, loaded)})
+        if options.only == "front" and not {*what} <= plan.evaluation.for_front().keys():
             front = select_front(store, stored, search)
             chosen = [trial for trial in chosen if trial.configuration in front]
         finished = _select_finished(chosen, store)
-        further = loaded.space.evaluate.final.keys() - own.space.evaluate.final.keys()
         check_attack_names(store, finished, plan.evaluation, further)
-        lacking = [trial for trial in finished if _lacks(trial, store, plan)]
+        lacking = [trial for trial in finished if _lacks(trial, store, plan, further)]
         check_weights_exist(lacking, store.list_states())
         finals = {trial.final for trial in finished}  # a training may have several names
         names = {trial.id for trial in plan.trials if trial.final in finals}
+        most = "at most " * bool(further & plan.evaluation.for_front().keys())
         console.print(
-            f"{format_count(len(finished), 'training')} of {len(plan.trials)} chosen, {len(lacking)} to measure under "
-            f"{format_list(sorted(further))}."
+            f"{format_count(len(finished), 'training')} of {len(plan.trials)} chosen, {most}{len(lacking)} to measure "
+            f"by {format_list(what)}."
         )
         return measure_sweep(loaded, plan, sources, store, names, console, began, backend)
     except HANDLED_ERRORS as error:
         return report_error(error, options.run, INSTEAD, errors)
 
 
-def _read_attacks(texts: Iterable[str], own: LoadedSpace) -> list[str]:
-    """Return the attacks as overrides of a space. Raises SpaceError if a text names no attack, or one of the space."""
+def _read_attacks(texts: Iterable[str], own: LoadedSpace, for_front: bool) -> list[str]:
+    """Return the attacks as overrides of a space. Raises SpaceError if a text names no attack, or one of the space.
+
+    for_front: an AutoAttack has a front of its own, and measures what may be on it alone.
+    """
     found: list[str] = []
+    names = set()
     for text in texts:
-        try:
-            tree = yaml.safe_load(text)
-        except yaml.YAMLError:
-            tree = None
-        if not isinstance(tree, dict) or len(tree) != 1:
-            raise SpaceError([f"--attack {text!r}: expected a name and an attack, such as 'aa: {{name: autoattack}}'"])
-        ((name, attack),) = tree.items()
+        name, attack = _read_named(text, "--attack", "a name and an attack, such as 'aa: {name: autoattack}'")
         if name in own.space.evaluate.final:
             raise SpaceError([f"--attack {name}: the space measures an attack of this name; take another name"])
+        if for_front and isinstance(attack, dict) and attack.get("name") == "autoattack":
+            attack = attack | {"for": "front"}
+        names.add(attack.get("for") if isinstance(attack, dict) else None)
         found.append(f"evaluate.final.{name}={yaml.safe_dump(attack, default_flow_style=True).strip()}")
+    if for_front and len(names) > 1:
+        why = "AutoAttack has a front of its own, other attacks that of validation; give them in commands of their own"
+        raise SpaceError([f"--only front: {why}"])
     return found
+
+
+def _read_further(options: argparse.Namespace, own: LoadedSpace, stored: Row) -> Iterator[str]:
+    """Yield distances and diagnostics as overrides of a space. Raises SpaceError if the space has them."""
+    evaluation = own.space.evaluate
+    if options.distances is not None:
+        if evaluation.min_perturbation is not None:
+            raise SpaceError(["--distances: the space measures them; the records have them"])
+        if any(row["kind"] == "profile" for row in stored["trials"]):
+            why = "would also be a score of the rankings that trainings of this sweep make, and cut its subsets"
+            raise SpaceError([f"--distances: {why}; `search.run --name NEW` with evaluate.min_perturbation does both"])
+        yield f"evaluate.min_perturbation={options.distances}"
+    for text in options.diagnostic:
+        name, knobs = _read_named(text, "--diagnostic", "a name and a diagnostic, such as 'lipschitz: {}'")
+        if getattr(evaluation.diagnostics, str(name), None) is not None:
+            raise SpaceError([f"--diagnostic {name}: the space measures it; the records have it"])
+        if isinstance(knobs, dict) and knobs.get("after", ["100%"]) != ["100%"]:
+            why = "of the weights after earlier epochs nothing is stored; leave `after` out, which measures the last"
+            raise SpaceError([f"--diagnostic {name}: {why}"])
+        yield f"evaluate.diagnostics.{name}={yaml.safe_dump(knobs or {}, default_flow_style=True).strip()}"
+
+
+def _list_further(own: LoadedSpace, loaded: LoadedSpace) -> list[str]:
+    """Return the names of the further measurements that are no attacks."""
+    before, now = own.space.evaluate, loaded.space.evaluate
+    distances = ["minimum perturbations"] * (before.min_perturbation is None and now.min_perturbation is not None)
+    return [*distances, *sorted(now.diagnostics.asked().keys() - before.diagnostics.asked().keys())]
+
+
+def _read_named(text: str, option: str, expected: str) -> tuple[str, Any]:
+    """Return the one key of a text of YAML, and its value. Raises SpaceError if it is something else."""
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError:
+        tree = None
+    if not isinstance(tree, dict) or len(tree) != 1:
+        raise SpaceError([f"{option} {text!r}: expected {expected}"])
+    ((name, value),) = tree.items()
+    return name, value
 
 
 def _restore_plan(own: LoadedSpace, store: Store, sources: DatasetCache, accept: bool, errors: Console) -> Plan:
@@ -145,6 +196,8 @@ def _select_finished(chosen: Iterable[PlannedTrial], store: Store) -> list[Plann
     return finished
 
 
-def _lacks(trial: PlannedTrial, store: Store, plan: Plan) -> bool:
+def _lacks(trial: PlannedTrial, store: Store, plan: Plan, further: Set[str]) -> bool:
+    """Return whether a training is to be measured, or may be: an attack for the front decides while it runs."""
     result = store.read_result(trial.id, trial.final)
-    return result is None or bool(list_missing_attacks(result, plan.evaluation))
+    postponed = further & list_postponed(result, plan.evaluation)
+    return result is None or is_unmeasured(store, trial.id, result, plan.evaluation) or bool(postponed)
