@@ -100,7 +100,7 @@ class SweepReader:
         return stored["runs"][-1].get("spent") if stored and stored["runs"] else None
 
     def _add_cost_keys(self, rows: list[Row], evaluation: Row) -> None:
-        """Raises NoSweep if a configuration is not one that any version of this program plans."""
+        """Add the keys of new configurations. Raises NoSweep if no version of this program plans one of them."""
         try:
             for row in rows:
                 if row["configuration"] not in self._cost_keys:  # its trainings differ in the seed alone

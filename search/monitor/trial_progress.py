@@ -32,7 +32,7 @@ class TrialProgress:
     """One training: its status, its newest and best epoch, and its costs."""
 
     def __init__(self, folder: Place, name: str, final: str, damage: Damage | None = None) -> None:
-        """`final` is the name of the training's last state; damaged records are noted in `damage`."""
+        """Follow a training whose last state is named `final`; damaged records are noted in `damage`."""
         self.folder, self.name, self.final = folder, name, final
         self._damage = Damage() if damage is None else damage
         self.status = "planned"
