@@ -1,4 +1,4 @@
-"""Every key and array that a training records is described in trainers.records, and every described one is recorded."""
+"""Every key and array of a training is described in trainers.records or record_arrays, and each of them recorded."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ import yaml
 
 from search.execution.session import Session
 from trainers.columns import described, expanded, main
-from trainers.record_reader import read_json, read_rows
-from trainers.records import (
+from trainers.record_arrays import (
     ADVERSARY_ARRAYS,
-    CHECKPOINT_PATTERNS,
     DIAGNOSTIC_ARRAYS,
     DIAGNOSTIC_PATTERNS,
-    EPOCH_PATTERNS,
     IMAGE_ARRAYS,
     INSTANCE_ARRAYS,
     INSTANCE_PATTERNS,
     RANKING_ARRAYS,
     RANKING_PATTERNS,
     ArrayDoc,
+)
+from trainers.record_reader import read_json, read_rows
+from trainers.records import (
+    CHECKPOINT_PATTERNS,
+    EPOCH_PATTERNS,
     CheckpointRecord,
     CostRecord,
     DataSummary,
