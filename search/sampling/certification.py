@@ -61,7 +61,7 @@ def describe_stored_front(search: Search, plan: Row, store: Store) -> list[str]:
 
 
 def assess_stored_fronts(search: Search, plan: Row, store: Store) -> Iterator[tuple[str, list[str], Assessment]]:
-    """Return the title of each problem of a stored sweep, its configurations, and what their seeds say of its front.
+    """Yield the title of each problem of a stored sweep, its configurations, and what their seeds say of its front.
 
     The front is that of the means over seeds that did not collapse; a title is empty if there is one problem.
     """

@@ -132,7 +132,7 @@ def certify(values: np.ndarray, family: Family, allocate: bool = False) -> Certi
 
 
 def replay(values: np.ndarray, family: Family, allocate: bool = False) -> Iterator[Certificate]:
-    """Return the verdicts after each look, from values (..., configurations, seeds, objectives) in percentage points.
+    """Yield the verdicts after each look, from values (..., configurations, seeds, objectives) in percentage points.
 
     NaN: no such seed; it has none after it. −inf in an objective: a seed that diverged. All configurations with enough
     seeds take part in a look. With `allocate` only those that want seeds after the look before it do, as in a search
