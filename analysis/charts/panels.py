@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.charts.text import count_title_letters, wrap_axis_label, wrap_title
 from analysis.measures.figure_table import TidyTable
+from analysis.measures.tidy import group_by_setting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -57,8 +58,8 @@ def split_by_setting(table: pd.DataFrame, column: str = "") -> dict[tuple[str, s
     """Return the rows of each panel, by setting and value of a column; panels of a setting are consecutive."""
     keys = [table["setting"], table[column] if column else pd.Series("", table.index)]
     found = {(str(setting), str(name)): rows for (setting, name), rows in table.groupby(keys, sort=False)}
-    order = list(dict.fromkeys(setting for setting, _ in found))
-    return dict(sorted(found.items(), key=lambda item: order.index(item[0][0])))
+    items = list(found.items())
+    return dict(items[place] for place in group_by_setting([setting for setting, _ in found]))
 
 
 def list_panels(tables: Sequence[TidyTable]) -> list[tuple[int, str]]:
