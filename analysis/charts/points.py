@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -78,7 +78,7 @@ def draw_points(figure: Figure, info: Points, register: Register, note: str = ""
         plot.set_title(wrap_title(str(title).strip(), count_title_letters(figure.get_figwidth(), columns)))
         for point in points.to_dict("records"):
             style = paint[point["choice"]]
-            bars = {
+            bars: dict[str, Any] = {
                 f"{axis}err": [[_half(point[axis], point[f"{axis}_lo"])], [_half(point[f"{axis}_hi"], point[axis])]]
                 for axis in "xy"
             }
