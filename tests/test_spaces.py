@@ -13,7 +13,7 @@ import pytest
 from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.run.__main__ import main
-from search.schema.space import load_space
+from search.schema.space import LoadedSpace, load_space
 from search.verify import main as verify
 from trainers.methods import METHODS
 from trainers.record_reader import read_json
@@ -28,9 +28,14 @@ EPOCHS = 10  # of a shortened training; fewer, and schedules given as shares of 
 
 
 @cache
+def load_study(study: Path) -> LoadedSpace:
+    return load_space(SPACES / study, [])
+
+
+@cache
 def plan_of(study: Path) -> Plan:
     """Return the plan of a shipped study as if its data were at hand."""
-    return Planner(load_space(SPACES / study, []), lambda data: "any data").plan()
+    return Planner(load_study(study), lambda data: "any data").plan()
 
 
 def comment(study: Path) -> str:
@@ -41,7 +46,7 @@ def comment(study: Path) -> str:
 
 @pytest.mark.parametrize("study", STUDIES, ids=str)
 def test_a_study_asks_a_question_of_one_sentence(study: Path) -> None:
-    question = load_space(SPACES / study, []).space.question
+    question = load_study(study).space.question
     assert question and question.endswith("?") and not re.search(r"[.!?]\s", question), question
 
 
@@ -64,7 +69,7 @@ def test_an_embedded_study_is_one_for_a_laptop(study: Path) -> None:
 
 @pytest.mark.parametrize("study", OF_PAPERS, ids=str)
 def test_the_setting_of_a_paper_is_laid_over_the_embedded_study(study: Path) -> None:
-    tree = load_space(SPACES / study, []).document.tree
+    tree = load_study(study).document.tree
     assert (SPACES / study.name).exists()
     assert tree["trial"]["data"]["name"] == study.parent.name
     assert tree["search"]["checkpoint_seconds"] >= 300, "a checkpoint of a large network takes a while to write"
@@ -85,7 +90,7 @@ def test_every_row_of_the_methods_is_trained() -> None:
 
 def shortened(study: Path) -> list[str]:
     """Return overrides that leave all of a study's configurations, for one seed each, and little of their length."""
-    tree = load_space(SPACES / study, []).document.tree
+    tree = load_study(study).document.tree
     small = {"trial.epochs": EPOCHS, "search.replicates": 1, "evaluate.every": 5, "evaluate.steps": 2}
     for first in ("profile", "pretrain"):
         if first in tree:

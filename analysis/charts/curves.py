@@ -12,7 +12,6 @@ from analysis.charts.chart import Chart
 from analysis.charts.panels import (
     align_ranges,
     create_panels,
-    equalize_ranges,
     list_settings,
     place_panels,
     size_panels,
@@ -74,12 +73,7 @@ def draw_curves(figure: Figure, info: Curves, register: Register, split: str = "
         plot.locator_params(axis="x", nbins=4, integer=True)
         write_percent(plot)
     plots[0].autoscale(True, axis="x")
-    limits = find_curve_limits(info, split)
-    align_ranges(plots, limits)
-    places = place_panels(settings, figure.get_figwidth())
-    if len(set(equalize_ranges(limits))) == 1:
-        for plot, (_, column) in zip(plots, places, strict=True):
-            plot.tick_params(labelleft=column == 0)
+    align_ranges(plots, find_curve_limits(info, split))
     draw_legend(figure, _make_handles(paint, splits, info.has("val")), note)
 
 

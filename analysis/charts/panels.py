@@ -105,9 +105,16 @@ def can_share_range(limits: Sequence[tuple[float, float]]) -> bool:
 
 
 def align_ranges(plots: Sequence[Plot], limits: Sequence[tuple[float, float]]) -> None:
-    """Give all panels one range, or ranges of one span, so that equal slopes look equal; `limits` has one per panel."""
-    for plot, limit in zip(plots, equalize_ranges(limits), strict=True):
+    """Give all panels one range, or ranges of one span, so that equal slopes look equal; `limits` has one per panel.
+
+    One range is labelled in the first column alone.
+    """
+    ranges = equalize_ranges(limits)
+    for plot, limit in zip(plots, ranges, strict=True):
         plot.set(ylim=limit)
+        place = plot.get_subplotspec()
+        if place is not None and len(set(ranges)) == 1:
+            plot.tick_params(labelleft=place.is_first_col())
 
 
 def equalize_ranges(limits: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -96,10 +96,14 @@ def _render(figure: Figure, suffix: str) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_pdf import FigureCanvasPdf
     from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from PIL import Image
 
     buffer = BytesIO()
     if suffix == ".png":
-        FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")  # the ground is white
+        pixels.save(buffer, "png", dpi=(figure.dpi, figure.dpi), compress_level=1)  # the least of the processor
     elif suffix == ".svg":
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
     else:

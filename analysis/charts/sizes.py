@@ -43,12 +43,15 @@ def draw_sizes(figure: Figure, info: Sizes, register: Register, note: str = "") 
     plots = create_panels(
         figure, title_panels(info.panels), list_settings(info.panels), "examples trained on", f"{info.y_title} (%)"
     )
+    for plot in plots:  # panels share an axis: each line would recompute the limits of all panels
+        plot.autoscale(False)
     for plot, lines in zip(plots, info.panels.values(), strict=True):
         for line in lines:
             _draw_size_line(plot, line, paint[line.kind])
         plot.locator_params(axis="x", nbins=4, integer=True)
         plot.margins(x=0.1)
         write_percent(plot)
+    plots[0].autoscale(True, axis="x")
     align_ranges(plots, find_size_limits(info))
     selects = any(np.isfinite(line.selected[:, 0]).any() for lines in info.panels.values() for line in lines)
     draw_legend(figure, _make_size_handles(paint, selects), note)

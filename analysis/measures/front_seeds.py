@@ -40,7 +40,9 @@ def bootstrap_volume(trials: pd.DataFrame) -> Volume:
     is subtracted once, and the half-width is its standard error times the t-quantile of n degrees of freedom, where n
     is the fewest seeds.
     """
-    by = [rows[["x", "y"]].to_numpy(float) for _, rows in trials.groupby("configuration", sort=False)]
+    points = trials[["x", "y"]].to_numpy(float)
+    places = trials.groupby("configuration").indices
+    by = [points[places[configuration]] for configuration in trials["configuration"].unique()]
     if not by:
         return Volume(0.0, np.nan, np.nan, 0, 0)
     fewest = min(map(len, by))

@@ -10,7 +10,7 @@ from analysis.measures.stats import POINTS, format_seed_counts
 from analysis.report.data import ReportData
 from analysis.results.axes import ALL
 from analysis.results.metrics import EPOCH_METRIC
-from trainers.certificate.words import describe_assessment
+from trainers.certificate.words import describe_assessment, explain_assessments
 
 HANDLING = "Hover for numbers; click or Enter to keep a configuration; arrows walk along."
 
@@ -31,10 +31,12 @@ def describe_front(front: FrontData, several: bool = False) -> str:
 
 
 def describe_certainty(front: FrontData) -> list[str]:
-    """Say for each panel what its seeds prove of its front; nothing where no configuration has two seeds."""
-    texts = [(panel.title, describe_assessment(panel.assessment, front.certified)) for panel in front.panels]
+    """Say for each panel what its seeds prove of its front, and then what holds of all; nothing without two seeds."""
+    texts = [(panel.title, describe_assessment(panel.assessment)) for panel in front.panels]
     several = len(front.panels) > 1
-    return [" ".join([f"{title}:"] * bool(title and several) + lines) for title, lines in texts if lines]
+    proven = [" ".join([f"{title}:"] * bool(title and several) + lines) for title, lines in texts if lines]
+    shared = explain_assessments([panel.assessment for panel in front.panels], front.certified)
+    return proven + [" ".join(shared)] * bool(shared)
 
 
 def _describe_missing(front: FrontData) -> list[str]:

@@ -164,7 +164,8 @@ def specify_importance(digest: ReportData, width: float = WIDTH) -> Iterator[Fig
 def specify_curves(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
     """Specify learning curves of robust and clean accuracy, and of accuracy under further attacks.
 
-    If panels are crowded, validation and training have separate figures.
+    If panels are crowded, validation and training have separate figures, unless a page has no room for all panels: one
+    that leaves out panels leaves out these curves too, which the table of epochs has.
     """
     attacks = digest.results.attacks
     further = {name: f"accuracy under {shorten_attack(name, attacks)}" for name in digest.results.along}
@@ -175,7 +176,8 @@ def specify_curves(digest: ReportData, width: float = WIDTH) -> Iterator[FigureS
         shown, note = cut_curves(info)
         selects = digest.results.selects and kind not in further
         measured = {"test": True, "val": selects, "train": shown.has("train")}
-        for split in (split for split in measured if measured[split]) if is_crowded(shown) else ("test",):
+        apart = is_crowded(shown) and not note
+        for split in (split for split in measured if measured[split]) if apart else ("test",):
             caption = f"{_describe_curves(digest, shown, split, selects)} {note}".rstrip()
             slug = f"curves_along_{kind}" if kind in further else f"curves_{name.split()[0]}"
             slug, end = (slug, "") if split == "test" else (f"{slug}_{NAMES[split]}", NAMES[split])

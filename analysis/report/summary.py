@@ -24,7 +24,7 @@ from analysis.report.provenance import describe_time
 from analysis.results.metrics import describe_images, shorten_metric
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
-from trainers.certificate.words import describe_assessment, shorten_verdict
+from trainers.certificate.words import describe_assessment, explain_assessments, shorten_verdict
 from trainers.terminal.console import Console
 from trainers.terminal.tables import print_table
 
@@ -143,7 +143,7 @@ def format_corrected(panel: FrontPanel, row: Mapping[Hashable, Any], axis: str) 
 
 def explain_certainty(found: FrontData, panel: FrontPanel) -> str:
     """Say what the seeds of a panel prove of its front."""
-    lines = describe_assessment(panel.assessment, found.certified)
+    lines = describe_assessment(panel.assessment)
     if not lines:
         return ""
     title = f"{panel.title}: " * bool(panel.title and len(found.panels) > 1)
@@ -151,11 +151,12 @@ def explain_certainty(found: FrontData, panel: FrontPanel) -> str:
 
 
 def explain_columns(found: FrontData) -> str:
-    """Say what brackets, verdicts and 'selects' mean in the tables of fronts, as far as they stand in one."""
+    """Say what brackets, verdicts and 'selects' mean in the tables of fronts, and with what error verdicts hold."""
     judged = [panel.assessment for panel in found.panels]
+    errors = "".join(f"{line} " for line in explain_assessments(judged, found.certified))
     corrected = CORRECTED * any(bool(np.isfinite(one.corrected).any()) for one in judged)
     verdicts = VERDICTS * any(one.certificate is not None for one in judged)
-    return corrected + verdicts + SELECTS * any(panel.points["selected"].any() for panel in found.panels)
+    return corrected + verdicts + errors + SELECTS * any(panel.points["selected"].any() for panel in found.panels)
 
 
 def build_curve_tables(found: FrontData) -> Iterator[Table]:

@@ -43,7 +43,7 @@ def _quote_column(values: pd.Series) -> pd.Series:
     """Quote the texts of a column. Few of them differ in the table of epochs, and most columns need none."""
     if values.dtype.kind in "biuf":
         return values
-    texts = {value for value in values if isinstance(value, str)}
+    texts = {value for value in (values if values.dtype == object else values.unique()) if isinstance(value, str)}
     changed = {text: quoted for text in texts if (quoted := _quote(text)) != text}
     return (
         values.map(lambda value: changed.get(value, value) if isinstance(value, str) else value) if changed else values

@@ -175,6 +175,9 @@ def _with_warnings(trials: pd.DataFrame) -> pd.DataFrame:
 def _to_columns(rows: list[Row]) -> dict[str, np.ndarray]:
     """Return the numbers of some rows by name, (rows,) each; NaN for a row that lacks the name."""
     kinds = dict.fromkeys(map(tuple, rows))  # the names that rows have, of which there are a few sets
+    if len(kinds) == 1:
+        values = zip(*(row.values() for row in rows), strict=True)
+        return {name: np.array(column) for name, column in zip(next(iter(kinds)), values, strict=True)}
     names = dict.fromkeys(name for kind in kinds for name in kind)
     return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 

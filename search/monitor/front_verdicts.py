@@ -44,23 +44,28 @@ def describe_front(trainings: Iterable[TrainingStatus], replicates: Any) -> list
         return []
     request = replicates if isinstance(replicates, Mapping) and replicates.get("until") == "certified" else {}
     family = _read_family(request, sum(map(len, problems.values())))
-    return [
-        f"{title}: {line}" if title else line
-        for title, found in problems.items()
-        for line in _describe_problem(list(found.values()), family, bool(request))
-    ]
+    return _describe_problems({title: list(found.values()) for title, found in problems.items()}, family, bool(request))
 
 
-def _describe_problem(seeds: list[Seeds], family: Family, asks: bool) -> list[str]:
-    import numpy as np
-
+def _describe_problems(problems: Mapping[str, list[Seeds]], family: Family, asks: bool) -> list[str]:
     from trainers.certificate.assessment import assess_means
-    from trainers.certificate.words import describe_assessment
+    from trainers.certificate.words import describe_assessment, explain_assessments
+
+    fronts = {title: assess_means(_stack_seeds(seeds), family, asks) for title, seeds in problems.items()}
+    lines = [
+        f"{title}: {line}" if title else line for title, found in fronts.items() for line in describe_assessment(found)
+    ]
+    return lines + explain_assessments([*fronts.values()], asks)
+
+
+def _stack_seeds(seeds: list[Seeds]) -> np.ndarray:
+    """Stack the accuracies of configurations, (configurations, seeds, 2); NaN where one has fewer seeds."""
+    import numpy as np
 
     values: np.ndarray = np.full((len(seeds), max(map(len, seeds)), 2), np.nan)
     for row, of_one in zip(values, seeds, strict=True):
         row[: len(of_one)] = np.reshape(of_one, (len(of_one), 2))
-    return describe_assessment(assess_means(values, family, asks), asks)
+    return values
 
 
 def _read_family(request: Mapping[str, Any], configurations: int) -> Family:

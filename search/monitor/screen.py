@@ -116,7 +116,7 @@ def _format_time(status: SweepStatus) -> str:
     by = " by a probe" if status.time_left.probed and not status.billed.epochs else ""
     beside = " beside evaluation" if status.time_left.unmeasured and not status.billed.evaluate else ""
     where = "" if status.is_running else processes
-    return f"{so_far}, about {format_duration(seconds)} left{by}{beside}{of}{where}{rest}"
+    return f"{so_far}, about {format_duration(max(seconds, 1.0))} left{by}{beside}{of}{where}{rest}"
 
 
 def _format_generation(status: SweepStatus, separator: str) -> str:

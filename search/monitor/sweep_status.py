@@ -106,9 +106,12 @@ class SweepStatus:
 
     @property
     def seconds_left(self) -> float | None:
-        """The seconds until all planned trainings have ended; None if none of the remaining ones can be estimated."""
+        """The seconds until all planned trainings have ended; None if nothing of what remains can be estimated.
+
+        That may be a last evaluation, whose like was not measured yet.
+        """
         if not self.time_left.seconds:
-            return None if self.time_left.unknown else 0.0
+            return None if any(training.goes_on for training in self.trainings) else 0.0
         return max(self.time_left.seconds / self.slots, self.longest_seconds)
 
     @property

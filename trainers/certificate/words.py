@@ -12,22 +12,38 @@ from trainers.certificate.looks import FIRST
 COUNTS = {1: "its only accuracy", 2: "both accuracies"}
 
 
-def describe_assessment(found: Assessment, asks: bool = False) -> list[str]:
+def describe_assessment(found: Assessment) -> list[str]:
     """Return the sentences below a front; none if no configuration has two seeds.
 
-    `asks`: whether the sweep gives seeds until verdicts are sure, so that this need not be suggested.
+    `explain_assessments` says what holds of all fronts of a page.
     """
     if found.samples.seeds.max(initial=0) < 2:
         return []
-    lines = [describe_verdicts(found), describe_chance(found)]
-    open_left = found.certificate is None or bool(found.certificate.open.any())
-    if open_left and not asks:
+    return [line for line in (describe_verdicts(found), describe_chance(found)) if line]
+
+
+def explain_assessments(fronts: Sequence[Assessment], asks: bool = False) -> list[str]:
+    """Return the sentences on the verdicts of some fronts: with what error they hold, and about what; none without any.
+
+    `asks`: whether the sweep gives seeds until verdicts are sure, so that this need not be suggested.
+    """
+    fronts = [found for found in fronts if found.samples.seeds.max(initial=0) >= 2]
+    lines = []
+    if judged := [found for found in fronts if found.certificate is not None]:
+        family = judged[0].family
+        accuracies = COUNTS.get(len(family.tolerance), "all accuracies")
+        lines.append(
+            f"All verdicts together are wrong with probability at most {100 * family.error:g} %, over all "
+            f"configurations, {accuracies} and all looks; they are about these images and about trainings that do not "
+            "collapse."
+        )
+    if not asks and any(found.certificate is None or found.certificate.open.any() for found in fronts):
         lines.append("For a stated error: `replicates: {until: certified}`.")
-    return [line for line in lines if line]
+    return lines
 
 
 def describe_verdicts(found: Assessment) -> str:
-    """Return how many configurations are surely on and off the front, with what error, and about which trainings."""
+    """Return how many configurations are surely on and off the front, and how many trainings collapsed."""
     certificate, seeds = found.certificate, found.samples.seeds
     if certificate is None:
         return f"Nothing is sure: verdicts take {FIRST} seeds."
@@ -40,14 +56,8 @@ def describe_verdicts(found: Assessment) -> str:
     if unjudged := int((~certificate.judged).sum()):
         counts.append(f"{unjudged} with too few seeds that did not collapse")
     used = certificate.samples.seeds
-    looked = format_range(used[used > 0])
-    collapsed = f"{found.samples.collapsed.sum()} of {seeds.sum()} did"
-    accuracies = COUNTS.get(len(found.family.tolerance), "all accuracies")
-    return (
-        f"{', '.join(counts)}, at {looked}. Together wrong with probability at most {100 * found.family.error:g} %, "
-        f"over all configurations, {accuracies} and all looks; about these images and about trainings that do not "
-        f"collapse ({collapsed})."
-    )
+    collapsed = f"{found.samples.collapsed.sum()} of {seeds.sum()} trainings collapsed"
+    return f"{', '.join(counts)}, at {format_range(used[used > 0])}; {collapsed}."
 
 
 def describe_chance(found: Assessment) -> str:

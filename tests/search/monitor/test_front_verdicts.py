@@ -43,11 +43,13 @@ def test_one_seed_each_is_not_spoken_of_and_two_prove_nothing() -> None:
 
 
 def test_verdicts_of_a_plain_sweep_and_of_one_that_asks() -> None:
-    first, *_, last = describe_front(trainings(3, *POINTS), 3)
-    assert first.startswith("3 of 4 surely on, 1 surely off, 0 within 2 points, 0 open, at 3 seeds.")
+    first, *_ = describe_front(trainings(3, *POINTS), 3)
+    assert first == (
+        "3 of 4 surely on, 1 surely off, 0 within 2 points, 0 open, at 3 seeds; 0 of 12 trainings collapsed."
+    )
     asked = {"until": "certified", "tolerance": {"val_pgd_acc": 3, "val_clean_acc": 0.5}, "error": "10%", "max": 6}
-    (first, *_) = describe_front(trainings(3, *POINTS), asked)
-    assert "within 0.5 and 3 points" in first and "probability at most 10 %" in first
+    first, *_, last = describe_front(trainings(3, *POINTS), asked)
+    assert "within 0.5 and 3 points" in first and "probability at most 10 %" in last
     assert "until: certified" not in last
 
 
@@ -56,7 +58,7 @@ def test_each_problem_has_its_front_and_diverged_seeds_are_counted() -> None:
     planned, state, _ = both[0]
     both[0] = planned, state, Progress({}, "diverged")
     lines = describe_front(both, 3)
-    assert any(line.startswith("noise 0: ") and "(1 of 12 did)" in line for line in lines)
+    assert any(line.startswith("noise 0: ") and "1 of 12 trainings collapsed" in line for line in lines)
     assert any(line.startswith("noise 0.1: ") for line in lines)
 
 

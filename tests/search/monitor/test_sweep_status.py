@@ -95,6 +95,15 @@ def test_the_longest_training_bounds_the_time_left_on_many_processes(trunk: Made
         assert look(trunk, Heartbeat(0.0, slots), is_running=True).seconds_left == pytest.approx(expected)
 
 
+def test_a_last_evaluation_whose_like_was_not_measured_has_no_estimate(tmp_path: Path) -> None:
+    made = MadeUp(tmp_path / "all", ["aaaa", "bbbb"])
+    made.train(0, 4)
+    made.train(1, 4)
+    assert look(made, Heartbeat(0.0, 2), is_running=True).seconds_left is None
+    made.end(0)
+    assert look(made, Heartbeat(0.0, 2), is_running=True).seconds_left == FINAL
+
+
 def test_trainings_that_others_wait_for_come_first_in_the_time_left(tmp_path: Path) -> None:
     made = MadeUp(tmp_path / "ranked", ["aaaa", "bb"])
     made.plan["trials"][1] |= {"kind": "profile", "ranks": "a ranking"}

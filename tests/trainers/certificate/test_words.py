@@ -11,6 +11,7 @@ from trainers.certificate.verdicts import Family
 from trainers.certificate.words import (
     describe_assessment,
     describe_verdict,
+    explain_assessments,
     format_range,
     format_tolerance,
     shorten_verdict,
@@ -30,13 +31,23 @@ def seeds() -> np.ndarray:
 
 
 def test_front_in_sentences(seeds: np.ndarray) -> None:
-    first, *others = describe_assessment(assess(seeds))
-    assert first.startswith("2 of 6 surely on, 1 surely off, 0 within 0.5 points, 3 open, at 4 seeds. Together")
-    assert "wrong with probability at most 5 %, over all configurations, both accuracies and all looks" in first
-    assert "trainings that do not collapse (0 of 24 did)." in first
-    assert any(line.startswith("That exactly these ") and "Expected overlap" in line for line in others)
-    assert others[-1] == "For a stated error: `replicates: {until: certified}`."
-    assert describe_assessment(assess(seeds), asks=True)[-1] == others[-2]
+    counts, chance = describe_assessment(assess(seeds))
+    assert counts == (
+        "2 of 6 surely on, 1 surely off, 0 within 0.5 points, 3 open, at 4 seeds; 0 of 24 trainings collapsed."
+    )
+    assert chance.startswith("That exactly these ") and "Expected overlap" in chance
+
+
+def test_what_holds_of_all_fronts_is_said_once(seeds: np.ndarray) -> None:
+    found, few = assess(seeds), assess(seeds[:, :2])
+    error, advice = explain_assessments([found, found, few])
+    assert error.startswith(
+        "All verdicts together are wrong with probability at most 5 %, over all configurations, both"
+    )
+    assert error.endswith("about trainings that do not collapse.")
+    assert advice == "For a stated error: `replicates: {until: certified}`."
+    assert explain_assessments([found], asks=True) == [error] and explain_assessments([few]) == [advice]
+    assert explain_assessments([assess(seeds[:, :1])]) == []
 
 
 def test_each_configuration_in_words_and_in_a_column(seeds: np.ndarray) -> None:

@@ -1,4 +1,6 @@
-/* Colours: methods by hue and subsets by marker, or the values of one knob on a ramp. */
+/* Colours: methods by hue and subsets by marker, or the values of one knob on a ramp.
+
+Kinds of subsets, such as friendly, have hues where there is one method, and more subsets than markers. */
 
 const HUES = 6; // from the seventh method on grey, which hovering names
 const WHOLE = "circle"; // training on all examples
@@ -14,14 +16,20 @@ const RAMPS = {
 };
 const printing = matchMedia("print");
 const readColours = new Map();
+const kinds = [...new Set(DATA.subsets.filter((subset) => subset !== "all").map(kindOf))];
+const areMany = DATA.subsets.length > SHAPES.flat().length + 1; // subsets, for a marker each
+const areKindsHued = areMany && DATA.families.length < 2 && DATA.sweeps.length < 2;
 const shapes = assignShapes(DATA.subsets);
 
-/** Assign a marker to each subset: subsets of one kind, such as friendly-90 and friendly-80, have related ones. */
+/** Assign a marker to each subset: subsets of one kind, such as friendly-90 and friendly-80, have related ones.
+
+Of more subsets than markers those of a kind have the same. */
 function assignShapes(subsets) {
-  const kinds = [...new Set(subsets.filter((subset) => subset !== "all").map(kindOf))];
   const free = SHAPES.flat();
+  const firsts = [0, 1].flatMap((place) => SHAPES.map((pair) => pair[place]));
   return subsets.map((subset) => {
     if (subset === "all" || subsets.length === 1) return WHOLE;
+    if (areMany) return firsts[kinds.indexOf(kindOf(subset)) % firsts.length];
     const own = (SHAPES[kinds.indexOf(kindOf(subset))] || []).find((shape) => free.includes(shape));
     const shape = own || free[free.length - 1] || WHOLE;
     if (free.includes(shape)) free.splice(free.indexOf(shape), 1);
@@ -67,9 +75,15 @@ function shapeOf(subset) {
   return shapes[subset] || WHOLE;
 }
 
-/** Place a configuration among the hues: its method's, or its sweep's where several are compared. */
+/** Place a configuration among the hues: its method's, its sweep's where several are compared, or its subset's. */
 function hueIndexOf(i) {
+  if (areKindsHued) return hueIndexOfSubset(subsetOf[i]);
   return DATA.sweeps.length > 1 ? CONFIGURATIONS.sweep[i] : familyOf[i];
+}
+
+/** Place a subset among the hues by its kind; training on all examples is grey. */
+function hueIndexOfSubset(subset) {
+  return kinds.indexOf(kindOf(DATA.subsets[subset] || "all"));
 }
 
 /** Paint a configuration within SVG: its hue as a variable of the style sheet, or its colour on the ramp. */

@@ -112,9 +112,9 @@ function showSlider(slider) {
   find("output", slider).textContent = low === null ? NOT_SET : texts.join(" to ");
 }
 
-/** Name what colours can show: methods by hue, or a knob on the ramp, which may be called method too. */
+/** Name what colours can show: methods or kinds of subsets by hue, or a knob on the ramp, called method perhaps. */
 function nameColouring(path) {
-  if (!path) return "method";
+  if (!path) return areKindsHued ? "kind of subset" : "method";
   const { short } = knobOf.get(path);
   return short === "method" ? "method, on a ramp" : short;
 }

@@ -10,9 +10,14 @@ function drawLegend() {
   const several = DATA.sweeps.length > 1;
   const hues = several ? drawKeys("sweep", DATA.sweeps, swatch) : drawKeys("method", DATA.families, swatch);
   const methods = several ? drawKeys("method", DATA.families, (k) => swatch(findSweep(k))) : "";
-  const subsets = drawKeys("subset", DATA.subsets, (k) => drawGlyph("var(--soft)", shapeOf(k)));
+  const subsets = drawKeys("subset", DATA.subsets, (k) => drawGlyph(paintOfSubset(k), shapeOf(k)));
   const parts = [knob ? drawRamp(knob) : hues, methods, subsets].filter(Boolean);
   find("#legend").innerHTML = parts.join('<span class="gap"></span>');
+}
+
+/** Paint the key of a subset: its hue where subsets have hues. */
+function paintOfSubset(k) {
+  return areKindsHued && !knobOf.has(state.colour) ? `var(${hueOf(hueIndexOfSubset(k))})` : "var(--soft)";
 }
 
 /** Find the sweep of a method, whose hue it has where several are compared: its name begins with that of its sweep. */

@@ -42,6 +42,24 @@ def test_one_of_many_settings_is_in_view_and_the_address_keeps_it(settings: Path
     assert read_title(again, "#front") == first and "setting=" not in again.page.url
 
 
+@pytest.mark.parametrize("methods", [("AT",), ("AT", "TRADES")])
+def test_of_more_subsets_than_markers_each_kind_has_its_own(
+    tmp_path: Path, open_page: Opener, methods: tuple[str, ...]
+) -> None:
+    """With one method it has a hue of its own too."""
+    sizes = (60, 72, 84, 96, 108)
+    subsets = ("all", *(f"{kind} {size}" for size in sizes for kind in ("friendly", "random")))
+    made = Made(noise=(0.0,), methods=methods, subsets=subsets, replicates=1, epochs=4, faults=False, profile=False)
+    opened = open_page(write_page(write_sweep(tmp_path / "sweep", made)))
+    looks: dict[str, set[tuple[str | None, ...]]] = {}
+    for key in opened.page.locator("#legend button[data-kind=subset]").all():
+        name, path = (key.text_content() or "").strip(), key.locator("svg path").first
+        looks.setdefault(name.split()[0], set()).add((path.get_attribute("d"), path.get_attribute("fill")))
+    assert [*looks] == ["all", "friendly", "random"] and all(len(found) == 1 for found in looks.values())
+    markers, paints = (set(parts) for parts in zip(*(found.pop() for found in looks.values()), strict=True))
+    assert len(markers) == 3 and len(paints) == (3 if len(methods) == 1 else 1)
+
+
 def test_a_network_that_names_one_class_is_on_no_front(tmp_path: Path, open_page: Opener) -> None:
     made = Made(noise=(0.0,), methods=("AT", "TRADES"), subsets=("all",), faults=False, profile=False)
     folder = write_sweep(tmp_path / "sweep", made)
