@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.cli import report_errors
 from analysis.exceptions import SweepError
 from analysis.measures.agreement import ALONE, MEASURES, build_matrix
 from analysis.measures.corrupted import compare_corrupted
 from analysis.measures.difficulty_reference import LAST, NONE, References, correlate_with_difficulty, find_references
 from analysis.measures.hardness import check_score, describe_score
 from analysis.report.matrices import lay_out_blocks
-from analysis.results.sweep import Sweep, load_sweep, print_damage
+from analysis.results.sweep import Sweep, open_sweeps
 from trainers.terminal.arguments import Parser
-from trainers.terminal.console import Console, error_console
+from trainers.terminal.console import Console
 from trainers.terminal.showing import run_and_exit
 
 MAX_PAIRS = 4  # listed by name
@@ -43,6 +44,7 @@ def describe_incomparable(table: pd.DataFrame) -> str:
     )
 
 
+@report_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the agreement between the rankings of examples of a sweep's configurations."""
     parser = Parser(prog="python -m analysis.agreement", description=__doc__.partition("\n")[0])
@@ -55,15 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     file = "ranking by PGD training to correlate weights and targets with: profile/<ranking>.npz of a sweep"
     parser.add_argument("--ranking", type=Path, help=file)
     options = parser.parse_args(arguments)
-    try:
-        results = load_sweep(options.run)
-        try:
-            _print_report(results, options.by, options.measure, options.ranking)
-        finally:
-            print_damage([results])
-    except SweepError as error:
-        error_console().print(f"error: {error}")
-        return 2
+    with open_sweeps([options.run]) as (results,):
+        _print_report(results, options.by, options.measure, options.ranking)
     return 0
 
 

@@ -12,14 +12,15 @@ from pathlib import Path
 
 from rich.table import Table
 
+from analysis.cli import report_errors
 from analysis.exceptions import SweepError
 from analysis.measures.chosen_value import VALIDATION, choose_values
 from analysis.measures.stats import Estimate
 from analysis.results.choice import SIZES
 from analysis.results.metrics import describe_metric, find_strongest
-from analysis.results.sweep import Sweep, load_sweep, print_damage
+from analysis.results.sweep import Sweep, open_sweeps
 from trainers.terminal.arguments import Parser
-from trainers.terminal.console import Console, error_console
+from trainers.terminal.console import Console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.tables import print_table
 
@@ -29,21 +30,15 @@ EXPLANATION = (
 )
 
 
+@report_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print for each group of configurations the value that validation chooses, and what it is worth on test."""
     parser = Parser(prog="python -m analysis.choose", description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path, help="a sweep's folder, such as results/friendly_k_late")
     parser.add_argument("--over", default=SIZES, help="axis whose values are chosen among (default: %(default)s)")
     options = parser.parse_args(arguments)
-    try:
-        sweep = load_sweep(options.run)
-        try:
-            _print_choices(sweep, options.over)
-        finally:
-            print_damage([sweep])
-    except SweepError as error:
-        error_console().print(f"error: {error}")
-        return 2
+    with open_sweeps([options.run]) as (sweep,):
+        _print_choices(sweep, options.over)
     return 0
 
 

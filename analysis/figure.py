@@ -9,21 +9,22 @@ from functools import partial
 from pathlib import Path
 
 from analysis.charts.saving import WIDTH, parse_image, parse_width
-from analysis.exceptions import SweepError
+from analysis.cli import report_errors
 from analysis.papers.catalogue import find_figure, is_of_paper, number_of
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
 from analysis.papers.listing import DRAWABLE, Listed, list_figures
 from analysis.papers.table_text import render_markdown, render_points
-from analysis.results.sweep import Sweep, load_sweep, print_damage
+from analysis.results.sweep import Sweep, open_sweeps
 from trainers.formatting import format_count
 from trainers.record_io import write_atomic
 from trainers.terminal.arguments import Parser
-from trainers.terminal.console import Console, error_console
+from trainers.terminal.console import Console
 from trainers.terminal.showing import run_and_exit
 
 TEXTS = {".csv": render_points, ".md": render_markdown}
 
 
+@report_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw a figure of a paper from some sweeps, or list which figures they have the data for."""
     parser = _build_parser()
@@ -34,19 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--figure needs -o FILE, such as -o figure.pdf")
     if options.figure and not options.run:
         parser.error("--figure needs a run, a sweep's folder such as results/friendly_k")
-    try:
-        row = None if options.list else find_figure(options.figure)
-        sweeps = [load_sweep(run) for run in options.run]
+    row = None if options.list else find_figure(options.figure)
+    with open_sweeps(options.run) as sweeps:
         if row is None:
             _print_list(sweeps)
         else:
             drawn = draw_paper_figure(row, sweeps, _group_labels(options.where), options.width)
             _write(drawn, options.output)
             Console().print(f"{drawn.spec.caption}\nFigure: {options.output}", soft_wrap=True)
-        print_damage(sweeps)
-    except (SweepError, OSError) as error:
-        error_console().print(f"error: {error}")
-        return 2
     return 0
 
 

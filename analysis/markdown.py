@@ -9,15 +9,16 @@ import re
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+from analysis.cli import report_errors
 from analysis.exceptions import SweepError
 from analysis.measures.front import FrontPanel, compute_fronts
 from analysis.measures.front_members import list_members
 from analysis.report.configurations import ConfigurationTable, describe_conditions, tabulate_by_terms
 from analysis.report.summary import format_corrected
-from analysis.results.sweep import Sweep, load_sweep, print_damage
+from analysis.results.sweep import Sweep, open_sweeps
 from trainers.certificate.words import describe_assessment, describe_verdict, explain_assessments
 from trainers.terminal.arguments import Parser
-from trainers.terminal.console import Console, error_console
+from trainers.terminal.console import Console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.text import escape_controls
 
@@ -103,18 +104,14 @@ def _render_member(panel: FrontPanel, row: Mapping[Hashable, Any]) -> str:
     return f"{_format_code(row['choice'])} {values}{f', {verdict}' if verdict else ''}"
 
 
+@report_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables of some sweeps with their captions."""
     parser = Parser(prog="python -m analysis.markdown", description=__doc__.partition("\n")[0])
     parser.add_argument("run", nargs="+", help="a sweep's folder, such as results/methods")
     options = parser.parse_args(arguments)
-    try:
-        sweeps = [load_sweep(run) for run in options.run]
-        print_damage(sweeps)
+    with open_sweeps(options.run) as sweeps:
         Console(soft_wrap=True).print(*render_pages(sweeps), sep="\n\n")
-    except SweepError as error:
-        error_console().print(f"error: {error}")
-        return 2
     return 0
 
 

@@ -13,6 +13,7 @@ from analysis.charts.front import plot_front
 from analysis.charts.front_difference import plot_front_difference
 from analysis.charts.saving import WIDTH, parse_image, parse_width
 from analysis.charts.styles import build_register
+from analysis.cli import report_errors
 from analysis.exceptions import SweepError
 from analysis.measures.front import FrontPanel, compute_fronts
 from analysis.measures.front_difference import FrontDifference, compare_fronts
@@ -23,9 +24,9 @@ from analysis.report.summary import (
     explain_certainty,
     explain_columns,
 )
-from analysis.results.sweep import load_sweep, print_damage
+from analysis.results.sweep import open_sweeps
 from trainers.terminal.arguments import Parser
-from trainers.terminal.console import Console, error_console
+from trainers.terminal.console import Console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.tables import print_table
 
@@ -33,12 +34,11 @@ MAX_COMPARED = 8  # fronts that are compared two by two
 MAX_DIFFERENCES = 6  # panels of a figure
 
 
+@report_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw the fronts of some sweeps in one figure and print their members."""
     options = _build_parser().parse_args(arguments)
-    try:
-        sweeps = [load_sweep(run) for run in options.run]
-        print_damage(sweeps)
+    with open_sweeps(options.run) as sweeps:
         found = compute_fronts(sweeps, options.x, options.y, options.checkpoint, options.by)
         differences = list(compare_fronts(found)) if len(found.curves) <= MAX_COMPARED else []
         register = build_register([sweep.study_trials for sweep in sweeps], found.sweeps)
@@ -46,9 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chart.save(options.output)
         if options.difference:
             _draw_difference(differences, options.width, options.difference)
-    except (SweepError, OSError) as error:
-        error_console().print(f"error: {error}")
-        return 2
     console = Console()
     for panel, table in zip(found.panels, build_front_tables(found), strict=True):
         print_table(console, table)

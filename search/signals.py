@@ -23,7 +23,7 @@ class Interrupt:
     """Turns the first stop signal into a clean stop and the second into an immediate end."""
 
     def __init__(self, command: str = "") -> None:
-        """`command` is shown after an immediate end as the one that resumes the sweep."""
+        """Wait for a stop; `command` is shown after an immediate end as the one that resumes the sweep."""
         self._command = command
         self.exit_code = 0  # 130, 143 or 129 once a stop was requested
         self.failure: str | None = None  # why nothing can run any more

@@ -19,7 +19,7 @@ START, GOES_ON = "#   --", "#     --"
 
 
 def offered(study: Path) -> list[list[str]]:
-    """The commands of a header, each as its words: indented lines that begin with an option, and what goes on below."""
+    """Return the commands of a header as words: indented lines that begin with an option, and what goes on below."""
     found: list[str] = []
     for line in (SPACES / study).read_text().splitlines():
         if line.startswith(GOES_ON):
@@ -42,7 +42,7 @@ REUSES = [(study, folder) for study, words in COMMANDS for folder in values(word
 
 
 @pytest.mark.parametrize(
-    ("study", "words"), COMMANDS, ids=lambda it: shlex.join(it) if isinstance(it, list) else str(it)
+    ("study", "words"), COMMANDS, ids=lambda value: shlex.join(value) if isinstance(value, list) else str(value)
 )
 def test_overrides_in_a_header_plan(study: Path, words: list[str]) -> None:
     assert set(words[::2]) <= {"--set", "--name", "--reuse"}
@@ -50,7 +50,7 @@ def test_overrides_in_a_header_plan(study: Path, words: list[str]) -> None:
 
 
 def ends(study: Path) -> set[bytes]:
-    """The names of the last states of a study's trainings."""
+    """Return the names of the last states of a study's trainings."""
     return {trial.chain.links[-WIDTH:] for trial in plan_of(study).trials}
 
 

@@ -21,7 +21,7 @@ NAME = re.compile(r"(?<![\w./`])(search|trainers|analysis)((?:\.[a-z]\w*)+)")
 
 
 def prose(source: str) -> Iterator[tuple[int, str]]:
-    """The docstrings and comments of a module, and the line where each begins."""
+    """Yield the docstrings and comments of a module, and the line where each begins."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield getattr(node, "lineno", 1), ast.get_docstring(node) or ""
@@ -31,7 +31,7 @@ def prose(source: str) -> Iterator[tuple[int, str]]:
 
 
 def is_there(package: str, parts: list[str]) -> bool:
-    """Whether a dotted name leads to a module, or is a key of a space, as search.replicates is."""
+    """Return whether a dotted name leads to a module, or is a key of a space, as search.replicates is."""
     if package == "search" and (parts[0] in Search.model_fields):
         return True
     place = ROOT / package

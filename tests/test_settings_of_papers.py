@@ -89,7 +89,7 @@ def test_a_study_has_the_numbers_that_its_paper_states(setting: Setting) -> None
     assert {trial.config.epochs for trial in found} == set(setting.epochs)
     rates = [trial.config.optimizer.lr for trial in found]
     assert {rate.drops for rate in rates if isinstance(rate, Piecewise)} == set(setting.drops)
-    assert {it for trial in found if (it := epsilon(trial)) is not None} == set(map(number, setting.epsilons))
+    assert {value for trial in found if (value := epsilon(trial)) is not None} == set(map(number, setting.epsilons))
     sizes = {getattr(trial.config.subset, "size", None) for trial in found} - {None}
     assert not setting.sizes or sizes == set(setting.sizes)
 
@@ -102,18 +102,18 @@ def test_each_friendly_subset_has_a_random_one_of_its_size(study: str) -> None:
 
 def test_autoattack_is_run_along_training_on_the_images_of_pgd() -> None:
     loaded = load_space(SPACES / "cifar10/profile_halves.yaml", [])
-    assert {(it.every, it.images) for it in loaded.space.evaluate.along.values()} == {(10, 1000)}
+    assert {(attack.every, attack.images) for attack in loaded.space.evaluate.along.values()} == {(10, 1000)}
     assert {getattr(trial.config.subset, "size", None) for trial in trials("cifar10/profile_halves")} == {"50%"}
 
 
 def test_pairs_of_classes_have_controls_that_do_not_compete() -> None:
     airplane, horse, ship = 0, 7, 8
-    plus = [it for trial in trials("cifar10/added_classes") if (it := getattr(trial.config.subset, "plus", None))]
-    problematic = {frozenset(it.classes) for it in plus if it.side == "problematic"}
+    plus = [added for trial in trials("cifar10/added_classes") if (added := getattr(trial.config.subset, "plus", None))]
+    problematic = {frozenset(added.classes) for added in plus if added.side == "problematic"}
     assert problematic == {
         frozenset(pair) for pair in ({airplane}, {ship}, {horse}, {airplane, ship}, {airplane, horse}, {ship, horse})
     }
-    assert {frozenset(it.classes) for it in plus if it.side == "friendly"} == {
+    assert {frozenset(added.classes) for added in plus if added.side == "friendly"} == {
         frozenset(pair) for pair in ({airplane}, {ship}, {airplane, ship})
     }
 
@@ -160,7 +160,7 @@ def test_targeted_training_starts_from_the_last_weights_of_standard_training() -
 
 def versions(study: Path) -> set[str]:
     final = load_space(SPACES / study, []).space.evaluate.final
-    return {it.describe(0.1, "linf") for it in final.values() if it.name == "autoattack"}
+    return {attack.describe(0.1, "linf") for attack in final.values() if attack.name == "autoattack"}
 
 
 @pytest.mark.long

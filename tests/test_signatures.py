@@ -37,7 +37,7 @@ class Outcome(NamedTuple):
 def trained(
     method: str, noise: float = 0.0, lr: float = 0.1, epsilon: float = 0.1, seeds: tuple[int, ...] = SEEDS
 ) -> Outcome:
-    """`method` as YAML."""
+    """Train with `method`, which is YAML."""
     source, trainers, rows = Digits().load(), [], []
     for seed in seeds:
         drops = {"name": "piecewise", "values": [lr, lr / 10, lr / 100], "drops": [0.6, 0.8]}
@@ -67,19 +67,19 @@ def written(**method: Any) -> str:
 
 
 def above(one: np.ndarray, other: np.ndarray, by: float = 0.0) -> bool:
-    """Whether the paired differences exceed `by` by more than two standard errors."""
+    """Return whether the paired differences exceed `by` by more than two standard errors."""
     difference = one - other - by
     return bool(difference.mean() > 2 * difference.std(ddof=1) / np.sqrt(len(difference)))
 
 
 def masked(outcome: Outcome) -> np.ndarray:
-    """PGD-20 accuracy less that under APGD-CE and targeted APGD, the two attacks that decide AutoAttack, (seeds,)."""
+    """Return PGD-20 accuracy less that under APGD-CE and targeted APGD, which decide AutoAttack, (seeds,)."""
     strong = AutoAttackRun(version="custom", attacks=("apgd-ce", "apgd-t"))
     gaps = []
     for trainer in outcome.trainers:
         test = trainer.splits["test"]
         right = [attack.find_robust(trainer.net, test, 0.1, "linf", 0) for attack in (PGDAttack(), strong)]
-        pgd, aa = (100 * float(it.double().mean()) for it in right)
+        pgd, aa = (100 * float(correct.double().mean()) for correct in right)
         gaps.append(pgd - aa)
     return np.array(gaps)
 

@@ -89,7 +89,7 @@ def test_every_row_of_the_methods_is_trained() -> None:
 
 
 def shortened(study: Path) -> list[str]:
-    """Overrides that leave all of a study's configurations, for one seed each, and little of their length."""
+    """Return overrides that leave all of a study's configurations, for one seed each, and little of their length."""
     tree = load_study(study).document.tree
     small = {"trial.epochs": EPOCHS, "search.replicates": 1, "evaluate.every": 5, "evaluate.steps": 2}
     for first in ("profile", "pretrain"):

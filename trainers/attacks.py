@@ -37,7 +37,7 @@ class NoAttack(Knobs):
     name: Literal["none"] = "none"
 
     def passes(self) -> Passes:
-        """No attack makes no pass."""
+        """Return no passes."""
         return Passes()
 
     def __call__(self, net: Net, batch: Batch, rng: Generator) -> Adversary:

@@ -85,7 +85,7 @@ class Plain:
 
 @contextmanager
 def usual_settings(device: torch.device) -> Iterator[None]:
-    """On a GPU, compute as code of the field does: with TF32 convolutions, torch's default, and the fastest kernels.
+    """Compute on a GPU as code of the field does: with TF32 convolutions, torch's default, and the fastest kernels.
 
     The trainer's settings return at the end of the context. On a CPU it changes nothing.
     """

@@ -1,7 +1,7 @@
 """Print the table of all recorded columns, keys and arrays, in Markdown.
 
-The tables come from the types in trainers.records. Where the `evaluate:` block of a study is at hand, `expanded` turns
-the patterns into the names that its records have.
+The tables come from trainers.records and trainers.record_arrays. Where the `evaluate:` block of a study is at hand,
+`expanded` turns the patterns into the names that its records have.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Required, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from trainers import records
+from trainers import record_arrays, records
+from trainers.record_arrays import ArrayDoc
 from trainers.record_io import Row
-from trainers.records import ArrayDoc, Doc
+from trainers.records import Doc
 from trainers.terminal.arguments import Parser
 from trainers.terminal.showing import run_and_exit
 
@@ -42,11 +43,11 @@ RECORDS = (
     File("`stopped` in `result.json`", records.Stop, {}),
 )
 ARRAYS = {
-    "`instances.npz`": records.INSTANCE_ARRAYS | records.INSTANCE_PATTERNS,
-    "`diagnostics.npz`": records.DIAGNOSTIC_ARRAYS | records.DIAGNOSTIC_PATTERNS,
-    "`profile/<ranking>.npz`": records.RANKING_ARRAYS | records.RANKING_PATTERNS,
-    "`profile/<ranking>.images.npz`": records.IMAGE_ARRAYS,
-    "`profile/<ranking>.adversaries.npz`": records.ADVERSARY_ARRAYS,
+    "`instances.npz`": record_arrays.INSTANCE_ARRAYS | record_arrays.INSTANCE_PATTERNS,
+    "`diagnostics.npz`": record_arrays.DIAGNOSTIC_ARRAYS | record_arrays.DIAGNOSTIC_PATTERNS,
+    "`profile/<ranking>.npz`": record_arrays.RANKING_ARRAYS | record_arrays.RANKING_PATTERNS,
+    "`profile/<ranking>.images.npz`": record_arrays.IMAGE_ARRAYS,
+    "`profile/<ranking>.adversaries.npz`": record_arrays.ADVERSARY_ARRAYS,
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts.chart import Chart
+from analysis.charts.panels import arrange_panels, create_plots, fill_rows
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Style
 from analysis.charts.text import count_title_letters, draw_legend, wrap_axis_label, wrap_title, write_percent
@@ -42,7 +43,7 @@ def split_panels(table: TidyTable) -> list[BarPanel]:
 def size_bars(table: TidyTable, classes: Sequence[str], width: float = WIDTH) -> tuple[float, float]:
     """Return the size of the figure in inches."""
     panels = split_panels(table)
-    rows, columns = _arrange(panels, width)
+    rows, columns = arrange_panels(len(panels), width, PANEL_WIDTH)
     letters = count_title_letters(width, columns)
     lines = max(wrap_title(panel.title, letters).count("\n") + bool(panel.title) for panel in panels)
     return width, 0.2 + rows * (PANEL_HEIGHT + 0.15 * lines + _measure_names(classes)) + 0.2
@@ -55,13 +56,11 @@ def draw_bars(
     from matplotlib.patches import Patch
 
     panels, width = split_panels(table), figure.get_figwidth()
-    rows, columns = _arrange(panels, width)
-    plots = figure.subplots(rows, columns, squeeze=False).ravel()
-    for plot in plots[len(panels) :]:
-        plot.remove()
+    _, columns = arrange_panels(len(panels), width, PANEL_WIDTH)
+    plots = create_plots(figure, fill_rows(len(panels), columns))
     lines = list(dict.fromkeys(table.points["line"]))
     letters = count_title_letters(width, columns)
-    for place, (plot, panel) in enumerate(zip(plots, panels, strict=False)):
+    for place, (plot, panel) in enumerate(zip(plots, panels, strict=True)):
         _draw_panel(plot, panel.points, lines, styles)
         plot.set_xticks(range(len(classes)), classes, rotation=90 * bool(_measure_names(classes)), parse_math=False)
         plot.set_title(wrap_title(panel.title, letters))
@@ -71,7 +70,7 @@ def draw_bars(
             plot.set_xlabel(table.x_title)
         write_percent(plot)
     for variant in {panel.y_title for panel in panels}:
-        alike = [plot for plot, panel in zip(plots, panels, strict=False) if panel.y_title == variant]
+        alike = [plot for plot, panel in zip(plots, panels, strict=True) if panel.y_title == variant]
         ends = [plot.get_ylim() for plot in alike]
         for plot in alike:
             plot.set_ylim(min(low for low, _ in ends), max(high for _, high in ends))
@@ -89,12 +88,6 @@ def _draw_panel(plot: Plot, points: pd.DataFrame, lines: Sequence[str], styles: 
         plot.errorbar(x, y, np.nan_to_num((y - lo, hi - y)), fmt="none", ecolor="black", elinewidth=0.7)
     plot.grid(False, axis="x")
     plot.tick_params(axis="x", length=0, labelsize=7)
-
-
-def _arrange(panels: Sequence[BarPanel], width: float) -> tuple[int, int]:
-    """Return the numbers of rows and columns: a variant begins a row if there are several panels of it."""
-    columns = min(len(panels), max(1, int(width / PANEL_WIDTH)))
-    return -(-len(panels) // columns), columns
 
 
 def _measure_names(classes: Sequence[str]) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from analysis.charts.chart import Chart
+from analysis.charts.panels import create_plots, fill_rows
 from analysis.charts.saving import WIDTH
 from analysis.charts.text import draw_legend
 
@@ -41,14 +42,12 @@ def draw_components(figure: Figure, info: Components) -> None:
     from matplotlib.colors import Normalize
     from matplotlib.lines import Line2D
 
-    rows, columns = _arrange(info)
-    plots = figure.subplots(rows, columns, squeeze=False).ravel()
+    _, columns = _arrange(info)
     pairs = info.table.groupby(["one", "other"], sort=True)
     norm = Normalize(float(info.table["kappa"].min()), float(info.table["kappa"].max()))
-    for plot in plots[len(pairs) :]:
-        plot.remove()
+    plots = create_plots(figure, fill_rows(len(pairs), columns))
     drawn = None
-    for plot, (_, points) in zip(plots, pairs, strict=False):
+    for plot, (_, points) in zip(plots, pairs, strict=True):
         one, other = int(points["one"].iloc[0]), int(points["other"].iloc[0])
         plot.set_title(f"{info.names.get(one, str(one))}, {info.names.get(other, str(other))}", fontsize=7.5)
         for label, marker in zip((one, other), MARKERS, strict=True):
@@ -63,7 +62,7 @@ def draw_components(figure: Figure, info: Components) -> None:
     if drawn is not None:
         inch = 1 / figure.get_figheight()
         bar = figure.colorbar(
-            drawn, ax=list(plots[: len(pairs)]), location="bottom", shrink=0.7, aspect=40, fraction=0.1 * inch,
+            drawn, ax=plots, location="bottom", shrink=0.7, aspect=40, fraction=0.1 * inch,
             pad=0.05 * inch,
         )  # fmt: skip
         bar.set_label("κ, attack steps withstood", fontsize=8)

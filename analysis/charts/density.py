@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts.chart import Chart
-from analysis.charts.panels import create_panels, list_settings, size_panels, title_panels
+from analysis.charts.panels import create_panels, list_settings, size_panels, split_by_setting, title_panels
 from analysis.charts.saving import WIDTH
 from analysis.charts.text import draw_legend
 from analysis.measures.figure_table import TidyTable
@@ -33,10 +33,7 @@ class Density(NamedTuple):
 
     def split(self) -> dict[tuple[str, str], pd.DataFrame]:
         """Return the rows of each panel, by setting and name; panels of a setting are consecutive."""
-        groups = self.table.groupby(["setting", "choice"], sort=False)
-        found = {(str(setting), str(name)): rows for (setting, name), rows in groups}
-        order = list(dict.fromkeys(setting for setting, _ in found))
-        return dict(sorted(found.items(), key=lambda item: order.index(item[0][0])))
+        return split_by_setting(self.table, "choice")
 
 
 def show_difficulty(counts: pd.DataFrame, correlations: pd.DataFrame, title: str) -> Density:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.charts.chart import Chart
-from analysis.charts.panels import MIN_PANEL
+from analysis.charts.panels import arrange_panels, create_plots, fill_rows
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import PALETTE, Register, Style
 from analysis.charts.text import LOG_RATIO, count_title_letters, draw_legend, wrap_metric_title, write_percent
@@ -50,30 +50,25 @@ def place_values(values: np.ndarray) -> np.ndarray:
 
 def size_grid(info: Grid, width: float = WIDTH) -> tuple[float, float]:
     """Return the size of the figure in inches."""
-    return width, 2.6 * _arrange_panels(info, width)[0]
+    return width, 2.6 * arrange_panels(len(info.titles), width)[0]
 
 
 def draw_grid(figure: Figure, info: Grid, register: Register) -> None:
     """Draw filled marks at the selected epoch and open marks at the last; too many lines are thin, without bars."""
-    styles, shape = register.assign_styles(list_coloured(info)), _arrange_panels(info, figure.get_figwidth())
+    styles = register.assign_styles(list_coloured(info))
+    _, columns = arrange_panels(len(info.titles), figure.get_figwidth())
     x = place_values(info.values)
     apart = 0.01 * float(np.ptp(x)) if is_single(info) else None
-    plots = figure.subplots(*shape, squeeze=False).ravel()
+    plots = create_plots(figure, fill_rows(len(info.titles), columns))
     for metric, (plot, name) in enumerate(zip(plots, info.titles, strict=True)):
         for line in info.lines:
             _draw_line(plot, x[line.positions], line, metric, pick_style(line, styles), apart)
-        plot.set_title(wrap_metric_title(name, count_title_letters(figure.get_figwidth(), shape[1])), fontsize=9)
-        turned = sum(map(len, info.labels)) > 5.4 * figure.get_figwidth() * 2 / shape[1]
+        plot.set_title(wrap_metric_title(name, count_title_letters(figure.get_figwidth(), columns)), fontsize=9)
+        turned = sum(map(len, info.labels)) > 5.4 * figure.get_figwidth() * 2 / columns
         plot.set_xticks(x, info.labels, rotation=45 if turned else 0)
         plot.set_xlabel(info.knob)
         write_percent(plot)
     draw_legend(figure, _make_handles(info, styles))
-
-
-def _arrange_panels(info: Grid, width: float) -> tuple[int, int]:
-    """Return the numbers of rows and columns of panels."""
-    columns = min(len(info.titles), max(1, int(width / (1.25 * MIN_PANEL))))
-    return -(-len(info.titles) // columns), columns
 
 
 def _draw_line(plot: Plot, x: np.ndarray, line: GridLine, metric: int, style: Style, apart: float | None) -> None:

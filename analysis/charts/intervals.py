@@ -13,6 +13,7 @@ from analysis.charts.rows import draw_upright, lay_out_rows, size_rows, write_ro
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import MARKERS, NEUTRAL
 from analysis.charts.text import draw_legend, wrap_axis_label, write_percent
+from analysis.measures.tidy import group_by_setting
 from analysis.results.metrics import CHECKPOINTS
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ class Intervals(NamedTuple):
     def rows(self) -> pd.DataFrame:
         """Return the configurations, a row each, in the order of the figure: settings are consecutive."""
         names = self.table.drop_duplicates("configuration")[["configuration", "choice", "setting"]]
-        order = {setting: place for place, setting in enumerate(dict.fromkeys(names["setting"]))}
-        return names.sort_values("setting", key=lambda column: column.map(order), kind="stable")
+        return names.iloc[group_by_setting(names["setting"].tolist())]
 
 
 def size_intervals(info: Intervals, width: float = WIDTH) -> tuple[float, float]:

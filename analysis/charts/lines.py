@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts.chart import Chart
-from analysis.charts.panels import list_panels, place_panels
+from analysis.charts.panels import create_plots, list_panels, place_panels
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Style
 from analysis.charts.text import (
@@ -54,11 +54,8 @@ def draw_lines(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str,
     """Draw a panel for each table and panel title; lines differ in colour, variants in dashes."""
     panels, width = list_panels(tables), figure.get_figwidth()
     places = place_panels([tables[place].y_title for place, _ in panels], width)
-    rows, columns = (1 + max(found) for found in zip(*places, strict=True))
-    grid = figure.subplots(rows, columns, squeeze=False)
-    used = {place: grid[place] for place in places}
-    for plot in set(grid.ravel().tolist()) - set(used.values()):
-        plot.remove()
+    columns = 1 + max(column for _, column in places)
+    used = dict(zip(places, create_plots(figure, places), strict=True))
     letters = count_title_letters(width, columns)
     for (row, column), (number, panel) in zip(places, panels, strict=True):
         table, plot = tables[number], used[row, column]

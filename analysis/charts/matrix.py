@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts.chart import Chart
+from analysis.charts.panels import create_plots, fill_rows
 from analysis.charts.saving import WIDTH
 from analysis.charts.text import count_title_letters, draw_legend, wrap_title
 from analysis.measures.figure_table import TidyTable
@@ -37,20 +38,16 @@ def draw_matrix(figure: Figure, table: TidyTable, colour_title: str, note: str =
     from matplotlib.colors import Normalize
 
     width = figure.get_figwidth()
-    rows, columns, _ = _arrange(table, width)
-    plots = figure.subplots(rows, columns, squeeze=False).ravel()
+    _, columns, _ = _arrange(table, width)
     panels = _split(table)
-    for plot in plots[len(panels) :]:
-        plot.remove()
+    plots = create_plots(figure, fill_rows(len(panels), columns))
     norm = Normalize(0, 1)
-    for plot, (_, points) in zip(plots, panels, strict=False):
+    for plot, (_, points) in zip(plots, panels, strict=True):
         _draw_panel(plot, points, norm)
         plot.set_title(_write_title(points, count_title_letters(width, columns)))
         plot.set(xlabel=table.x_title, ylabel=table.y_title)
     colours = ScalarMappable(norm, "Blues")
-    figure.colorbar(
-        colours, ax=list(plots[: len(panels)]), location="bottom", label=colour_title, shrink=0.7, aspect=40
-    )
+    figure.colorbar(colours, ax=plots, location="bottom", label=colour_title, shrink=0.7, aspect=40)
     draw_legend(figure, [], note)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from analysis.charts.text import count_title_letters, wrap_axis_label, wrap_title
 from analysis.measures.figure_table import TidyTable
+from analysis.measures.tidy import group_by_setting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -30,6 +33,35 @@ def place_panels(problems: Sequence[str], width: float) -> list[tuple[int, int]]
     return places
 
 
+def arrange_panels(count: int, width: float, least: float = 1.25 * MIN_PANEL) -> tuple[int, int]:
+    """Return the numbers of rows and columns of panels, filled row by row and each at least so many inches wide."""
+    columns = min(count, max(1, int(width / least)))
+    return -(-count // columns), columns
+
+
+def fill_rows(count: int, columns: int) -> list[tuple[int, int]]:
+    """Return the row and column of each panel if they are filled row by row."""
+    return [divmod(place, columns) for place in range(count)]
+
+
+def create_plots(figure: Figure, places: Sequence[tuple[int, int]], sharex: bool = False) -> list[Plot]:
+    """Create a plot at each place, a row and a column, and none elsewhere."""
+    rows, columns = (1 + max(indices) for indices in zip(*places, strict=True))
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=sharex)
+    plots: list[Plot] = [grid[place] for place in places]
+    for plot in set(grid.ravel().tolist()) - set(plots):
+        plot.remove()
+    return plots
+
+
+def split_by_setting(table: pd.DataFrame, column: str = "") -> dict[tuple[str, str], pd.DataFrame]:
+    """Return the rows of each panel, by setting and value of a column; panels of a setting are consecutive."""
+    keys = [table["setting"], table[column] if column else pd.Series("", table.index)]
+    found = {(str(setting), str(name)): rows for (setting, name), rows in table.groupby(keys, sort=False)}
+    items = list(found.items())
+    return dict(items[place] for place in group_by_setting([setting for setting, _ in found]))
+
+
 def list_panels(tables: Sequence[TidyTable]) -> list[tuple[int, str]]:
     """Return the panels of a figure: the place of the table, and the title of the panel."""
     return [(place, str(p)) for place, table in enumerate(tables) for p in dict.fromkeys(table.points["panel"])]
@@ -44,13 +76,10 @@ def create_panels(
     """
     width = figure.get_figwidth()
     places = place_panels(problems, width)
-    rows, columns = (1 + max(indices) for indices in zip(*places, strict=True))
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
-    plots: list[Plot] = [grid[row, column] for row, column in places]
-    for plot in set(grid.ravel().tolist()) - set(plots):
-        plot.remove()
+    plots = create_plots(figure, places, sharex=True)
+    columns = 1 + max(column for _, column in places)
     for column in range(columns):
-        lowest = grid[max(row for row, other in places if other == column), column]
+        lowest = plots[places.index(max(place for place in places if place[1] == column))]
         lowest.set_xlabel(wrap_axis_label(xlabel, (width - 0.5) / columns - 0.15))
         lowest.tick_params(labelbottom=True)
     for plot, title in zip(plots, titles, strict=True):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from analysis.charts.chart import Chart
-from analysis.charts.panels import MIN_PANEL
+from analysis.charts.panels import arrange_panels, create_plots, fill_rows
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Register, Style
 from analysis.charts.text import LOG_RATIO, count_title_letters, draw_legend, wrap_axis_label, wrap_title, write_percent
@@ -62,7 +62,7 @@ def show_points(table: TidyTable) -> Points:
 
 def size_points(info: Points, width: float = WIDTH) -> tuple[float, float]:
     """Return the size of the figure in inches."""
-    return width, 0.5 + PANEL_HEIGHT * _arrange(info, width)[0]
+    return width, 0.5 + PANEL_HEIGHT * arrange_panels(info.table["panel"].nunique(), width)[0]
 
 
 def draw_points(figure: Figure, info: Points, register: Register, note: str = "") -> None:
@@ -71,16 +71,14 @@ def draw_points(figure: Figure, info: Points, register: Register, note: str = ""
     A note stands below the panels, in small type.
     """
     paint = register.assign_styles(info.table["choice"])
-    rows, columns = _arrange(info, figure.get_figwidth())
-    plots = figure.subplots(rows, columns, squeeze=False).ravel()
     panels = info.table.groupby("panel", sort=False)
-    for plot in plots[len(panels) :]:
-        plot.remove()
-    for plot, (title, points) in zip(plots, panels, strict=False):
+    _, columns = arrange_panels(len(panels), figure.get_figwidth())
+    plots = create_plots(figure, fill_rows(len(panels), columns))
+    for plot, (title, points) in zip(plots, panels, strict=True):
         plot.set_title(wrap_title(str(title).strip(), count_title_letters(figure.get_figwidth(), columns)))
         for point in points.to_dict("records"):
             style = paint[point["choice"]]
-            bars = {
+            bars: dict[str, Any] = {
                 f"{axis}err": [[_half(point[axis], point[f"{axis}_lo"])], [_half(point[f"{axis}_hi"], point[axis])]]
                 for axis in "xy"
             }
@@ -90,7 +88,7 @@ def draw_points(figure: Figure, info: Points, register: Register, note: str = ""
         x_title = f"{info.x_titles[str(title)]} (%)" if info.equal else info.x_titles[str(title)]
         plot.set_xlabel(wrap_axis_label(x_title, (figure.get_figwidth() - 0.8) / columns))
         _scale_axes(plot, info, points)
-    for plot in plots[: len(panels) : columns]:
+    for plot in plots[::columns]:
         plot.set_ylabel(wrap_axis_label(f"{info.y_title} (%)", PANEL_HEIGHT - 0.5))
     draw_legend(figure, _make_handles(info, paint), note)
 
@@ -115,13 +113,6 @@ def _scale_axes(plot: Plot, info: Points, points: pd.DataFrame) -> None:
 def _half(high: float, low: float) -> float:
     """Return the length of a bar; 0 where its end is not known."""
     return float(np.nan_to_num(high - low))
-
-
-def _arrange(info: Points, width: float) -> tuple[int, int]:
-    """Return the numbers of rows and columns of panels."""
-    n = info.table["panel"].nunique()
-    columns = min(n, max(1, int(width / (1.25 * MIN_PANEL))))
-    return -(-n // columns), columns
 
 
 def _make_handles(info: Points, paint: dict[str, Style]) -> list[object]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts.chart import Chart
-from analysis.charts.panels import create_panels, list_settings, size_panels, title_panels
+from analysis.charts.panels import create_panels, list_settings, size_panels, split_by_setting, title_panels
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Register
 from analysis.charts.text import draw_legend, use_logarithm, write_percent
@@ -31,10 +31,7 @@ class Series(NamedTuple):
 
     def split(self) -> dict[tuple[str, str], pd.DataFrame]:
         """Return the rows of each panel, by setting and value of `panel`; panels of a setting are consecutive."""
-        keys = [self.table["setting"], self.table[self.panel] if self.panel else pd.Series("", self.table.index)]
-        found = {(str(setting), str(name)): rows for (setting, name), rows in self.table.groupby(keys, sort=False)}
-        order = list(dict.fromkeys(setting for setting, _ in found))
-        return dict(sorted(found.items(), key=lambda item: order.index(item[0][0])))
+        return split_by_setting(self.table, self.panel)
 
 
 def size_series(info: Series, width: float = WIDTH) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts.chart import Chart
-from analysis.charts.panels import list_panels, place_panels
+from analysis.charts.panels import create_plots, list_panels, place_panels
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import Style
 from analysis.charts.text import count_ticks, count_title_letters, draw_legend, wrap_axis_label, wrap_title
@@ -39,12 +39,10 @@ def draw_trade_off(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[
 
     panels, width = list_panels(tables), figure.get_figwidth()
     places = place_panels([tables[place].y_title for place, _ in panels], width)
-    rows, columns = (1 + max(found) for found in zip(*places, strict=True))
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for plot in set(grid.ravel().tolist()) - {grid[place] for place in places}:
-        plot.remove()
-    for (row, column), (number, panel) in zip(places, panels, strict=True):
-        table, plot = tables[number], grid[row, column]
+    columns = 1 + max(column for _, column in places)
+    plots = create_plots(figure, places)
+    for plot, (_, column), (number, panel) in zip(plots, places, panels, strict=True):
+        table = tables[number]
         _draw_panel(plot, table, panel, styles, min(4, count_ticks((width - 0.5) / columns - 0.4)))
         plot.set_title(wrap_title(panel, count_title_letters(width, columns)))
         plot.set_xlabel(wrap_axis_label(f"{table.x_title} (%)", (width - 0.5) / columns - 0.2))

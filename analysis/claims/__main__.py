@@ -23,10 +23,10 @@ from analysis.claims.tables import (
     list_remedies,
     render_markdown,
 )
-from analysis.exceptions import SweepError
-from analysis.results.sweep import Sweep, load_sweep, print_damage
+from analysis.cli import report_errors
+from analysis.results.sweep import Sweep, open_sweeps
 from trainers.terminal.arguments import Parser
-from trainers.terminal.console import Console, error_console
+from trainers.terminal.console import Console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.text import escape_controls
 
@@ -38,6 +38,7 @@ OTHER_RUNS = (
 )
 
 
+@report_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the verdicts on the claims that some runs have the data for, and what they lack for the others."""
     parser = Parser(prog="python -m analysis.claims", description=__doc__.partition("\n")[0])
@@ -45,9 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--claims", type=Path, metavar="FILE", help="YAML file of claims instead of the papers' sixty")
     parser.add_argument("--format", choices=("text", "markdown"), default="text", help="(default: %(default)s)")
     options = parser.parse_args(arguments)
-    try:
-        claims = read_claims(options.claims) if options.claims else read_paper_claims()
-        sweeps = [load_sweep(run) for run in options.run]
+    claims = read_claims(options.claims) if options.claims else read_paper_claims()
+    with open_sweeps(options.run) as sweeps:
         judged, unjudged = judge_claims(claims, sweeps)
         if options.format == "markdown":
             Console(soft_wrap=True).print(escape_lines(render_markdown(judged, unjudged, sweeps)))
@@ -55,11 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _print_text(judged, unjudged, sweeps)
             if others := list_other_runs(claims, sweeps):
                 Console().print(f"{OTHER_RUNS}: {', '.join(others)}.")
-        print_damage(sweeps)
-    except SweepError as error:
-        for line in str(error).splitlines():
-            error_console().print(f"error: {line}")
-        return 2
     return 0
 
 

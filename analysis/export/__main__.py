@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from analysis.cli import report_errors
 from analysis.exceptions import SweepError
 from analysis.export.latex import render_document
 from analysis.export.study import DATABASES, JOURNALS, write_studies
@@ -12,11 +13,11 @@ from analysis.measures.duplicate_trainings import refuse_copies
 from analysis.measures.stats import format_count
 from analysis.report.configurations import tabulate_by_terms
 from analysis.report.data import collect_frames, collect_report_data
-from analysis.results.sweep import Sweep, load_sweep, name_sweeps, print_damage
+from analysis.results.sweep import Sweep, name_sweeps, open_sweeps
 from analysis.results.table_files import write_table
 from trainers.record_io import write_atomic
 from trainers.terminal.arguments import Parser
-from trainers.terminal.console import Console, error_console
+from trainers.terminal.console import Console
 from trainers.terminal.showing import run_and_exit
 
 ENDINGS = {"csv": (), "parquet": (), "latex": (".tex",), "optuna": (*DATABASES, *JOURNALS)}  # (): a folder
@@ -69,18 +70,14 @@ EXPORTS: dict[str, Callable[[Sequence[Sweep], Path, str], list[str]]] = {
 }
 
 
+@report_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Export some sweeps and say what was written."""
     options = _build_parser().parse_args(arguments)
-    try:
-        _check_output(options.output, options.format)
-        sweeps = [load_sweep(run) for run in options.run]
+    _check_output(options.output, options.format)
+    with open_sweeps(options.run) as sweeps:
         refuse_copies(sweeps)
-        print_damage(sweeps)
         lines = EXPORTS[options.format](sweeps, options.output, options.format)
-    except (SweepError, OSError) as error:
-        error_console().print(f"error: {error}")
-        return 2
     Console().print(*lines, sep="\n", soft_wrap=True)
     return 0
 

@@ -51,8 +51,8 @@ def choose_family(families: Sequence[Family], question: str) -> Family | None:
     """Choose the family that answers a question; None without any.
 
     Where a subset is an axis, it is a family of subsets against random ones of equal size, or against all if there is
-    no random control; else it is one of another axis. Of several it is the one that shares most words with the
-    question, else that of friendly subsets, else the one with the most differences.
+    no random control; else it is one of another axis. If there are several, the one that shares most words with the
+    question is chosen, else that of friendly subsets, else the one with the most differences.
     """
     controlled = [family for family in families if has_control(family)]
     subsets = [family for family in families if family.axis == "subset"]

@@ -12,14 +12,15 @@ import numpy as np
 
 from analysis.charts.chart import Chart
 from analysis.charts.saving import parse_image, render_pixels, save_figure
+from analysis.cli import report_errors
 from analysis.exceptions import SweepError
 from analysis.papers.catalogue import FIGURES
 from analysis.papers.drawing import draw_paper_figure
 from analysis.papers.row import PaperFigure, find_usable
-from analysis.results.sweep import Sweep, load_sweep, print_damage
+from analysis.results.sweep import Sweep, open_sweeps
 from trainers.formatting import format_count, format_list
 from trainers.terminal.arguments import Parser
-from trainers.terminal.console import Console, error_console
+from trainers.terminal.console import Console
 from trainers.terminal.showing import run_and_exit
 
 if TYPE_CHECKING:
@@ -140,26 +141,22 @@ def save_sheet(thumbnails: Sequence[Thumbnail], path: Path) -> list[Path]:
     return paths
 
 
+@report_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw the sheet of some runs, and name the figures that they lack the data for."""
     options = _build_parser().parse_args(arguments)
     rows = [row for name, row in FIGURES.items() if options.of in (None, name.partition(":")[0])]
-    try:
-        sweeps = [load_sweep(run) for run in options.run]
+    with open_sweeps(options.run) as sweeps:
         found = list(draw_thumbnails(rows, sweeps))
         thumbnails = [one for one in found if isinstance(one, Thumbnail)]
         if not thumbnails:
             where = format_list([sweep.where for sweep in sweeps])
             raise SweepError(f"{where}: no figure can be drawn from it; `python -m analysis.figure --list` says why")
         paths = save_sheet(thumbnails, options.output)
-    except (SweepError, OSError) as error:
-        error_console().print(f"error: {error}")
-        return 2
     missing = [one for one in found if isinstance(one, str)]
     lacks = f"\nWithout data: {', '.join(missing)}" if missing else ""
     drawn = format_count(len(thumbnails), "figure")
     Console().print(f"{drawn} in {format_list(paths)}{lacks}", soft_wrap=True)
-    print_damage(sweeps)
     return 0
 
 

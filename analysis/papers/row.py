@@ -43,7 +43,7 @@ class PaperFigure:
 def find_usable(row: PaperFigure, sweeps: Sequence[Sweep]) -> tuple[list[Sweep], str]:
     """Return the sweeps that a figure can be drawn from, and if there are none what they lack.
 
-    Of several lacks the least is told: that of the sweep that comes nearest.
+    If the sweeps lack different data, the least lack is returned: that of the sweep that comes nearest.
     """
     usable, lacks = [], []
     for sweep in sweeps:

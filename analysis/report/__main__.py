@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from analysis.charts.saving import WIDTH, parse_width
-from analysis.exceptions import SweepError
+from analysis.cli import report_errors
 from analysis.report.data import ReportData, collect_report_data
 from analysis.report.page import STEPS, write_comparison, write_report
 from analysis.report.summary import plain_text, print_summary
@@ -24,6 +24,7 @@ from trainers.terminal.showing import run_and_exit
 INTERVAL = 30.0  # seconds between two looks at the records, and between two loads of a page
 
 
+@report_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report of a sweep, or one page of several, print a summary and the path of the page."""
     parser = _build_parser()
@@ -32,16 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("several sweeps need -o PAGE, such as -o comparison.html")
     if options.watch and any("://" in where for where in options.folder):
         parser.error("--watch needs folders; a sweep behind a URL is copied, so draw its report again instead")
-    try:
-        if options.watch:
-            write = partial(_write_again, options)
-            folders = [Path(where) for where in options.folder]
-            watch_records(folders, write, options.interval, say=error_console().print)
-        else:
-            _write(options)
-    except (SweepError, OSError) as error:
-        error_console().print(f"error: {error}")
-        return 2
+    if options.watch:
+        write = partial(_write_again, options)
+        folders = [Path(where) for where in options.folder]
+        watch_records(folders, write, options.interval, say=error_console().print)
+    else:
+        _write(options)
     return 0
 
 

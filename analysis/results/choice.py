@@ -19,8 +19,9 @@ FEWEST_PLACES = 3  # along x: two are a difference
 class Choice:
     """The trials of a figure, by their configurations, and what tells them apart in it.
 
-    A dotted path such as `method.weight.lam` names a part of a trial's configuration. Of the axes that vary, those
-    under a path of `lines` name the line of a trial, that under `x` its place on the line, and all others its panel.
+    A dotted path such as `method.weight.lam` names a part of a trial's configuration. The axes that vary have three
+    uses: those under a path of `lines` name the line of a trial, that under `x` its place on the line, and all others
+    its panel.
     Trials of one panel, line and place differ in their seed alone.
     """
 

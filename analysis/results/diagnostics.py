@@ -10,8 +10,8 @@ import numpy as np
 
 from analysis.results.lazy_arrays import LazyArrays
 from trainers.npz import ArrayHeader, open_arrays
+from trainers.record_arrays import DIAGNOSTIC_ARRAYS
 from trainers.record_reader import Damage, ExpectedFile
-from trainers.records import DIAGNOSTIC_ARRAYS
 
 
 class Diagnostics(LazyArrays):

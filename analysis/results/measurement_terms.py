@@ -8,7 +8,7 @@ from typing import NamedTuple
 from analysis.results.metrics import parse_attack
 from analysis.results.search_block import read_checkpoint
 from analysis.results.sweep import Sweep
-from trainers.records import problem_titles
+from trainers.problems import title_problems
 
 CURVES = "pgd"  # the attack of learning curves, by which validation selects an epoch
 
@@ -62,7 +62,7 @@ def title_terms(sweeps: Mapping[Terms, Sequence[str]], every: Sequence[str]) -> 
 
     `sweeps` maps terms to the names of the sweeps that have them; `every` are the names of all sweeps.
     """
-    problems = problem_titles({terms.problem: None for terms in sweeps})
+    problems = title_problems({terms.problem: None for terms in sweeps})
     found = {}
     for terms, names in sweeps.items():
         prefix = ", ".join(names) if len(names) < len(every) else ""

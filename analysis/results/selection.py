@@ -19,8 +19,8 @@ from analysis.results.choice import SIZES, Choice, is_chosen, list_configs, read
 from analysis.results.metrics import EPOCH_METRIC, parse_attack
 from analysis.results.sweep import Sweep, name_sweeps
 from trainers.formatting import did_you_mean, format_list
+from trainers.problems import title_problems
 from trainers.record_io import Row
-from trainers.records import problem_titles
 
 MAX_PANELS = 8
 MAX_NAMED = 4  # lines or panels that a cut lists
@@ -225,7 +225,7 @@ def _title_panels(sweeps: Sequence[Sweep], tables: list[pd.DataFrame], join: boo
             for name, table in zip(names, tables, strict=True)
         ]
     problems = dict.fromkeys(problem for table in tables for problem in table["problem"])
-    titles = problem_titles(problems)
+    titles = title_problems(problems)
     tables = [table.assign(panel=[titles[problem] for problem in table["problem"]]) for table in tables]
     found: list[pd.DataFrame] = []
     for name, table in zip(names, tables, strict=True):

@@ -6,7 +6,8 @@ classes and attacks, which users named, are read with control characters as esca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -226,6 +227,19 @@ def load_sweep(folder: Path | str, where: str | None = None) -> Sweep:
     provenance = read_json(folder / "provenance.json", check_provenance, damage) or {}
     trials, epochs, outcomes = read_trials(folder, plan, axes, damage)
     return Sweep(folder, plan, provenance.get("runs", []), trials, epochs, outcomes, axes, where or str(folder), damage)
+
+
+@contextmanager
+def open_sweeps(folders: Iterable[Path | str]) -> Iterator[list[Sweep]]:
+    """Yield the sweeps of some folders, and print at the end, after an error too, which records were left out.
+
+    Raises SweepError if a folder holds no sweep.
+    """
+    sweeps = [load_sweep(folder) for folder in folders]
+    try:
+        yield sweeps
+    finally:
+        print_damage(sweeps)
 
 
 def name_sweeps(results: Sequence[Sweep]) -> tuple[str, ...]:

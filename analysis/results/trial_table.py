@@ -12,10 +12,11 @@ import pandas as pd
 from analysis.results.axes import Axes, name_subset_kind
 from analysis.results.gaps import add_gaps, find_selection_starts
 from analysis.results.metrics import ACCURACY, BOUND, EPOCH_METRIC, is_comparable, name_bound
+from trainers.problems import identify_problem
 from trainers.record_io import Row
 from trainers.record_reader import Damage, expected_files, is_cost_row, is_epoch_row, read_json, read_rows
 from trainers.record_shapes import check_result
-from trainers.records import constant, identify_problem
+from trainers.records import find_constant_class
 
 COMPLETED = "completed"
 DIVERGED = "diverged"
@@ -120,7 +121,7 @@ def _outcome_columns(outcome: Row) -> Row:
         unknown = dict.fromkeys(completed.get("last", {}), np.nan)  # there is no best where validation chose none
         found = completed.get(checkpoint, unknown).items()
         metrics = {key: value for key, value in found if key not in NO_METRICS}
-        constant_class = constant(completed, checkpoint)
+        constant_class = find_constant_class(completed, checkpoint)
         row[f"{checkpoint}_constant"] = np.nan if constant_class is None else constant_class
         gaps = [metrics.pop(name) for name in [*metrics] if name.endswith("_gap")]  # one an AutoAttack, on its images
         if gaps:

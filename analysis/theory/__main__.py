@@ -10,6 +10,7 @@ import pandas as pd
 from rich.table import Table
 
 from analysis.charts.saving import WIDTH, parse_width
+from analysis.cli import report_errors
 from analysis.theory.charts import specify_figures
 from analysis.theory.lipschitz import count_examples
 from analysis.theory.settings import (
@@ -32,7 +33,7 @@ from analysis.theory.settings import (
     trace_gaps,
 )
 from trainers.terminal.arguments import Parser
-from trainers.terminal.console import Console, error_console
+from trainers.terminal.console import Console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.tables import print_table
 
@@ -41,29 +42,26 @@ GAMMAS = (0.25, 0.5, 1.0, 2.0)
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
+@report_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table for each theorem and, if a folder is named, draw the figures."""
     options = _build_parser().parse_args(arguments)
     console, folder = Console(), options.output
-    try:
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-        descents, errors = run_descents(options.seed), compare_errors(options.seed, options.points)
-        toy, gaps = tabulate_toy(), trace_gaps(options.seed)
-        shown = _show_gaps(gaps, count_failures(*SIZES[0], options.seed))
-        for table, note in (*_show_descents(descents), *_show_errors(toy, errors), *shown, *_show_bounds()):
-            print_table(console, table)
-            console.print(note, "", sep="\n")
-        if folder is None:
-            console.print("-o FOLDER draws the figures.")
-            return 0
-        tables = (descents, toy, errors, gaps, tabulate_bounds(), tabulate_label_variance())
-        for spec in specify_figures(*tables, options.width):
-            spec.chart.save(*(folder / f"{spec.slug}{suffix}" for suffix in SUFFIXES))
-            console.print(f"{folder / spec.slug}.png, .svg, .pdf: {spec.title}. {spec.caption}", soft_wrap=True)
-    except OSError as error:
-        error_console().print(f"error: {error}")
-        return 2
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    descents, errors = run_descents(options.seed), compare_errors(options.seed, options.points)
+    toy, gaps = tabulate_toy(), trace_gaps(options.seed)
+    shown = _show_gaps(gaps, count_failures(*SIZES[0], options.seed))
+    for table, note in (*_show_descents(descents), *_show_errors(toy, errors), *shown, *_show_bounds()):
+        print_table(console, table)
+        console.print(note, "", sep="\n")
+    if folder is None:
+        console.print("-o FOLDER draws the figures.")
+        return 0
+    tables = (descents, toy, errors, gaps, tabulate_bounds(), tabulate_label_variance())
+    for spec in specify_figures(*tables, options.width):
+        spec.chart.save(*(folder / f"{spec.slug}{suffix}" for suffix in SUFFIXES))
+        console.print(f"{folder / spec.slug}.png, .svg, .pdf: {spec.title}. {spec.caption}", soft_wrap=True)
     return 0
 
 

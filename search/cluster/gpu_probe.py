@@ -100,7 +100,7 @@ class CopyGroup:
     def __init__(
         self, config: TrialConfig, evaluation: Evaluation, source: Source, threads: int, max_copies: int, ip: str = ""
     ) -> None:
-        """`ip` is the address of the node to run on, if it matters."""
+        """Keep what a copy needs; `ip` is the address of the node to run on, if it matters."""
         self._inputs = config.model_dump(mode="json"), evaluation.model_dump(mode="json"), ray.put(source), threads
         self._share = 1 / max_copies if config.compute.device == "cuda" else 0.0
         self._bundle = {"CPU": float(threads * max_copies)} | ({"GPU": 1.0} if self._share else {})

@@ -36,9 +36,10 @@ from trainers.certificate.words import describe_verdict
 from trainers.formatting import format_count
 from trainers.knobs import is_none
 from trainers.objectives import non_dominated
+from trainers.problems import identify_problem
 from trainers.record_io import Place, Row
 from trainers.record_reader import Damage, read_yaml
-from trainers.records import constant, identify_problem
+from trainers.records import find_constant_class
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.progress import track_progress
 from trainers.terminal.tables import print_table
@@ -139,7 +140,7 @@ def select_front(store: Store, plan: Row, search: Search) -> Front:
         for name, found in outcomes.items()
         if found.status == "completed"
         and max((found.violations or {}).values(), default=0) <= 0
-        and not any(constant(results[row["id"]] or {}, search.checkpoint) is not None for row in rows[name])
+        and not any(find_constant_class(results[row["id"]] or {}, search.checkpoint) is not None for row in rows[name])
     ]
     problems: dict[str, list[str]] = defaultdict(list)
     for name in candidates:

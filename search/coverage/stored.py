@@ -19,7 +19,7 @@ MOST_CORRELATED = 0.95
 
 
 def read_worlds(run: Place) -> Iterator[World]:
-    """Return a world for each problem of a sweep, by its validation accuracies at the best epoch.
+    """Yield a world for each problem of a sweep, by its validation accuracies at the best epoch.
 
     Configurations of which less than two seeds are left are not in it. Raises SpaceError if fewer than three are.
     """

@@ -16,7 +16,7 @@ from trainers.certificate.verdicts import Certificate, Family, certify, replay
 
 PAIRS = 400_000  # of configurations compared at once: what fits a processor's cache best
 CHANCE = 0.05  # of more errors than allowed where the error is exactly as stated
-FEWEST_TODAY = 2  # seeds with which the rule of two standard errors begins
+FEWEST_BY_BOXES = 2  # seeds with which the rule of two standard errors begins
 ROUNDING = 1e-9  # points
 
 MakeWorld = Callable[[np.random.Generator, int], World]  # the world of so many studies
@@ -52,7 +52,7 @@ def count_errors(make: MakeWorld, family: Family, studies: int, seed: int = 0) -
 
 
 def draw_batches(make: MakeWorld, family: Family, studies: int, seed: int = 0) -> Iterator[tuple[World, np.ndarray]]:
-    """Return the seeds of all studies in batches, each with its world."""
+    """Yield the seeds of all studies in batches, each with its world."""
     rng = np.random.default_rng(seed)
     batch = max(1, PAIRS // family.configurations**2)
     for start in range(0, studies, batch):
@@ -106,7 +106,7 @@ def _count_uniform(values: np.ndarray, family: Family) -> np.ndarray:
 
 def _give_by_boxes(study: np.ndarray) -> list[int]:
     """Return the seeds of each configuration under the rule of two standard errors."""
-    counts = [FEWEST_TODAY] * len(study)
+    counts = [FEWEST_BY_BOXES] * len(study)
     while True:
         values = {str(i): study[i, :n].tolist() for i, n in enumerate(counts)}
         more = [int(name) for name in ambiguous_on_front(values) if counts[int(name)] < study.shape[1]]

@@ -37,45 +37,45 @@ class World:
 
 
 def make_stair(count: int) -> np.ndarray:
-    """All on the front, all but tied in one objective and far apart in the other: the worst case for "off"."""
+    """Put all on the front, all but tied in one objective and far apart in the other: the worst case for "off"."""
     steps = np.arange(count)
     return np.stack([90 - 1e-3 * steps, APART * steps], axis=1)
 
 
 def make_twins(count: int, tolerance: float) -> np.ndarray:
-    """Pairs far apart, one of each exactly the tolerance behind in both: the worst case for "within"."""
+    """Make pairs far apart, one of each exactly the tolerance behind in both: the worst case for "within"."""
     pair, behind = np.divmod(np.arange(count), 2)
     return np.stack([-APART * pair, APART * pair], axis=1) - tolerance * behind[:, None]
 
 
 def make_clear(count: int) -> np.ndarray:
-    """A front of some configurations far apart, and the others far behind."""
+    """Make a front of some configurations far apart, with the others far behind."""
     members = max(2, count // 4)
     front = np.stack([np.linspace(95, 80, members), np.linspace(35, 50, members)], axis=1)
     return np.concatenate([front, np.tile([70.0, 30.0], (count - members, 1))])
 
 
 def make_ties(count: int) -> np.ndarray:
-    """Groups of three equal configurations, the groups far apart on a front."""
+    """Make groups of three equal configurations, the groups far apart on a front."""
     group = np.arange(count) // 3
     return np.stack([-APART * group, APART * group], axis=1)
 
 
 def make_cloud(count: int) -> np.ndarray:
-    """Configurations scattered over a few points, the better the one accuracy, the worse the other."""
+    """Scatter configurations over a few points: the better the one accuracy, the worse the other."""
     rng = np.random.default_rng(count)
     return rng.multivariate_normal([90, 50], [[2.0, -1.0], [-1.0, 4.0]], count)
 
 
 def make_curve(count: int) -> np.ndarray:
-    """A smooth front, and behind it as many configurations a point or two back."""
+    """Make a smooth front, with as many configurations a point or two behind it."""
     along = np.linspace(0, np.pi / 2, count)
     back = np.where(np.arange(count) % 2 == 0, 0.0, 1.5)
     return np.stack([80 + 10 * np.sin(along) - back, 40 + 10 * np.cos(along) - back], axis=1)
 
 
 def make_equal(count: int) -> np.ndarray:
-    """Configurations that do not differ at all."""
+    """Make configurations that do not differ at all."""
     return np.tile([90.0, 50.0], (count, 1))
 
 

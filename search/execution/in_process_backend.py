@@ -24,7 +24,7 @@ class InProcessBackend:
     """
 
     def __init__(self, slots: int = 1) -> None:
-        """`slots`: tasks at once."""
+        """Hold up to `slots` tasks at once."""
         self.slots = slots
 
     @contextmanager

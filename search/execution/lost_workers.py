@@ -36,7 +36,7 @@ class LostWorkerCallback(NeverPickled, tune.Callback):
     def __init__(
         self, queue: JobQueue, jobs: Mapping[str, Job], faults: GpuFaults, tell: Callable[[str], None]
     ) -> None:
-        """`jobs`: by task; `tell` prints a note."""
+        """Watch the tasks of `jobs`, which are by task; `tell` prints a note."""
         self._queue, self._jobs, self._faults, self._tell = queue, jobs, faults, tell
         self._actors: dict[str, str] = {}  # task -> id of its worker in Ray
 

@@ -32,7 +32,7 @@ class RayBackend:
     """Runs each task as a Tune trial, in an actor of a process of its own."""
 
     def __init__(self, address: str | None) -> None:
-        """`address`: of a Ray cluster; without one Ray is started on this machine alone."""
+        """Join the Ray cluster at `address`; without one, start Ray on this machine alone."""
         self._address = address
 
     @contextmanager
@@ -82,7 +82,7 @@ class TuneSearcher(NeverPickled, tune.search.Searcher):
     """The job queue as a searcher of Tune, whose trials are the queue's tasks. The queue decides on retries."""
 
     def __init__(self, queue: JobQueue, faults: GpuFaults, slots: Callable[[], int]) -> None:
-        """`slots` counts the trainings that the cluster holds at once."""
+        """Suggest the tasks of a queue; `slots` returns how many trainings the cluster holds at once."""
         super().__init__(metric="epoch", mode="max")
         self._queue, self._faults, self._slots = queue, faults, slots
         self.jobs: dict[str, Job] = {}  # by task, which is Tune's id of a trial
@@ -177,7 +177,7 @@ class _StopWhen(NeverPickled, tune.Stopper):
 
 
 def tune_listens() -> bool:
-    """Whether Tune has set its handler of the signal by which GracefulStop ends it."""
+    """Return whether Tune has set its handler of the signal by which GracefulStop ends it."""
     return signal.getsignal(signal.SIGUSR1) is not signal.SIG_DFL
 
 

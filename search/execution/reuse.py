@@ -159,7 +159,7 @@ class DuplicateTrials:
     """Groups of trials with the same last state: the first of each group trains for all of them."""
 
     def __init__(self, store: Store, plan: Plan, renamed: Mapping[str, str], job: Callable[[int], Job]) -> None:
-        """`renamed` maps last states to stored trainings whose ids are not in the plan."""
+        """Group the trials of a plan; `renamed` maps last states to stored trainings whose ids are not in it."""
         self._store, self._plan, self._renamed, self._job = store, plan, renamed, job
         self._same: dict[str, list[int]] = defaultdict(list)  # by last state
         self._known = 0

@@ -30,8 +30,10 @@ class SimulatedBackend:
     """
 
     def __init__(self, slots: int, record: Record | None = None) -> None:
-        """`record`: called with a job and each epoch that it would train now, it writes the records and returns the
-        epoch's row; every epoch is then reported.
+        """Simulate `slots` workers.
+
+        `record` is called with a job and each epoch that it would train now; it writes the records and returns the
+        epoch's row. Every epoch is then reported.
         """
         self.slots, self._record = slots, record
         self.now = 0  # epochs since the start
@@ -73,7 +75,7 @@ class SimulatedBackend:
         return queue.failure
 
     def _reported(self, job: Job) -> Sequence[int]:
-        """After which epochs a job reports."""
+        """Return the epochs after which a job reports."""
         until = _until(job)
         if self._record:
             return range(job.since + 1, until + 1)

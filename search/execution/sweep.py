@@ -43,9 +43,10 @@ class Sweep:
         self, store: Store, plan: Plan, space: Space, sources: DatasetCache, console: Console, backend: Backend,
         renamed: dict[str, str] | None = None, asking: AskTellLoop | None = None, measured: Set[str] | None = None,
     ) -> None:  # fmt: skip
-        """`renamed` maps the last state of trainings that the folder holds under other ids to these ids.
+        """Prepare to run what the folder lacks of a plan.
 
-        `measured`: the ids of finished trainings that are only measured; None: all trainings are trained and measured.
+        `renamed` maps the last state of trainings that the folder holds under other ids to these ids. `measured`: the
+        ids of finished trainings that are only measured; None: all trainings are trained and measured.
         """
         self.backend, self._measured = backend, measured
         self.store, self.plan, self.space, self.sources, self.console = store, plan, space, sources, console
@@ -241,7 +242,7 @@ class Sweep:
                 self.stopping.attach(self.schedule)
 
     def _plan_more(self) -> None:
-        """If the schedule is empty, ask for further trials; then resume trials that were stopped near a front."""
+        """Ask for further trials if the schedule is empty; then resume trials that were stopped near a front."""
         while not self.schedule.unfinished and not self.budget.find_shortfall(self.plan):
             places = self.asking.plan_more(self.plan) if self.asking else []
             if not places and self.stopping:

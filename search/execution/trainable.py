@@ -60,7 +60,7 @@ class TrialTrainable(tune.Trainable):
         self._worker.pause()
 
     def cleanup(self) -> None:
-        """Called when Ray stops the trial."""
+        """Store what was trained, as Ray stops the trial."""
         self.pause()
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:

@@ -6,19 +6,19 @@ from search.planning.jobs import Job
 
 
 class Callback:
-    """Called by a backend in the driver's process and thread; a subclass overrides what it needs.
+    """An observer that a backend calls in the driver's process and thread; a subclass overrides what it needs.
 
     A task is one job on one worker, under a name that no other task of the run has.
     """
 
     def on_start(self, task: str, job: Job) -> None:
-        """A worker has the task; its first epoch is not trained yet."""
+        """Handle that a worker has the task; its first epoch is not trained yet."""
 
     def on_report(self, task: str, job: Job) -> None:
-        """The task has reported; the queue knows what."""
+        """Handle a report of the task; the queue knows what it says."""
 
     def on_end(self, task: str, job: Job) -> None:
-        """The task is over: the job ended, is paused, or its worker was lost."""
+        """Handle the end of the task: the job ended, is paused, or its worker was lost."""
 
     def on_step(self) -> None:
-        """Called again and again while the backend runs; what it does should be short."""
+        """Do what is due; the backend calls this again and again while it runs, so it should be short."""

@@ -43,7 +43,7 @@ class LiveView(Callback):
         self, console: Console, folder: Place, schedule: Schedule, retention: StateRetention, slots: int,
         probe: Probe = lambda trainings: {},
     ) -> None:  # fmt: skip
-        """`probe` estimates the costs of trainings, by their positions, if none makes progress for long."""
+        """Show a sweep; `probe` estimates the costs of trainings, by position, if none makes progress for long."""
         self.console, self.schedule, self.retention, self.slots = console, schedule, retention, slots
         self.reader = SweepReader(folder)
         self._began = time.time()

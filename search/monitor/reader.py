@@ -11,10 +11,10 @@ from search.monitor.cost_model import CostKey, cost_key
 from search.monitor.trial_progress import FINAL, TrialProgress
 from search.store.plan_file import load_plan
 from search.store.remote import CONCURRENT_REQUESTS, FileVersion, RemotePath, explain_error, stat_version
+from trainers.problems import identify_problem, title_problems
 from trainers.record_io import Place, Row
 from trainers.record_reader import Damage, read_json
 from trainers.record_shapes import check_provenance
-from trainers.records import identify_problem, problem_titles
 
 Branch = Sequence[int]  # index of an earlier training, and the epochs that a training shares with it
 
@@ -65,7 +65,7 @@ class SweepReader:
         for row in rows:
             if row["kind"] == "trial" and row["configuration"] not in problems:
                 problems[row["configuration"]] = identify_problem(row["config"])
-        titles = problem_titles(problems.values())
+        titles = title_problems(problems.values())
         generations = [row["generation"] for row in rows if row.get("generation") is not None]
         self.generation = max(generations) + 1 if generations else None
         known = {(progress.name, progress.final): progress for progress in self.progress}
@@ -100,7 +100,7 @@ class SweepReader:
         return stored["runs"][-1].get("spent") if stored and stored["runs"] else None
 
     def _add_cost_keys(self, rows: list[Row], evaluation: Row) -> None:
-        """Raises NoSweep if a configuration is not one that any version of this program plans."""
+        """Add the keys of new configurations. Raises NoSweep if no version of this program plans one of them."""
         try:
             for row in rows:
                 if row["configuration"] not in self._cost_keys:  # its trainings differ in the seed alone

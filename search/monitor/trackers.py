@@ -111,7 +111,7 @@ class TrackerCallback(Callback):
     def __init__(
         self, folder: Place, loggers: dict[str, Any], report: Callable[[str], None], is_stopping: Callable[[], bool]
     ) -> None:
-        """`is_stopping` tells whether the sweep was asked to stop; then it does not wait for a slow tracker."""
+        """Report to `loggers`; once `is_stopping` returns that the sweep should stop, wait for no slow tracker."""
         self.folder, self.loggers, self._report, self._is_stopping = folder, loggers, report, is_stopping
         self._events: SimpleQueue[tuple[Job, bool] | None] = SimpleQueue()
         self._trainings: dict[str, TrackedTraining] = {}

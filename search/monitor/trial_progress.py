@@ -13,7 +13,7 @@ from trainers.best import BEGINS, CLEAN, ROBUST, replaces_best
 from trainers.record_io import Place, Row
 from trainers.record_reader import Damage, is_cost_row, is_epoch_row, read_json
 from trainers.record_shapes import check_result
-from trainers.records import constant
+from trainers.records import find_constant_class
 
 FINAL = ("completed", "diverged")
 ENDED = (*FINAL, "stopped")  # a stopped training may be resumed
@@ -32,7 +32,7 @@ class TrialProgress:
     """One training: its status, its newest and best epoch, and its costs."""
 
     def __init__(self, folder: Place, name: str, final: str, damage: Damage | None = None) -> None:
-        """`final` is the name of the training's last state; damaged records are noted in `damage`."""
+        """Follow a training whose last state is named `final`; damaged records are noted in `damage`."""
         self.folder, self.name, self.final = folder, name, final
         self._damage = Damage() if damage is None else damage
         self.status = "planned"
@@ -54,7 +54,7 @@ class TrialProgress:
         self._update_costs()
         if result and self.status in FINAL:
             self.epochs, self.best = result.get("epochs", 0), result.get("best", {})
-            self.constant = any(constant(result, checkpoint) is not None for checkpoint in ("best", "last"))
+            self.constant = any(find_constant_class(result, checkpoint) is not None for checkpoint in ("best", "last"))
         else:
             self._update_epochs()
 

@@ -54,7 +54,7 @@ class AttackBudget(NamedTuple):
 
 
 def list_evaluation_budgets(evaluation: Evaluation) -> Iterator[AttackBudget]:
-    """Return the budgets of the attacks in an `evaluate:` block."""
+    """Yield the budgets of the attacks in an `evaluate:` block."""
     norm, steps = evaluation.norm, evaluation.steps
     length = step_length(evaluation.step_size, evaluation.epsilon)
     yield AttackBudget("evaluate", norm, evaluation.epsilon, steps, length, evaluation.start)

@@ -25,7 +25,7 @@ SpaceProblem = tuple[tuple[str, ...], str]
 
 
 def find_contradictions(space: Space) -> Iterator[SpaceProblem]:
-    """Return invalid axes, strategies that do not fit the axes, and keys that exclude each other."""
+    """Yield invalid axes, strategies that do not fit the axes, and keys that exclude each other."""
     search = space.search
     for path, axis in search.axes.items():
         at = ("search", "axes", path)
@@ -58,7 +58,7 @@ def find_contradictions(space: Space) -> Iterator[SpaceProblem]:
 
 
 def find_uses_of_validation(space: Space) -> Iterator[SpaceProblem]:
-    """Return the keys that select by validation and so need a hold-out, each with a replacement."""
+    """Yield the keys that select by validation and so need a hold-out, each with a replacement."""
     search, why = space.search, "goes by validation, and trial.data.val: 0 leaves none"
     if search.checkpoint == "best":
         yield ("search", "checkpoint"), f"best {why}; write `search: {{checkpoint: last}}`"
@@ -79,7 +79,7 @@ def find_uses_of_validation(space: Space) -> Iterator[SpaceProblem]:
 
 
 def _check_strategy(search: Search) -> Iterator[SpaceProblem]:
-    """Return the keys that a strategy lacks, and those that it does not use."""
+    """Yield the keys that a strategy lacks, and those that it does not use."""
     at = ("search", "trials")
     if search.strategy == "grid" and search.trials is not None:
         yield (
@@ -103,7 +103,7 @@ def _check_strategy(search: Search) -> Iterator[SpaceProblem]:
 
 
 def _check_certified(search: Search) -> Iterator[SpaceProblem]:
-    """Return what a certificate cannot cover."""
+    """Yield what a certificate cannot cover."""
     replicates, at = search.replicates, ("search", "replicates")
     if not isinstance(replicates, CertifiedReplicates):
         return

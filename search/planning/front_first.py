@@ -22,8 +22,9 @@ import numpy as np
 
 from search.planning.plan import Plan, PlannedTrial
 from trainers.evaluate import Evaluation
+from trainers.problems import identify_problem
 from trainers.record_io import Row
-from trainers.records import constant, identify_problem
+from trainers.records import find_constant_class
 
 CHECKPOINTS = ("best", "last")
 ROUNDING = 1e-12  # more than means over seeds differ by the order of their summation
@@ -98,7 +99,9 @@ def _locate(results: Iterable[Row], name: str, clean: str, checkpoint: str, sele
     if any(result["status"] == "diverged" for result in results):
         return None
     done = [result for result in results if result["status"] == "completed"]
-    if not done or any(constant(result, at) is not None for result in done for at in (checkpoint, selects_at)):
+    if not done or any(
+        find_constant_class(result, at) is not None for result in done for at in (checkpoint, selects_at)
+    ):
         return None
     attacked = all(name in result["attacks"] for result in done)
     records = [result.get(checkpoint) or {} for result in done]

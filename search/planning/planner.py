@@ -47,7 +47,7 @@ class Planner:
     """Turns a loaded space into a plan and collects every problem on the way."""
 
     def __init__(self, loaded: LoadedSpace, fingerprint: Fingerprint, code: str | None = None) -> None:
-        """`code`: the training code in the names of stages, if a sweep continues under changed code."""
+        """Plan a space; `code` is the training code in the names of stages, if a sweep continues under changed code."""
         self.code = code or training_code()
         self.loaded, self.space, self.fingerprint = loaded, loaded.space, fingerprint
         self.problems: list[str] = []

@@ -106,7 +106,7 @@ def build_profile_config(loaded: LoadedSpace, profile: Profile, data: DataSource
 
 
 def _explain_unfit_axes(loaded: LoadedSpace, profile: Profile) -> Iterator[str]:
-    """Return why axes in `follows` cannot be followed."""
+    """Yield why axes in `follows` cannot be followed."""
     axes = loaded.space.search.axes
     for path in profile.follows:
         root, mark = path.partition(".")[0], object()

@@ -30,7 +30,10 @@ class Schedule:
     def __init__(
         self, plan: Plan, todo: Iterable[int], stored_epochs: dict[int, int], ready: Collection[str] = ()
     ) -> None:
-        """`stored_epochs`: epochs of the deepest stored state by training; `ready`: rankings and weights that exist."""
+        """Schedule the trainings `todo` of a plan.
+
+        `stored_epochs`: epochs of the deepest stored state by training; `ready`: rankings and weights that exist.
+        """
         self.plan, self.ready = plan, set(ready)
         self.stored_epochs: dict[int, int] = defaultdict(int, stored_epochs)
         self.epoch_limit: Callable[[int], int] = self._count_epochs  # the last epoch that a training may reach for now

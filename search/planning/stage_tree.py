@@ -16,7 +16,7 @@ class StageTree:
     """
 
     def __init__(self, chains: Sequence[Chain], rungs: Sequence[Iterable[int]] = ()) -> None:
-        """`rungs`: epochs after which each training may have to wait; a shared state there is a fork too."""
+        """Merge chains; at `rungs`, epochs after which a training may have to wait, a shared state is a fork too."""
         depth = max((len(chain) for chain in chains), default=1)
         names = np.zeros((len(chains), depth), np.uint64)  # half a name distinguishes the states of one sweep
         for row, chain in zip(names, chains, strict=True):

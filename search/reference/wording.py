@@ -57,7 +57,7 @@ MEMBERS = (Union, types.UnionType)
 
 
 def make_anchor(path: str) -> str:
-    """The fragment by which GitHub links to a heading."""
+    """Return the fragment by which GitHub links to a heading."""
     return re.sub(r"[^\w\- ]", "", path.lower()).replace(" ", "-")
 
 

@@ -25,7 +25,7 @@ class AskTellLoop:
     """
 
     def __init__(self, planner: Planner, store: Store, say: Callable[[str], None], study: AskTellStudy | None) -> None:
-        """`study` of a search that draws configurations; None for a grid, whose configurations are listed."""
+        """Plan what `study` draws; None for a grid, whose configurations are listed."""
         self.study, self.planner, self.store, self._say = study, planner, store, say
         self.search = planner.space.search
 

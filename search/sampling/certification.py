@@ -17,8 +17,9 @@ from trainers.certificate.assessment import Assessment, assess_means
 from trainers.certificate.looks import list_looks
 from trainers.certificate.verdicts import TOLERANCE, Family, certify
 from trainers.certificate.words import describe_assessment, explain_assessments
+from trainers.problems import identify_problem, title_problems
 from trainers.record_io import Row
-from trainers.records import constant, identify_problem, problem_titles
+from trainers.records import find_constant_class
 
 if TYPE_CHECKING:
     from search.schema.blocks import Search
@@ -59,12 +60,12 @@ def describe_stored_front(search: Search, plan: Row, store: Store) -> list[str]:
 
 
 def assess_stored_fronts(search: Search, plan: Row, store: Store) -> Iterator[tuple[str, list[str], Assessment]]:
-    """Return the title of each problem of a stored sweep, its configurations, and what their seeds say of its front.
+    """Yield the title of each problem of a stored sweep, its configurations, and what their seeds say of its front.
 
     The front is that of the means over seeds that did not collapse; a title is empty if there is one problem.
     """
     results, problems = read_stored_results(plan, store)
-    titles = problem_titles(problems.values())
+    titles = title_problems(problems.values())
     family = build_family(search, max(len(results), search.trials or 0))
     for names in group_by_problem(results, problems):
         values = collect_values(search, {name: results[name] for name in names})
@@ -121,7 +122,7 @@ def _read_seeds(search: Search, results: Sequence[Row | None]) -> list[tuple[flo
             break
         measured = result.get(search.checkpoint) or {}
         values = {name: POINTS * float(measured.get(name, math.nan)) for name in search.objectives}
-        alive = result["status"] == "completed" and constant(result, search.checkpoint) is None
+        alive = result["status"] == "completed" and find_constant_class(result, search.checkpoint) is None
         whole = alive and all(map(math.isfinite, values.values()))
         found.append(to_maximise(values, search.objectives) if whole else (-math.inf,) * len(values))
     return found

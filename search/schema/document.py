@@ -103,7 +103,7 @@ def read_first_sentence(text: str) -> str:
 
 
 def _list_leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Return the paths of a tree's values."""
+    """Yield the paths of a tree's values."""
     if not isinstance(tree, dict) or not tree:
         yield path
         return

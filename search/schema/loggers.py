@@ -15,7 +15,7 @@ PACKAGES: dict[Logger, str] = {"tensorboard": "tensorboardX", "mlflow": "mlflow"
 
 
 def explain_missing_packages(loggers: Iterable[Logger]) -> Iterator[str]:
-    """Return a message for each missing package, with the command that installs it."""
+    """Yield a message for each missing package, with the command that installs it."""
     for name in loggers:
         if find_spec(PACKAGES[name]) is None:
             extra = f"python -m pip install -e '.[{name}]'"

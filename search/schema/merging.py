@@ -75,7 +75,7 @@ def _read_annotation(annotation: Any) -> NodeType:
 
 
 def _list_alternatives(annotation: Any) -> Iterator[Any]:
-    """Return the alternatives of an annotation other than None."""
+    """Yield the alternatives of an annotation other than None."""
     origin = get_origin(annotation)
     parts = get_args(annotation)[:1] if origin is Annotated else get_args(annotation)
     if origin in (Annotated, Union, UnionType):
@@ -168,7 +168,7 @@ def _keep_names(tree: Tree) -> Tree:
 
 
 def find_covered_nulls(tree: Tree, change: Tree) -> Iterator[KeyPath]:
-    """Return the keys of profile and pretrain where a mapping is laid over a null that removes a key of the trial.
+    """Yield the keys of profile and pretrain where a mapping is laid over a null that removes a key of the trial.
 
     The merge would lose the null: a mapping of knobs cannot say that the trial's own knobs go.
     """

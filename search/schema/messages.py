@@ -39,7 +39,7 @@ def _drop_other_members(items: list[Any]) -> list[Any]:
 
 
 def _locate_problems(item: Any, model: type[Knobs], raw: Any) -> Iterator[tuple[tuple[Any, ...], str]]:
-    """Return (location, message) for each problem in an error of pydantic; a KnobError holds several."""
+    """Yield (location, message) for each problem in an error of pydantic; a KnobError holds several."""
     loc, error = item["loc"], item.get("ctx", {}).get("error")
     if isinstance(error, KnobError):
         yield from (((*loc, *knob), message) for knob, message in error.problems.items())

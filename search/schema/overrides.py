@@ -46,7 +46,7 @@ def _split_path(path: str) -> list[str]:
 
 
 def find_ineffective_knobs(space: Space, change: Tree) -> Iterator[tuple[str, str]]:
-    """Return the knobs of an override that an axis replaces in every training, each with the path of the axis."""
+    """Yield the knobs of an override that an axis replaces in every training, each with the path of the axis."""
     written, _ = expand_short_forms(change, SPACE_NODE)
     for leaf in _list_leaves(written.get("trial") or {}):
         for path, axis in space.search.axes.items():
@@ -55,7 +55,7 @@ def find_ineffective_knobs(space: Space, change: Tree) -> Iterator[tuple[str, st
 
 
 def _list_leaves(tree: Tree, above: str = "") -> Iterator[str]:
-    """Return the dotted paths of a tree's values; a null sets nothing."""
+    """Yield the dotted paths of a tree's values; a null sets nothing."""
     for key, value in tree.items():
         if isinstance(value, dict):
             yield from _list_leaves(value, f"{above}{key}.")

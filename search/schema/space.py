@@ -145,7 +145,7 @@ def _is_beside_axes(path: tuple[str, ...]) -> bool:
 
 
 def _find_trial_problems(rest: LoadedSpace) -> Iterator[str]:
-    """Return the problems of trainings, by the valid blocks of a space, so that one run reports all problems."""
+    """Yield the problems of trainings, by the valid blocks of a space, so that one run reports all problems."""
     search, trial = rest.space.search, rest.space.trial
     grid = search.strategy == "grid"
     points = list_grid_points(search.axes) if grid else draw_random_points(search.axes, search.trials or 1, search.seed)

@@ -18,8 +18,8 @@ from search.stopping.phases import Phases, phases
 from trainers.best import CLEAN, ROBUST, selected_by
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
+from trainers.problems import identify_problem
 from trainers.record_io import Row
-from trainers.records import identify_problem
 
 NEAR_CHANCE = 0.02  # a network that always names the same class is right a little more often than one in the classes
 Value = TypeVar("Value")

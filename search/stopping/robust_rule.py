@@ -142,7 +142,10 @@ class RobustStopping(StoppingRule):
         return candidate.epochs
 
     def _is_exhausted(self, candidate: Candidate, epoch: int, best: int) -> bool:
-        """Whether patience is at its end: the last drop is past, or not waited for, and the best epoch far behind."""
+        """Return whether patience is at its end.
+
+        The last drop is past, or not waited for, and the best epoch is far behind.
+        """
         phases = candidate.phases
         if not phases.drops:
             return False  # the learning rate is constant: nothing says that the best is past
@@ -196,18 +199,21 @@ class Rung:
 
 
 def _is_compared(candidate: Candidate, n: int) -> bool:
-    """Whether a candidate is judged, and others by it, after n epochs: only within its first phase."""
+    """Return whether a candidate is judged, and others by it, after n epochs: only within its first phase."""
     return n <= candidate.phases.first
 
 
 def _spread(values: np.ndarray) -> np.ndarray:
-    """The standard deviation over the seeds, (seeds, objectives) -> (objectives,); one seed shows none."""
+    """Return the standard deviation over the seeds, (seeds, objectives) -> (objectives,); one seed shows none."""
     spread: np.ndarray = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])
     return spread
 
 
 def _has_collapsed(means: Sequence[float], highest: float, chance: float) -> bool:
-    """Whether there is catastrophic overfitting: hardly anything is left within one measurement, and none returns."""
+    """Return whether there is catastrophic overfitting.
+
+    Hardly anything is left within one measurement, and none returns.
+    """
     if len(means) < 3 or highest <= chance + NEAR_CHANCE:
         return False
     return means[-3] >= highest / 2 and max(means[-2:]) <= RUIN * highest
@@ -229,14 +235,14 @@ def _own_stop(candidate: Candidate, rule: str, n: int, why: str) -> Decision:
 
 
 def _pass_whole(candidate: Candidate) -> Decision:
-    """The decision that a configuration had its last epoch, so that further seeds have all epochs too."""
+    """Decide that a configuration had its last epoch, so that further seeds have all epochs too."""
     n = candidate.epochs
     reason = f"it had all of its {n} epochs"
     return Decision(action="pass", rule="last epoch", configuration=candidate.name, epochs=n, values={}, reason=reason)
 
 
 def _finish(candidate: Candidate, n: int, what: str, values: Values, rival: dict[str, Values], lead: float) -> Decision:
-    """The decision to finish a candidate; `lead` is that of the rival, in the objective where it leads least."""
+    """Decide to finish a candidate; `lead` is that of the rival, in the objective where it leads least."""
     begin = f"stopped after {n} of {candidate.epochs} epochs, its {what}, {format_values(values)}, is"
     near = "".join(
         f"near the front: {name} ({format_values(leading)}) leads by {lead:.1%} or more"

@@ -246,7 +246,7 @@ def _final(made: Made, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _labels(made: Made, noise: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Given labels, labels before flipping, and a true difficulty in [0, 1] under which flipped ones are hard."""
+    """Draw labels, labels before flipping, and a true difficulty in [0, 1] under which flipped ones are hard."""
     rng = np.random.default_rng(7)
     y_clean = np.arange(made.examples) % CLASSES
     y, flipped = y_clean.copy(), rng.permutation(made.examples)[: int(noise * made.examples)]

@@ -251,7 +251,7 @@ def test_the_difficulty_may_be_that_of_another_sweeps_ranking(
 
 
 def instances_of(y: np.ndarray) -> Instances:
-    """Three examples with these labels, of which nothing else was recorded."""
+    """Return three examples with these labels, of which nothing else was recorded."""
     arrays = {"index": np.arange(3), "y": y}
     return Instances(arrays, {name: values.shape for name, values in arrays.items()})
 
@@ -281,7 +281,7 @@ def test_a_training_is_never_set_against_its_own_losses() -> None:
 
 
 def views(folder: Path) -> Sweep:
-    """Clean training, whose networks see fog as noise and snow as the images, beside FGSM and PGD training."""
+    """Make clean training, whose networks see fog as noise and snow as the images, beside FGSM and PGD training."""
     folder = recorded(folder)
     rng = np.random.default_rng(5)
     noise = rng.normal(0, 1, (4, 60))

@@ -1,7 +1,7 @@
 """The generated documentation: the page of all keys of a space, and the tables of all recorded columns.
 
 spaces/KEYS.md is written from the models that read a space and from the comments beside their fields; the section of
-records in analysis/README.md from the types in trainers.records. `python -m tests.docs.reference` writes both, and a
+records in analysis/README.md from trainers.records and record_arrays. `python -m tests.docs.reference` writes both; a
 test fails where they are stale.
 """
 

@@ -76,7 +76,7 @@ def test_the_code_of_the_page_runs_from_top_to_bottom(
 
 
 def listed(cells: str) -> Iterator[str]:
-    """The functions that a cell names; `.other` is in the module of the name before it."""
+    """Yield the functions that a cell names; `.other` is in the module of the name before it."""
     module = ""
     for name in re.findall(r"`([\w.]+)`", cells):
         module = name.partition(".")[0] or module
@@ -84,7 +84,7 @@ def listed(cells: str) -> Iterator[str]:
 
 
 def functions(package: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, inspect.Signature]]:
-    """The public functions of a package's modules whose names match, as `module.function`."""
+    """Yield the public functions of a package's modules whose names match, as `module.function`."""
     for path in sorted((FOLDER / package).glob("[a-z]*.py")):
         module = importlib.import_module(f"analysis.{package}.{path.stem}")
         for name, function in inspect.getmembers(module, inspect.isfunction):

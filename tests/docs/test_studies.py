@@ -29,4 +29,4 @@ def test_a_study_in_the_setting_of_a_paper_shares_the_row_of_its_digits() -> Non
     rows = [re.findall(r"([\w/]+)\.yaml", line) for line in PAGE.splitlines() if line.startswith("| ")]
     assert [row for row in rows if len({name.rpartition("/")[2] for name in row}) > 1] == []
     folders = [[name.rpartition("/")[0] for name in row] for row in rows]
-    assert all(row == [it for it in ("", "cifar10", "svhn") if it in row] for row in folders if row)
+    assert all(row == [folder for folder in ("", "cifar10", "svhn") if folder in row] for row in folders if row)

@@ -32,10 +32,10 @@ ASKED = {  # of a sweep that draws its trials, ends some of them early and adds 
 
 
 def _locked(folder: Place, released: ExitStack) -> Callable[[], None]:
-    """A lock that ends at the latest with what it is released with, and sooner where its release is called."""
-    mine = released.enter_context(ExitStack())
-    mine.callback(acquire_lock(folder))
-    return mine.close
+    """Lock a folder, at the latest until `released` ends, and return what unlocks it sooner."""
+    stack = released.enter_context(ExitStack())
+    stack.callback(acquire_lock(folder))
+    return stack.close
 
 
 @contextmanager

@@ -56,7 +56,7 @@ class Damage(BaseModel):
         return self
 
     def inflict(self, here: Path) -> None:
-        """Raises AssertionError where the damage would change nothing, for then the case tests nothing."""
+        """Do the damage. Raises AssertionError if it would change nothing, for then the case tests nothing."""
         found = sorted(here.glob(self.file))
         if not found and self.text is not None:
             found = [here / self.file]
@@ -90,7 +90,7 @@ class Damage(BaseModel):
 
 
 def _unsigned(content: bytes) -> bytes:
-    """A record without the checksums of its own content, those of its trainings among them."""
+    """Return a record without the checksums of its own content, those of its trainings among them."""
     if content.startswith(MARK.encode()):
         return content.partition(b"\n")[2]
     record = {key: value for key, value in json.loads(content).items() if key not in CHECKSUMS}
@@ -136,17 +136,17 @@ class Case(BaseModel):
 
 
 def paths() -> list[Path]:
-    """The files of all cases."""
+    """Return the files of all cases."""
     return sorted(CASES.rglob("*.yaml"))
 
 
 def read(path: Path) -> Case:
-    """Raises pydantic's ValidationError where the case is not as described above."""
+    """Read a case. Raises pydantic's ValidationError if it is not as described above."""
     return Case.model_validate(yaml.safe_load(path.read_text()))
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """The digest of every file, the target of every link, and the name of every folder below a folder."""
+    """Return the digest of every file, the target of every link, and the name of every folder below a folder."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():

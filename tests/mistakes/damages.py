@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def _digit(content: bytes) -> bytes:
-    """The last digit that is not 9 raised by one, at equal size; of what has none a bit flipped in the middle."""
+    """Raise the last digit that is not 9 by one, at equal size; flip a bit in the middle if there is none."""
     found = list(re.finditer(rb"[0-8]", content))
     at = found[-1].start() if found else len(content) // 2
     return content[:at] + bytes([content[at] + 1 if found else content[at] ^ 1]) + content[at + 1 :]

@@ -38,7 +38,7 @@ def change_bytes(content: bytes, random: Random) -> bytes:
 
 
 def places(tree: Any) -> Iterator[tuple[Any, Any]]:
-    """Every (container, key) of a tree, once where several places share one."""
+    """Yield every (container, key) of a tree, once where several places share one."""
     below, seen = [tree], set()
     while below:
         container = below.pop()
@@ -61,7 +61,7 @@ def _rename(tree: Any, random: Random) -> None:
 
 
 def misspelt(word: str, random: Random) -> str:
-    """One letter more, or one less at the end."""
+    """Add a letter at the end, or drop one."""
     at = random.randrange(len(word) + 1)
     return random.choice([word[:at] + random.choice("aex.-_ 9") + word[at:], word[:-1]])
 
@@ -72,7 +72,7 @@ def _replace(tree: Any, random: Random) -> None:
 
 
 def _nudge(tree: Any, random: Random) -> None:
-    """A number that is too large, too small, of another type or of the wrong sign."""
+    """Make a number too large, too small, of another type or of the wrong sign."""
     numbers = [(at, key) for at, key in places(tree) if isinstance(at[key], int | float) and at[key] == at[key]]
     container, key = random.choice(numbers)
     value = container[key]
@@ -90,7 +90,7 @@ def _move(tree: Any, random: Random) -> None:
 
 
 def share(tree: Any, random: Random) -> None:
-    """One value at two places, which may be within itself, or many times over, as YAML writes aliases of it."""
+    """Put one value at two places, perhaps within itself, or many times over, as YAML writes aliases of it."""
     (container, key), (other, at) = random.choices(list(places(tree)), k=2)
     value, times = container[key], random.choice([1, 2, 9])
     for _ in range(random.choice([0, 1, 3, 30])):
@@ -121,7 +121,7 @@ def _shift(text: str, random: Random) -> str:
 
 
 def _flip(content: bytes, random: Random) -> bytes:
-    """One to eight bits; more often near one of the ends, where headers and tables stand."""
+    """Flip one to eight bits, more often near one of the ends, where headers and tables stand."""
     changed = bytearray(content or b"\0")
     for _ in range(random.choice([1, 1, 8])):
         at = random.randrange(len(changed)) if random.random() < 0.5 else random.randrange(min(200, len(changed)))
@@ -140,7 +140,7 @@ def _truncate(content: bytes, random: Random) -> bytes:
 
 
 def _zeros(content: bytes, random: Random) -> bytes:
-    """What a loss of power leaves of a block."""
+    """Zero a block, as a loss of power leaves it."""
     at = random.randrange(len(content) + 1)
     return content[:at] + bytes(len(content[at : at + 512])) + content[at + 512 :]
 

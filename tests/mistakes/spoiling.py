@@ -64,7 +64,7 @@ class Typed:
 
 
 def space(random: Random) -> Typed:
-    """A space of the checkout, changed; beside another that it extends, or below --set, or both."""
+    """Change a space of the checkout; beside another that it extends, or below --set, or both."""
     text = source(SPACES[0] if random.random() < 0.6 else random.choice(SPACES[1:]))
     files = {"space.yaml": text}
     if random.random() < 0.2:
@@ -118,7 +118,7 @@ def source(name: str) -> str:
 
 @cache
 def _grafts() -> tuple[tuple[str, Any], ...]:
-    """What stands at the dotted paths of all spaces of the checkout."""
+    """Return what stands at the dotted paths of all spaces of the checkout."""
     return tuple(
         graft for path in sorted(ROOT.glob("spaces/*.yaml")) for graft in _paths(yaml.safe_load(path.read_text()), "")
     )
@@ -132,7 +132,7 @@ def _paths(tree: Any, above: str) -> list[tuple[str, Any]]:
 
 
 def _changed(text: str, random: Random) -> str:
-    """A space, changed as a tree where it is one, or as text."""
+    """Change a space as a tree if it is one, or as text."""
     if random.random() < 0.2:
         return change_text(text, random)
     try:
@@ -144,7 +144,7 @@ def _changed(text: str, random: Random) -> str:
 
 
 def _graft(tree: Any, random: Random) -> None:
-    """What stands in another space, at its own path or anywhere."""
+    """Put in what stands in another space, at its own path or anywhere."""
     path, value = deepcopy(random.choice(_grafts()))
     if random.random() < 0.3:
         container, key = random.choice(list(places(tree)))
@@ -158,7 +158,7 @@ def _graft(tree: Any, random: Random) -> None:
 
 
 def _extended(text: str, random: Random) -> dict[str, str]:
-    """A file over another, which may be missing, or extend the first again."""
+    """Lay a file over another, which may be missing, or extend the first again."""
     upper: dict[str, Any] = {"extends": "base.yaml" if random.random() < 0.7 else random.choice(PARENTS)}
     lower = {"extends": "space.yaml"} if random.random() < 0.2 else {}
     for _ in range(random.randint(0, 3)):
@@ -167,7 +167,7 @@ def _extended(text: str, random: Random) -> dict[str, str]:
 
 
 def _setting(text: str, random: Random) -> str:
-    """PATH=VALUE of this space or any other, misspelt or odd."""
+    """Return a PATH=VALUE of this space or any other, misspelt or odd."""
     path, value = random.choice(_grafts() if random.random() < 0.5 else _paths(yaml.safe_load(text), ""))
     if random.random() < 0.2:
         path = misspelt(path, random)
@@ -195,7 +195,7 @@ def _folder_instead(path: Path, random: Random) -> None:
 
 
 def _copied(path: Path, random: Random) -> None:
-    """The content of another file."""
+    """Copy the content of another file."""
     files = sorted(other for other in path.parent.parent.rglob("*") if other.is_file() and other != path)
     shutil.copyfile(random.choice(files), path)
 

@@ -46,7 +46,7 @@ READERS = {  # and the codes that they may end with
 
 
 def _unseen(path: Path, how: str) -> bool:
-    """What nobody can tell: costs are times, of which there is no checksum, and a last line without its end is being
+    """Return whether nobody can tell: costs are times without a checksum, and a last line without its end is being
     written; a mapping may be a space; and JSON says the same without its last line break.
     """
     if path.name == "cost.jsonl":
@@ -85,15 +85,15 @@ def test_damaged_file_is_named_and_made_again_while_readers_show_the_rest(
     before = path.read_bytes()
     damage(path, how)
     changed = not path.is_file() or path.read_bytes() != before
-    said = {}
+    answers = {}
     for name, (arguments, codes) in READERS.items():
-        code, said[name] = end_of(name, arguments, capsys)
-        assert code in codes, f"{name} ended with {code}: {said[name]}"
-        assert "Traceback" not in said[name], f"{name}: {said[name]}"
+        code, answers[name] = end_of(name, arguments, capsys)
+        assert code in codes, f"{name} ended with {code}: {answers[name]}"
+        assert "Traceback" not in answers[name], f"{name}: {answers[name]}"
     teller = KINDS[kind]
     if teller and changed and not _unseen(path, how):
-        told = " ".join(said[teller].split())
-        assert "damaged" in told and path.name in told, said[teller]
+        told = " ".join(answers[teller].split())
+        assert "damaged" in told and path.name in told, answers[teller]
     assert hash_records(folder) == hash_records(finished / "results" / "tiny"), "made again, or never lost"
     code, again = end_of("search.run", ["tiny.yaml"], capsys)
     assert code == 0 and "damaged" not in again, again
@@ -109,5 +109,5 @@ def test_a_damaged_sweep_keeps_no_other_from_being_planned(
     shutil.copytree(finished, here, symlinks=True)
     monkeypatch.chdir(here)
     damage(sorted((here / "results" / "tiny").glob(kind))[0], how)
-    code, said = end_of("search.run", ["tiny.yaml", "--name", "another", "--dry-run"], capsys)
-    assert code == 0 and "Traceback" not in said, said
+    code, printed = end_of("search.run", ["tiny.yaml", "--name", "another", "--dry-run"], capsys)
+    assert code == 0 and "Traceback" not in printed, printed

@@ -130,7 +130,7 @@ USES = {  # by the row of that page's table, or by the module where it has none
 
 
 def rows() -> list[str]:
-    """What the table of commands has in its first column."""
+    """Return what the table of commands has in its first column."""
     table = (ROOT / "search" / "README.md").read_text().partition("\n## Commands\n")[2].partition("\n\nExit codes")[0]
     return re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)
 
@@ -183,7 +183,7 @@ def ends(
     row: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     ray: bool = False,
 ) -> None:  # fmt: skip
-    """Fails unless the command of a row ends and says what it should, without a traceback."""
+    """Fail unless the command of a row ends and says what it should, without a traceback."""
     use, here = USES[row], tmp_path / "here"
     shutil.copytree(finished, here, symlinks=True)
     monkeypatch.chdir(here)

@@ -35,8 +35,8 @@ def test_mistake_is_reported_without_traceback_or_loss(
     seen = " ".join(printed.split())
     assert "Traceback" not in printed, printed
     assert code == case.code, printed
-    assert [said for said in case.says if " ".join(said.split()) not in seen] == [], printed
-    assert [said for said in case.never if " ".join(said.split()) in seen] == [], printed
+    assert [words for words in case.says if " ".join(words.split()) not in seen] == [], printed
+    assert [words for words in case.never if " ".join(words.split()) in seen] == [], printed
     if not case.may_write:
         assert contents(tmp_path) == before, "files changed"
 

@@ -33,7 +33,7 @@ READERS: Sequence[tuple[str, list[str]]] = (  # beside the status of the sweep
 
 
 def blocks(quick: int, slow: int) -> list[Any]:
-    """Numbers of blocks: so many by default, so many in all with -m slow."""
+    """Return numbers of blocks: `quick` by default, `slow` in all with -m slow."""
     return [*range(quick), *(pytest.param(i, marks=pytest.mark.slow) for i in range(quick, slow))]
 
 
@@ -42,7 +42,7 @@ def randoms(block: int) -> Iterator[tuple[int, Random]]:
 
 
 def folders(block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, Random, Path]]:
-    """The mutations of a block, in turn each in an empty folder that is the working one."""
+    """Yield the mutations of a block, each in an empty folder that is the working one."""
     for number, random in randoms(block):
         here = tmp_path / str(number)
         here.mkdir()
@@ -51,7 +51,7 @@ def folders(block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def planned_or_refused(of: str, arguments: list[str], here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Fails unless a space is planned or refused, and nothing is written."""
+    """Fail unless a space is planned or refused, and nothing is written."""
     before = contents(here.parent)
     ended(of, "search.run", arguments, (0, 2), capsys)
     assert contents(here.parent) == before, f"mutation {of}: files changed"
@@ -60,18 +60,18 @@ def planned_or_refused(of: str, arguments: list[str], here: Path, capsys: pytest
 def ended(
     of: str, command: str, arguments: list[str], codes: tuple[int, ...], capsys: pytest.CaptureFixture[str]
 ) -> int:
-    """The code of a command. Fails unless it is one of these, told without a traceback and in time."""
+    """Return the code of a command. Fail unless it is one of these, told without a traceback and in time."""
     began = process_time()
     code, printed = end_of(command, arguments, capsys)
-    said = f"mutation {of}: {command} {arguments} ended with {code}: {printed}"
-    assert code in codes and "Traceback" not in printed, said
-    assert code != 2 or "rror: " in printed, said
-    assert process_time() - began < SECONDS, said
+    context = f"mutation {of}: {command} {arguments} ended with {code}: {printed}"
+    assert code in codes and "Traceback" not in printed, context
+    assert code != 2 or "rror: " in printed, context
+    assert process_time() - began < SECONDS, context
     return code
 
 
 def lost(here: Path, good: Path) -> list[str]:
-    """The records that say another thing than before; of a JSON key that stands there twice the last one counts."""
+    """Return the records that say another thing than before; if a JSON key stands there twice, the last one counts."""
     now, before = hash_records(here), hash_records(good)
     changed = [name for name in now.keys() | before.keys() if now.get(name) != before.get(name)]
     return [name for name in changed if not name.endswith(".json") or read_json(here / name) != read_json(good / name)]

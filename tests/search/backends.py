@@ -89,7 +89,7 @@ class RefusingBackend:
     """Cannot be reached, which is known late."""
 
     def __init__(self, before: Callable[[], object] = lambda: None) -> None:
-        """`before`: what happens before it refuses."""
+        """Refuse to run, after `before` was called."""
         self._before = before
 
     def prepare(self, workload: Workload) -> AbstractContextManager[Capacity]:

@@ -48,12 +48,12 @@ SMOKE = ROOT / "spaces" / "smoke.yaml"
 
 
 def slow(*values: Any) -> list[Any]:
-    """Values of a parameter that are only tried with -m slow."""
+    """Return values of a parameter that are only tried with -m slow."""
     return [pytest.param(value, marks=pytest.mark.slow) for value in values]
 
 
 def smoke(**changes: Any) -> str:
-    """The text of spaces/smoke.yaml with keys changed: search__replicates=2; None takes a key out."""
+    """Return the text of spaces/smoke.yaml with keys changed: search__replicates=2; None takes a key out."""
     tree = yaml.safe_load(SMOKE.read_text())
     for path, value in changes.items():
         *parents, last = path.split("__")
@@ -68,7 +68,7 @@ def smoke(**changes: Any) -> str:
 
 
 def local(place: Place) -> Path:
-    """A place that is a folder or a file of this machine."""
+    """Return a place that is a folder or a file of this machine."""
     assert isinstance(place, Path)
     return place
 
@@ -113,7 +113,7 @@ class Tiny:
         return Session(self.job(i), self.data(i))
 
     def run(self, i: int, seconds: float = inf) -> str:
-        """As search.execution.trainable does: slices until it ends."""
+        """Run a training as search.execution.trainable does: slices until it ends."""
         try:
             session = self.session(i)
             while (outcome := session.advance(seconds)) == "running":
@@ -141,7 +141,7 @@ class Tiny:
         return not self.sweep.unfinished()
 
     def trained(self) -> int:
-        """How many epochs its trainings trained themselves, and did not take from another."""
+        """Return how many epochs its trainings trained themselves, and did not take from another."""
         return sum(
             "epoch" in cost and cost["by"] == trial.id
             for trial in self.plan.trials

@@ -53,7 +53,7 @@ sys.meta_path.insert(0, Patched())
 
 
 def inject(folder: Path, fault: str) -> tuple[str, ...]:
-    """A program for a Driver whose workers call fault() at each training step."""
+    """Return a program for a Driver whose workers call fault() at each training step."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sitecustomize.py").write_text(IN_WORKERS.format(folder=str(folder), fault=fault))
     return ("-m", "tests.search.injected", str(folder))

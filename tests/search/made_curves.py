@@ -55,7 +55,7 @@ def flat(clean: float, robust: float, epochs: int = 100) -> list[tuple[float, fl
 
 
 def synthetic_study(seed: int = 0) -> dict[str, list[list[tuple[float, float]]]]:
-    """SYNTHETIC: 37 trainings of 200 epochs, one seed each, learning rate drops after 100 and 150.
+    """Make SYNTHETIC: 37 trainings of 200 epochs, one seed each, learning rate drops after 100 and 150.
 
     Shaped as the 200-epoch CIFAR-10 trainings published with Rice et al. 2020 (arXiv:2002.11569) were measured to be:
     the robust accuracy before the first drop anti-correlates with the final best, the best comes shortly after a drop
@@ -89,7 +89,7 @@ def write_sweep(
     diverged: Mapping[str, int] | None = None,  # trial -> epoch
     knobs: Mapping[str, dict[str, Any]] | None = None,  # configuration -> of its trial, beside the epochs
 ) -> Path:
-    """The records of a finished sweep on ten classes: a configuration a name, a trial a seed of it."""
+    """Write the records of a finished sweep on ten classes: a configuration a name, a trial a seed of it."""
     evaluation, trials = Evaluation(every=every), []
     for i, (name, seeds) in enumerate(trainings.items()):
         for seed, accuracies in enumerate(seeds):

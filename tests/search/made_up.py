@@ -31,7 +31,7 @@ class MadeUp:
     """A sweep's folder, written as a run writes it."""
 
     def __init__(self, folder: Path, words: list[str], seeds: int = 1, **config: Any) -> None:
-        """Each word is a configuration, in so many seeds; trainings of different seeds share nothing."""
+        """Plan a configuration for each word, in so many seeds; trainings of different seeds share nothing."""
         self.folder = folder
         roots = [chain_of(f"{seed}{word}") for word in words for seed in range(seeds)]
         chains = [Chain(root.links[WIDTH:]) for root in roots]  # which begin behind the seed

@@ -1,4 +1,4 @@
-"""Every key and array that a training records is described in trainers.records, and every described one is recorded."""
+"""Every key and array of a training is described in trainers.records or record_arrays, and each of them recorded."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ import yaml
 
 from search.execution.session import Session
 from trainers.columns import described, expanded, main
-from trainers.record_reader import read_json, read_rows
-from trainers.records import (
+from trainers.record_arrays import (
     ADVERSARY_ARRAYS,
-    CHECKPOINT_PATTERNS,
     DIAGNOSTIC_ARRAYS,
     DIAGNOSTIC_PATTERNS,
-    EPOCH_PATTERNS,
     IMAGE_ARRAYS,
     INSTANCE_ARRAYS,
     INSTANCE_PATTERNS,
     RANKING_ARRAYS,
     RANKING_PATTERNS,
     ArrayDoc,
+)
+from trainers.record_reader import read_json, read_rows
+from trainers.records import (
+    CHECKPOINT_PATTERNS,
+    EPOCH_PATTERNS,
     CheckpointRecord,
     CostRecord,
     DataSummary,
@@ -105,7 +107,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 
 def ended(tiny: Tiny, status: str) -> list[int]:
-    """The trainings that ended so."""
+    """Return the trainings that ended so."""
     return [i for i in range(len(tiny.plan.trials)) if result(tiny, i)["status"] == status]
 
 
@@ -118,7 +120,7 @@ def docs(record: type) -> dict[str, Doc]:
 
 
 def named(tiny: Tiny, patterns: Mapping[str, Any]) -> dict[str, Any]:
-    """What the patterns stand for in this study, by the evaluation as plan.json has it."""
+    """Return what the patterns stand for in this study, by the evaluation as plan.json has it."""
     return expanded(patterns, read_json(tiny.store.folder / "plan.json")["evaluate"], ["fog"])
 
 
@@ -141,13 +143,13 @@ def test_rows_of_epochs_and_costs(tiny: Tiny) -> None:
 
 def test_results(tiny: Tiny) -> None:
     results = [result(tiny, i) for i in range(len(tiny.plan.trials))]
-    assert {its["status"] for its in results} == {"completed", "diverged", "stopped"}
+    assert {record["status"] for record in results} == {"completed", "diverged", "stopped"}
     check(results, docs(TrialResult))
-    check([its["data"] for its in results], docs(DataSummary))
-    check([its["subset"] for its in results], docs(SubsetSummary))
-    check([its["diverged"] for its in results if "diverged" in its], docs(Divergence))
-    check([its["stopped"] for its in results if "stopped" in its], docs(Stop))
-    checkpoints = [its[name] for its in results for name in ("best", "last") if name in its]
+    check([record["data"] for record in results], docs(DataSummary))
+    check([record["subset"] for record in results], docs(SubsetSummary))
+    check([record["diverged"] for record in results if "diverged" in record], docs(Divergence))
+    check([record["stopped"] for record in results if "stopped" in record], docs(Stop))
+    checkpoints = [record[name] for record in results for name in ("best", "last") if name in record]
     known = docs(CheckpointRecord) | named(tiny, CHECKPOINT_PATTERNS)
     check(checkpoints, known, but={"bounds", "constant", "warnings", "margin_order"})
     trainer = tiny.session(0).trainer

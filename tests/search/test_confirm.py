@@ -34,7 +34,9 @@ def run(tmp_path: Path) -> Tiny:
 
 def test_the_front_is_that_of_validation_means(run: Tiny) -> None:
     plan = read_json(run.store.folder / "plan.json")
-    results = {name: it.values for name, (it, _) in select_front(run.store, plan, run.sweep.space.search).items()}
+    results = {
+        name: outcome.values for name, (outcome, _) in select_front(run.store, plan, run.sweep.space.search).items()
+    }
     everyone: dict[str, list[dict]] = {}
     for trial in run.plan.trials:
         everyone.setdefault(trial.configuration, []).append(run.store.read_result(trial.id, trial.final) or {})
@@ -43,8 +45,8 @@ def test_the_front_is_that_of_validation_means(run: Tiny) -> None:
         for name, rows in everyone.items()
     }
     front = {
-        name for name, it in means.items()
-        if not any(all(a >= b for a, b in zip(other, it, strict=True)) and other != it for other in means.values())
+        name for name, mean in means.items()
+        if not any(all(a >= b for a, b in zip(other, mean, strict=True)) and other != mean for other in means.values())
     }  # fmt: skip
     assert set(results) == front
 
@@ -52,14 +54,14 @@ def test_the_front_is_that_of_validation_means(run: Tiny) -> None:
 def test_each_problem_has_its_own_confirmed_front(tmp_path: Path) -> None:
     """Trainings on clean labels are better than those on noisy labels, which are another problem."""
     axes = AXES | {"data.label_noise": {"grid": [0, 0.3]}}
-    it = Tiny(tmp_path / "sweep", smoke(profile=None, search__axes=axes, search__replicates=1))
-    for place, trial in enumerate(it.plan.trials):
+    study = Tiny(tmp_path / "sweep", smoke(profile=None, search__axes=axes, search__replicates=1))
+    for place, trial in enumerate(study.plan.trials):
         accuracy = 0.5 + place / 100 - trial.config.data.label_noise
         best = {"val_clean_acc": accuracy, "val_pgd_acc": accuracy}
         result = {"status": "completed", "chain": trial.final, "best": best, "last": best}
-        write_json(it.store.trial_folder(trial.id) / "result.json", result)
-    plan = read_json(it.store.folder / "plan.json")
-    found = select_front(it.store, plan, it.sweep.space.search)
+        write_json(study.store.trial_folder(trial.id) / "result.json", result)
+    plan = read_json(study.store.folder / "plan.json")
+    found = select_front(study.store, plan, study.sweep.space.search)
     assert [rows[0]["config"]["data"]["label_noise"] for _, rows in found.values()] == [0, 0.3]
 
 
@@ -128,16 +130,16 @@ def test_missing_trainings_of_an_unfinished_sweep_are_counted(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(run.store.folder)]) == 0
-    said = capsys.readouterr()
-    assert "no result yet" not in said.out + said.err
+    printed = capsys.readouterr()
+    assert "no result yet" not in printed.out + printed.err
     front = select_front(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
     lost = next(trial for trial in run.plan.trials if trial.configuration not in front)
     (run.store.trial_folder(lost.id) / "result.json").unlink()
     assert main([str(run.store.folder)]) == 0
-    said = capsys.readouterr()
+    printed = capsys.readouterr()
     missing = "1 of its 6 trainings has no result yet"
-    assert said.err == f"note: {run.store.folder}: {missing}; this is the front of the others so far\n"
-    assert f"front of sweep so far ({missing}), validation" in " ".join(said.out.split())
+    assert printed.err == f"note: {run.store.folder}: {missing}; this is the front of the others so far\n"
+    assert f"front of sweep so far ({missing}), validation" in " ".join(printed.out.split())
 
 
 def test_configurations_have_the_names_of_the_report(
@@ -171,13 +173,13 @@ def test_what_limited_the_search_does_not_limit_what_confirms_it(limited: Tiny, 
 
 def test_a_sweep_without_a_front_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 2
-    it = Tiny(tmp_path / "sweep")
-    assert main([str(it.store.folder)]) == 2
-    said = capsys.readouterr().err
-    assert "no sweep is stored there (no plan.json)" in said
-    assert "no configuration has all its seeds" in said
-    write_json(it.store.folder / "plan.json", read_json(it.store.folder / "plan.json") | {"format": 0})
-    assert main([str(it.store.folder)]) == 2
+    study = Tiny(tmp_path / "sweep")
+    assert main([str(study.store.folder)]) == 2
+    printed = capsys.readouterr().err
+    assert "no sweep is stored there (no plan.json)" in printed
+    assert "no configuration has all its seeds" in printed
+    write_json(study.store.folder / "plan.json", read_json(study.store.folder / "plan.json") | {"format": 0})
+    assert main([str(study.store.folder)]) == 2
     assert "another version of this program made it" in capsys.readouterr().err
     assert not (tmp_path / "sweep.confirmed").exists()
 
@@ -209,10 +211,10 @@ def test_other_training_code_is_refused_unless_accepted(
     for module in (search.planning.plan, search.planning.planner, search.execution.compatibility):
         monkeypatch.setattr(module, "training_code", lambda: "another")
     assert main([str(run.store.folder)]) == 2
-    said = capsys.readouterr().err
-    assert "the code in trainers/ has changed" in said and "--accept-code-change" in said
-    assert "Nothing was changed. If the front or its seeds have changed since, move that folder aside" in said
-    assert "--fresh" not in said
+    printed = capsys.readouterr().err
+    assert "the code in trainers/ has changed" in printed and "--accept-code-change" in printed
+    assert "Nothing was changed. If the front or its seeds have changed since, move that folder aside" in printed
+    assert "--fresh" not in printed
     assert main([str(run.store.folder), "--accept-code-change"]) == 0
     assert len(sweeps) == 2
 

@@ -56,7 +56,7 @@ def run(arguments: list[str]) -> int:
 
 
 def page(folder: str) -> str:
-    """The words of a report, without its scripts, styles and images."""
+    """Return the words of a report, without its scripts, styles and images."""
     html = Path(folder, "report", "index.html").read_text()
     words = re.sub(r"<(script|style)\b.*?</\1>|data:image[^\"]+", "", html, flags=re.DOTALL)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", words))
@@ -91,9 +91,9 @@ def test_a_study_without_validation_is_run_and_reported(in_process: None, capsys
 
     for options, code in (([], 0), (["--checkpoint", "last"], 0), (["--checkpoint", "best"], 2)):
         assert pareto.main(["results/whole", "-o", "front.png", *options]) == code
-        said = capsys.readouterr()
-        assert ("at the last epoch" in said.out) is (code == 0)
-        assert ("no best checkpoint; take --checkpoint last" in said.err) is (code == 2)
+        printed = capsys.readouterr()
+        assert ("at the last epoch" in printed.out) is (code == 0)
+        assert ("no best checkpoint; take --checkpoint last" in printed.err) is (code == 2)
 
     assert status.main(["results/whole"]) == 0
     assert "4 of 4" in capsys.readouterr().out
@@ -131,7 +131,7 @@ def test_studies_with_and_without_validation_are_compared_at_their_last_epochs(
         (("evaluate: {", "pretrain: {trial: {epochs: 2}}\nevaluate: {"), "pretrain.weights"),
         (("evaluate: {", "evaluate: {min_perturbation: {}, "), "evaluate.min_perturbation"),
     ],
-    ids=lambda it: it if isinstance(it, str) else "",
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_whatever_needs_validation_is_refused(
     in_process: None, capsys: pytest.CaptureFixture[str], change: tuple[str, str], key: str
@@ -139,8 +139,8 @@ def test_whatever_needs_validation_is_refused(
     assert change[0] in SPACE
     Path("whole.yaml").write_text(SPACE.replace(*change))
     assert run(["whole.yaml", "--dry-run"]) == 2
-    said = " ".join(capsys.readouterr().err.split())
-    assert f"{key}: " in said and "goes by validation, and trial.data.val: 0 leaves none" in said
+    printed = " ".join(capsys.readouterr().err.split())
+    assert f"{key}: " in printed and "goes by validation, and trial.data.val: 0 leaves none" in printed
     assert not Path("results").exists()
 
 

@@ -238,8 +238,8 @@ def test_without_weights_it_is_refused(tmp_path: Path, capsys: Any) -> None:
     assert made.run() == 0
     capsys.readouterr()
     assert made.measure() == 2
-    said = capsys.readouterr().err
-    assert "the last weights of 2 trainings are not stored any more" in said and "keep: best" in said
+    printed = capsys.readouterr().err
+    assert "the last weights of 2 trainings are not stored any more" in printed and "keep: best" in printed
     made.write(search__keep="none", evaluate__final=PGD | {"aa": AA})
     assert made.run() == 2 and "the last weights of 2 trainings" in capsys.readouterr().err
 

@@ -24,7 +24,7 @@ PAIRS = st.one_of([st.tuples(rows, rows) for rows in ROWS])
 
 
 def beats(row: list[float], other: list[float]) -> bool:
-    """Whether a point dominates another by the definition; no comparison with NaN is true."""
+    """Return whether a point dominates another by the definition; no comparison with NaN is true."""
     return all(a >= b for a, b in zip(row, other, strict=True)) and any(a > b for a, b in zip(row, other, strict=True))
 
 

@@ -180,9 +180,9 @@ def test_halving_compares_lengths_after_equally_many_epochs(tmp_path: Path) -> N
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     code = main([str(argument) for argument in arguments])
-    said = capsys.readouterr()
-    assert "Traceback" not in said.err + said.out
-    return code, said.out, said.err
+    shown = capsys.readouterr()
+    assert "Traceback" not in shown.err + shown.out
+    return code, shown.out, shown.err
 
 
 def test_table_has_a_row_for_each_policy_and_for_chance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,9 +15,9 @@ def test_simulation_prints_the_totals_of_a_sweep(tmp_path: Path, capsys: pytest.
     space = tmp_path / "space.yaml"
     space.write_text(GAIRAT.format(lam="[-2, -1, 0, 1, 2, 3, 4]"))
     assert main([str(space), "--workers", "8", "--epoch-seconds", "60"]) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert f"{FIGURES[0].asked} epochs asked, {FIGURES[0].distinct} trained" in said
-    assert "220 epochs, 3 h 40 min; without sharing at least 350" in said
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"{FIGURES[0].asked} epochs asked, {FIGURES[0].distinct} trained" in printed
+    assert "220 epochs, 3 h 40 min; without sharing at least 350" in printed
 
 
 @pytest.mark.parametrize(("keep", "stay"), [("none", 0), ("best", 25), ("forks", 29), ("all", 35)])
@@ -29,10 +29,10 @@ def test_simulation_counts_the_kept_states(
     space.write_text(GAIRAT.format(lam="[-2, -1, 0, 1, 2, 3, inf]") + f"  keep: {keep}\n")
     options = ["--set", "search.checkpoint_seconds=6000", "--epoch-seconds", "30", "--state-mb", "1024"]
     assert main([str(space), *options]) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "35: one each 200 epochs, 4 forks, and 25 final ones" in said
-    assert "35 GB written" in said
-    assert f"{stay} GB kept, {stay} states (keep: {keep})" in said
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "35: one each 200 epochs, 4 forks, and 25 final ones" in printed
+    assert "35 GB written" in printed
+    assert f"{stay} GB kept, {stay} states (keep: {keep})" in printed
 
 
 def test_a_space_with_mistakes_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

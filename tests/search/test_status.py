@@ -78,12 +78,12 @@ def test_a_finished_sweep_ends_with_code_0(
 
 
 def test_savings_by_sharing_are_shown_in_epochs_and_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    it = MadeUp(tmp_path / "shared", ["aaaaab", "aaaaac"])
-    it.train(0, 6)
-    it.train(1, 6, taken=5)
+    made = MadeUp(tmp_path / "shared", ["aaaaab", "aaaaac"])
+    made.train(0, 6)
+    made.train(1, 6, taken=5)
     for i in (0, 1):
-        it.end(i)
-    assert main([str(it.folder)]) == 0
+        made.end(i)
+    assert main([str(made.folder)]) == 0
     out = capsys.readouterr().out
     assert "7 of 7 · sharing saves 41.7%" in out
     assert "saved     5 of the 12 epochs asked for\n" in out
@@ -156,15 +156,15 @@ def test_watching_ends_once_all_trainings_ended(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search.status, "PLAIN_SECONDS", 0.01)
-    it = MadeUp(tmp_path / "watched", ["aa"])
-    it.train(0, 1)
+    made = MadeUp(tmp_path / "watched", ["aa"])
+    made.train(0, 1)
 
     def go_on() -> None:
-        it.train(0, 2, since=1)
-        it.end(0)
+        made.train(0, 2, since=1)
+        made.end(0)
 
     threading.Timer(0.2, go_on).start()
-    assert main([str(it.folder), "--watch", "--interval", "0.01"]) == 0
+    assert main([str(made.folder), "--watch", "--interval", "0.01"]) == 0
     first, *_, last = capsys.readouterr().out.splitlines()
     assert first.startswith("0 of 1 training ended, 1 of 2 epochs trained, about 3 s left on 1 process")
     assert last == "1 of 1 training ended, 2 of 2 epochs trained"
@@ -194,15 +194,15 @@ def test_the_status_imports_neither_ray_nor_torch_nor_pydantic() -> None:
 @pytest.mark.long
 @pytest.mark.timeout(60)
 def test_the_status_of_1000_trainings_of_200_epochs_is_quick(tmp_path: Path) -> None:
-    it = MadeUp(tmp_path / "large", ["a" * 200])
-    it.train(0, 200)
-    it.end(0)
-    texts = {path.name: path.read_text() for path in it.place(0).iterdir()}
+    made = MadeUp(tmp_path / "large", ["a" * 200])
+    made.train(0, 200)
+    made.end(0)
+    texts = {path.name: path.read_text() for path in made.place(0).iterdir()}
     many = MadeUp(tmp_path / "large", [f"{i:04d}{'a' * 196}" for i in range(1000)])
     for i in range(1000):
         for name, text in texts.items():
             (many.place(i) / name).write_text(
-                text.replace(it.ids[0], many.ids[i]).replace(it.finals[0], many.finals[i])
+                text.replace(made.ids[0], many.ids[i]).replace(made.finals[0], many.finals[i])
             )
     began = time.perf_counter()
     assert main([str(many.folder)]) == 0

@@ -32,9 +32,9 @@ def test_an_invalid_sample_is_refused(ended: Tiny, sample: str, capsys: pytest.C
 def test_a_named_trial_is_trained_again_whatever_the_sample(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    it = Tiny(tmp_path / "sweep", smoke(**(PLAIN | {"search__replicates": 2}))).all()
-    folder, (first, second) = str(it.store.folder), (trial.id for trial in it.plan.trials)
-    monkeypatch.setattr("search.verify._train_trial", lambda *_: it.store)
+    run = Tiny(tmp_path / "sweep", smoke(**(PLAIN | {"search__replicates": 2}))).all()
+    folder, (first, second) = str(run.store.folder), (trial.id for trial in run.plan.trials)
+    monkeypatch.setattr("search.verify._train_trial", lambda *_: run.store)
     assert verify([folder, "--trial", second]) == 0
     assert f"equal: {second}" in (printed := capsys.readouterr().out) and first not in printed
     assert verify([folder, "--trial", second, "--trial", first, "--trial", second]) == 0
@@ -45,38 +45,38 @@ def test_a_named_trial_is_trained_again_whatever_the_sample(
 
 @pytest.mark.long
 def test_the_number_of_compared_weights_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    it = Tiny(tmp_path / "sweep", burn_ins([1])).all()
-    before = hash_files(it.store.folder)
+    run = Tiny(tmp_path / "sweep", burn_ins([1])).all()
+    before = hash_files(run.store.folder)
     for weighed in (2, 1, 0):
-        assert verify([str(it.store.folder), "--sample", "100%"]) == 0
+        assert verify([str(run.store.folder), "--sample", "100%"]) == 0
         assert f"the same last weights where these are stored ({weighed} of 2)" in capsys.readouterr().out
         if weighed:
-            it.store.drop_state(it.plan.trials[weighed - 1].final)
-    after = hash_files(it.store.folder)
+            run.store.drop_state(run.plan.trials[weighed - 1].final)
+    after = hash_files(run.store.folder)
     assert after == {name: before[name] for name in after} and len(after) == len(before) - 2, "it leaves nothing there"
 
 
 def test_a_missing_record_is_a_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
-    (it.folder(0) / "instances.npz").unlink()
-    assert verify([str(it.store.folder)]) == 1
+    run = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
+    (run.folder(0) / "instances.npz").unlink()
+    assert verify([str(run.store.folder)]) == 1
     assert "  instances.npz\n" in capsys.readouterr().out
 
 
 def test_deleted_start_weights_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = smoke(pretrain={"trial": {"epochs": 2}}, **(PLAIN | {"search__keep": "none"}))
-    it = Tiny(tmp_path / "sweep", text).all()
-    assert verify([str(it.store.folder), "--sample", "100%"]) == 2
+    run = Tiny(tmp_path / "sweep", text).all()
+    assert verify([str(run.store.folder), "--sample", "100%"]) == 2
     printed = capsys.readouterr().err
-    assert f"{it.plan.trials[0].id}: its last state is missing" in printed and "Traceback" not in printed
+    assert f"{run.plan.trials[0].id}: its last state is missing" in printed and "Traceback" not in printed
 
 
 def test_a_missing_ranking_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     axes = {"subset": {"grid": [{"name": "ranked", "side": "friendly", "size": 40}]}}
-    it = Tiny(tmp_path / "sweep", smoke(**(PLAIN | {"profile": {"seeds": [7]}, "search__axes": axes}))).all()
-    (ranks,) = it.plan.rankings
-    it.store.ranking_path(ranks).unlink()
-    assert verify([str(it.store.folder), "--sample", "100%"]) == 2
+    run = Tiny(tmp_path / "sweep", smoke(**(PLAIN | {"profile": {"seeds": [7]}, "search__axes": axes}))).all()
+    (ranks,) = run.plan.rankings
+    run.store.ranking_path(ranks).unlink()
+    assert verify([str(run.store.folder), "--sample", "100%"]) == 2
     assert f"{ranks}.npz" in capsys.readouterr().err
 
 
@@ -87,15 +87,15 @@ def test_missing_or_changed_data_is_reported_and_is_no_difference(
     x, y = rng.integers(0, 256, (90, 8, 8), np.uint8), np.arange(90) % 3
     np.savez(file, x_train=x, y_train=y)
     data = {"name": "npz", "path": str(file), "test": 30, "val": 20}
-    it = Tiny(tmp_path / "sweep", smoke(**PLAIN, trial__data=data)).all()
-    before = hash_files(it.store.folder)
+    run = Tiny(tmp_path / "sweep", smoke(**PLAIN, trial__data=data)).all()
+    before = hash_files(run.store.folder)
     np.savez(file, x_train=x[::-1], y_train=y)
-    assert verify([str(it.store.folder)]) == 2
+    assert verify([str(run.store.folder)]) == 2
     assert "its data has changed; put back the files that it was trained on" in capsys.readouterr().err
     file.unlink()
-    assert verify([str(it.store.folder)]) == 2
+    assert verify([str(run.store.folder)]) == 2
     assert f"path: no file {file}" in capsys.readouterr().err
-    assert hash_files(it.store.folder) == before
+    assert hash_files(run.store.folder) == before
 
 
 def test_a_trial_of_a_gpu_is_refused_where_there_is_none(
@@ -111,15 +111,15 @@ def test_a_trial_of_a_gpu_is_refused_where_there_is_none(
 
 
 def test_the_amount_of_training_is_printed_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
-    epochs = sum(trial.config.epochs for trial in it.plan.trials)
-    said = []
+    run = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
+    epochs = sum(trial.config.epochs for trial in run.plan.trials)
+    lines = []
 
     def heard(*_: object) -> Store:
-        said.append(capsys.readouterr().err)
-        return it.store
+        lines.append(capsys.readouterr().err)
+        return run.store
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("search.verify._train_trial", heard)
-        assert verify([str(it.store.folder), "--sample", "100%"]) == 0
-    assert said[0].startswith(f"1 trial of {it.store.folder}, {epochs} epochs, trained from scratch:")
+        assert verify([str(run.store.folder), "--sample", "100%"]) == 0
+    assert lines[0].startswith(f"1 trial of {run.store.folder}, {epochs} epochs, trained from scratch:")

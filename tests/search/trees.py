@@ -23,7 +23,7 @@ class Figure(NamedTuple):
 
 
 def chain_of(letters: str) -> Chain:
-    """A chain whose states are named by the letters up to there."""
+    """Return a chain whose states are named by the letters up to there."""
     names = (sha256(letters[:epoch].encode()).digest()[:WIDTH] for epoch in range(len(letters) + 1))
     return Chain(b"".join(names))
 

@@ -33,7 +33,7 @@ def train_all(trainer: Trainer, config: TrialConfig) -> list[Epoch]:
 
 
 def composed(method: object) -> Method:
-    """A method that is attack x loss x weight x target, as most are."""
+    """Return a method that is attack x loss x weight x target, as most are."""
     assert isinstance(method, Method)
     return method
 
@@ -43,24 +43,24 @@ def seeded(seed: int = 0) -> Generator:
 
 
 def steep(model: Any = None, classes: int = 4) -> Net:
-    """A network, an MLP by default, so steep that predictions change within small balls."""
+    """Return a network, an MLP by default, so steep that predictions change within small balls."""
     return Net(build_network(model or MLP(hidden=(16,)), 1, 8, classes, (0.5,), (0.05,), seed=1))
 
 
 def visit(x: Tensor, y: Tensor | list[int], state: InstanceState | None = None, view: View = WHOLE) -> Batch:
-    """All the examples of a training set in one batch, with a memory."""
+    """Return all examples of a training set in one batch, with a memory."""
     state = state or InstanceState(len(x), torch.device("cpu"))
     return Batch(x, torch.as_tensor(y), torch.arange(len(x)), view, state)
 
 
 def images(count: int = 12, classes: int = 4, seed: int = 0) -> Batch:
-    """Remembered images that touch 0 and 1, labelled at random."""
+    """Return remembered images that touch 0 and 1, labelled at random."""
     x = (torch.rand(count, 1, 8, 8, generator=seeded(seed)) * 1.5 - 0.25).clamp(0, 1)
     return visit(x, torch.randint(classes, (count,), generator=seeded(seed + 1)))
 
 
 def labelled(net: Net, count: int = 12, seed: int = 0) -> Batch:
-    """The same under the labels that the network gives them, so that all are right."""
+    """Return the same images under the labels that the network gives them, so that all are right."""
     batch = images(count, seed=seed)
     with torch.no_grad(), net.attacked("eval"):
         return batch._replace(y=net(batch.x).argmax(1))
@@ -69,7 +69,7 @@ def labelled(net: Net, count: int = 12, seed: int = 0) -> Batch:
 def step(
     robust: Tensor, y: list[int], clean: Tensor | None = None, kappa: list[int] | None = None, steps: int = 10
 ) -> Step:
-    """A training step with given logits and kappas."""
+    """Return a training step with given logits and kappas."""
     x = torch.zeros(len(y), 1, 2, 2)
     counted = None if kappa is None else torch.tensor(kappa)
     return Step(visit(x, y), Adversary(x, counted, steps=steps), clean, robust, torch.zeros(len(y), 3))

@@ -39,7 +39,7 @@ class Told:
             self.expected.append(self._measured(epoch))
 
     def _measured(self, epoch: int) -> dict[str, float]:
-        """By hand, on the network as it is after an epoch."""
+        """Measure by hand, on the network as it is after an epoch."""
         net, test = self.trainer.net, self.trainer.splits["test"]
         seed, few = derived(0, epoch, "evaluate"), take_images(test, draw_images(test.y, 30))
         run = AutoAttackRun(version="custom", attacks=("apgd-ce",))
@@ -81,12 +81,12 @@ def test_attacks_along_training_change_no_weight_no_curve_and_not_the_best_check
     told: Told, config: TrialConfig, trained: Callable[..., Trainer]
 ) -> None:
     plain, with_them = trained(config, every=2), told.trainer
-    states = (it.net.module.state_dict().values() for it in (plain, with_them))
+    states = (trained.net.module.state_dict().values() for trained in (plain, with_them))
     assert all(torch.equal(a, b) for a, b in zip(*states, strict=True))
     assert plain.best is not None and with_them.best is not None
     assert {k: with_them.best["row"][k] for k in plain.best["row"]} == plain.best["row"]
-    (mine, _, arrays), (theirs, _, others) = with_them.final(), plain.final()
-    assert mine == theirs, "what is recorded of checkpoints is what every measured epoch has"
+    (with_metrics, _, arrays), (plain_metrics, _, others) = with_them.final(), plain.final()
+    assert with_metrics == plain_metrics, "what is recorded of checkpoints is what every measured epoch has"
     assert set(arrays) - set(others) == {f"{DRAWN}30"}
     test = with_them.splits["test"]
     assert np.array_equal(arrays[f"{DRAWN}30"], draw_images(test.y, 30).numpy())  # type: ignore[union-attr]
@@ -128,13 +128,15 @@ def test_by_class_each_measurement_is_kept_and_its_mean_is_that_over_epochs(
     """Of clean images, the attack of the curves and the further ones; the classes together are what the rows have."""
     ready = trainer(config, every=2, along=ALONG, by_class=True)
     found = [ready.run_epoch(config.stage(epoch)) for epoch in range(config.epochs)]
-    assert [it.row for it in found] == told.rows
+    assert [attack.row for attack in found] == told.rows
     test = ready.splits["test"]
     sizes = {n: take_images(test, draw_images(test.y, n)).y.bincount(minlength=10).numpy() for n in (None, 30)}
     kinds = {"clean": None, "pgd": None, "fgsm": None, "aa": 30, "aa_clean": 30}
     arrays: dict[str, list[np.ndarray]] = {}
     for epoch, (row, instances, _) in enumerate(found):
-        recorded = {name.removeprefix("class_"): its for name, its in instances.items() if name.startswith("class_")}
+        recorded = {
+            name.removeprefix("class_"): values for name, values in instances.items() if name.startswith("class_")
+        }
         assert recorded.keys() == {kind for kind in kinds if f"test_{kind}_acc" in row}, epoch
         for kind, values in recorded.items():
             share = np.nansum(values * sizes[kinds[kind]]) / sizes[kinds[kind]].sum()

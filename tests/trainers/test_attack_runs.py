@@ -47,8 +47,8 @@ def test_fgsm_is_one_step_of_pgd_from_the_image(fitted: Trainer) -> None:
     test = fitted.splits["test"]
     one = PGDAttack(steps=1, step_size="epsilon", start="none")
     for norm, epsilon in (("linf", 0.08), ("l2", 0.4)):
-        found, its = (it.find_robust(fitted.net, test, epsilon, norm, 0) for it in (FGSM(), one))  # type: ignore[arg-type]
-        assert torch.equal(found, its) and 0 < found.sum() < len(test)
+        found, one_step = (run.find_robust(fitted.net, test, epsilon, norm, 0) for run in (FGSM(), one))  # type: ignore[arg-type]
+        assert torch.equal(found, one_step) and 0 < found.sum() < len(test)
     wide = FGSM(epsilon=0.2).find_robust(fitted.net, test, 0.08, "linf", 0)
     assert torch.equal(wide, FGSM().find_robust(fitted.net, test, 0.2, "linf", 0))
 
@@ -116,9 +116,9 @@ def test_wrong_blocks_are_refused(block: dict[str, Any], complaint: str) -> None
 
 def test_when_further_attacks_are_due() -> None:
     along = {"each": {"name": "fgsm"}, "rare": {"name": "fgsm", "every": 6}}
-    its = Evaluation.model_validate({"every": 3, "along": along})
-    assert [[*its.due_along(e, 11)] for e in range(11) if its.due(e, 11)] == [
+    evaluation = Evaluation.model_validate({"every": 3, "along": along})
+    assert [[*evaluation.due_along(e, 11)] for e in range(11) if evaluation.due(e, 11)] == [
         ["each"], ["each", "rare"], ["each"], ["each", "rare"]
     ]  # fmt: skip
-    assert not any(its.due_along(e, 11) for e in range(11) if not its.due(e, 11))
-    assert its.rhythms() == {"evaluate.every": 3, "evaluate.along.rare.every": 6}
+    assert not any(evaluation.due_along(e, 11) for e in range(11) if not evaluation.due(e, 11))
+    assert evaluation.rhythms() == {"evaluate.every": 3, "evaluate.along.rare.every": 6}

@@ -28,26 +28,26 @@ def seeded(seed: int = 0) -> Generator:
 
 
 def network(model: Any = None) -> Net:
-    """A network of 4 classes, an MLP by default; steep, so that predictions change within small balls."""
+    """Return a network of 4 classes, an MLP by default; steep, so that predictions change within small balls."""
     module = build_network(model or MLP(hidden=(16,)), 1, 8, 4, (0.5,), (0.05,), seed=1)
     return Net(module.eval())
 
 
 def images(count: int = 12, seed: int = 0) -> Batch:
-    """Images that touch 0 and 1, and labels of 4 classes."""
+    """Return images that touch 0 and 1, and labels of 4 classes."""
     x = torch.rand(count, 1, 8, 8, generator=seeded(seed)) * 1.5 - 0.25
     return Batch(x.clamp(0, 1), torch.randint(4, (count,), generator=seeded(seed + 1)))
 
 
 def labelled(net: Net, count: int = 12, seed: int = 0) -> Batch:
-    """Images under the labels that the network gives them, so that attacks start from correct."""
+    """Return images under the labels that the network gives them, so that attacks start from correct."""
     x = images(count, seed).x
     with torch.no_grad():
         return Batch(x, net(x).argmax(1))
 
 
 def two_classes(linear: MakeLinear, side: int = 4) -> tuple[Net, Tensor, Batch]:
-    """A linear model, its slope w_1 - w_0 as an image, and grey images of class 0."""
+    """Return a linear model, its slope w_1 - w_0 as an image, and grey images of class 0."""
     weight = torch.randn(2, side * side, generator=seeded(3))
     slope = (weight[1] - weight[0]).view(1, 1, side, side)
     x = 0.5 + 0.1 * torch.rand(5, 1, side, side, generator=seeded(4))
@@ -107,7 +107,7 @@ def test_a_flat_loss_moves_nothing(linear: MakeLinear, norm: Any) -> None:
 
 
 def plain_pgd(net: Net, batch: Batch, start: Tensor, epsilon: float, length: float, steps: int, ascend: str) -> Any:
-    """Textbook PGD on a perturbation, one example at a time, as an independent opinion."""
+    """Run textbook PGD on a perturbation, one example at a time, as an independent opinion."""
     found, kappas = [], []
     for x, y, delta in zip(batch.x, batch.y, start - batch.x, strict=True):
         kappa = 0
@@ -344,9 +344,9 @@ def test_kl_attack_in_bf16_takes_the_first_step_of_fp32() -> None:
 def test_only_kl_attack_looks_at_its_start_in_fp32(ascend: Any, tau: int | None) -> None:
     plain = network()
     attack = PGD(ascend=ascend, start="normal", steps=2, tau=tau)
-    ours, theirs = (attack(Net(plain.module, how), images(), seeded()).logits for how in ("bf16", "fp32"))
-    assert ours is not None and theirs is not None
-    assert torch.equal(ours, theirs) == (ascend == "kl")
+    bf16, fp32 = (attack(Net(plain.module, how), images(), seeded()).logits for how in ("bf16", "fp32"))
+    assert bf16 is not None and fp32 is not None
+    assert torch.equal(bf16, fp32) == (ascend == "kl")
 
 
 # What is counted and returned
@@ -421,7 +421,7 @@ def test_restarts_are_no_weaker_than_the_first_alone(seed: int, ascend: str, kee
 
 
 def points(net: Net, batch: Batch, steps: int, rng: Generator, **knobs: Any) -> list[Tensor]:
-    """Every point a run visits: the last points of its prefixes."""
+    """Return every point a run visits: the last points of its prefixes."""
     state = rng.get_state()
     visited = []
     for k in range(steps + 1):

@@ -18,7 +18,7 @@ HEIGHT, WIDTH = 4, 3
 
 
 def every_view(crop: int) -> View:
-    """One image for each place of the window, mirrored and not."""
+    """Return one image for each place of the window, mirrored and not."""
     places = list(product(range(2 * crop + 1), range(2 * crop + 1), (False, True)))
     rows, columns, mirror = (torch.tensor(each) for each in zip(*places, strict=True))
     return View(rows, columns, mirror, crop)
@@ -26,14 +26,14 @@ def every_view(crop: int) -> View:
 
 @st.composite
 def views(draw) -> tuple[View, int]:
-    """Any view, and of how many images."""
+    """Draw any view, and of how many images."""
     crop, flip, n = draw(st.integers(0, 3)), draw(st.booleans()), draw(st.integers(1, 5))
     rng = torch.Generator().manual_seed(draw(st.integers(0, 10**6)))
     return View.draw(n, Augmentation(crop=crop, flip=flip), rng, torch.device("cpu")), n
 
 
 def images(n: int, border: int, dtype: torch.dtype) -> Tensor:
-    """Images that differ in every pixel, as far as the type allows."""
+    """Return images that differ in every pixel, as far as the type allows."""
     shape = (n, 2, HEIGHT + 2 * border, WIDTH + 2 * border)
     return torch.randperm(int(np.prod(shape))).view(shape).to(dtype)
 

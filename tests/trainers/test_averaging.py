@@ -30,7 +30,7 @@ def copied(trainer: Trainer) -> Weights:
 
 
 def walked(trainer: Trainer, config: TrialConfig) -> list[Weights]:
-    """The network's own weights at the start and after each epoch."""
+    """Return the network's own weights at the start and after each epoch."""
     path = [copied(trainer)]
     for epoch in range(config.epochs):
         trainer.run_epoch(config.stage(epoch))
@@ -55,7 +55,7 @@ def equal(one: Weights, other: Weights) -> bool:
 
 
 def network(*values: float) -> nn.Module:
-    """A weight, a running statistic and a counter."""
+    """Return a weight, a running statistic and a counter."""
     module = nn.BatchNorm1d(1, affine=False)
     weight, mean, count = values
     module.register_parameter("weight", nn.Parameter(torch.tensor([float(weight)])))
@@ -158,7 +158,7 @@ def test_averaging_leaves_the_training_alone(tiny: Tiny, trained: Make) -> None:
 
 
 def batch_norm(weight: float = 1.0) -> nn.Module:
-    """One layer that normalises its input, behind a scale."""
+    """Return one layer that normalises its input, behind a scale."""
     scale = nn.Conv2d(1, 1, 1, bias=False)
     nn.init.constant_(scale.weight, weight)
     return nn.Sequential(scale, nn.BatchNorm2d(1)).train()
@@ -222,7 +222,7 @@ def test_recomputed_statistics_fit_the_training_images(tiny: Tiny, trained: Make
     with temporary_weights(ready.net.module, averaged(ready)), torch.no_grad():
         module: Any = ready.net.module
         x = ready.examples.training_split.x.float() / 255
-        (first,) = [it for it in module.body.modules() if isinstance(it, nn.BatchNorm2d)][:1]
+        (first,) = [layer for layer in module.body.modules() if isinstance(layer, nn.BatchNorm2d)][:1]
         seen: list[Tensor] = []
         handle = first.register_forward_hook(lambda _, given, __: seen.append(given[0]))
         module.eval()(x)
@@ -231,14 +231,16 @@ def test_recomputed_statistics_fit_the_training_images(tiny: Tiny, trained: Make
 
 
 def name_of(module: nn.Module, layer: nn.Module) -> str:
-    """Where the running mean of a layer stands in the state."""
-    (name,) = [name for name, it in module.named_modules() if it is layer]
+    """Return where the running mean of a layer stands in the state."""
+    (name,) = [name for name, other in module.named_modules() if other is layer]
     return f"{name}.running_mean"
 
 
 def test_recomputing_is_counted(tiny: Tiny, trained: Make) -> None:
     average = {"name": "swa", "burn_in": 1}
-    base, counted = (trained(tiny(method=ROBUST, model=CNN, average=it)).last["forwards"] for it in (None, average))
+    base, counted = (
+        trained(tiny(method=ROBUST, model=CNN, average=averaging)).last["forwards"] for averaging in (None, average)
+    )
     assert counted - base == 60
 
 

@@ -28,7 +28,7 @@ def state(net: Net) -> dict[str, Tensor]:
 
 
 def moved_weights(net: Net, batch: Batch) -> dict[str, Tensor]:
-    """The parameters at which the loss is taken."""
+    """Return the parameters at which the loss is taken."""
     losses: Any = Method(attack=NoAttack(), awp=AWP(gamma=GAMMA)).losses(net, batch, seeded())
     next(losses)
     there = {name: value.detach().clone() for name, value in net.module.named_parameters()}

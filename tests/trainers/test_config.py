@@ -58,7 +58,7 @@ def links(config: TrialConfig, evaluation: Evaluation = Evaluation(), around: An
 
 
 def shared(one: list[str], other: list[str]) -> int:
-    """How many epochs two trials have in common; -1 if not even the start."""
+    """Return how many epochs two trials have in common; -1 if not even the start."""
     return sum(a == b for a, b in zip(one, other, strict=False)) - 1
 
 

@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def block(folder: Path, severity: int = 1, **more):
-    """A data block of that data set."""
+    """Return a data block of that data set."""
     corruptions = {"path": str(folder), "severity": severity} | more.pop("corruptions", {})
     knobs = {"name": "npz", "path": str(folder / "set.npz"), "corruptions": corruptions} | more
     return TypeAdapter(DataSource).validate_python(knobs)

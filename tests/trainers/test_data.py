@@ -29,7 +29,7 @@ LABELS = st.lists(st.integers(1, 30), min_size=2, max_size=6).map(lambda sizes: 
 
 
 def source_of(y: np.ndarray, tests: int = 0) -> Source:
-    """Images of 2x1 whose two pixels spell their own position; test images follow the training images."""
+    """Return images of 2x1 whose two pixels spell their own position; test images follow the training images."""
     positions = np.arange(len(y) + tests)
     x = np.stack([positions // 256, positions % 256], 1).astype(np.uint8)[:, :, None, None]
     y_test = np.arange(tests, dtype=np.int64) % 2
@@ -37,7 +37,7 @@ def source_of(y: np.ndarray, tests: int = 0) -> Source:
 
 
 def positions(x: torch.Tensor) -> np.ndarray:
-    """Which images of `source_of` these are."""
+    """Return which images of `source_of` these are."""
     return (x[:, 0, 0, 0].long() * 256 + x[:, 0, 1, 0].long()).numpy()
 
 

@@ -89,7 +89,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 
 def crossings(answer: Answers) -> list[tuple[Counter[tuple[str, str, str]], dict[tuple[str, str, str], str]]]:
-    """For each phase that a case went through: how often each place crosses, and a line of each."""
+    """Return for each phase of a case how often each place crosses, and a line of each."""
     phases = []
     for phase, crossed in answer["phases"]:
         places = [((phase, function, kind), line) for function, kind, line in crossed]
@@ -98,7 +98,7 @@ def crossings(answer: Answers) -> list[tuple[Counter[tuple[str, str, str]], dict
 
 
 def forbidden(answer: Answers) -> list[str]:
-    """Where a case crosses between the devices more often than the table allows."""
+    """Return where a case crosses between the devices more often than the table allows."""
     return [
         f"{kind} in {phase}, {times} times where {ALLOWED.get((phase, function, kind), 0)} are allowed: {line}"
         for counts, lines in crossings(answer)

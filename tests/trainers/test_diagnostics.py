@@ -27,7 +27,7 @@ def config_of(tiny: Callable[..., TrialConfig], **changes: Any) -> TrialConfig:
 
 
 def run(ready: Trainer) -> tuple[list[Any], list[dict[str, np.ndarray]]]:
-    """The rows and arrays of all epochs, and the diagnostics after each."""
+    """Return the rows and arrays of all epochs, and the diagnostics after each."""
     epochs, diagnosed = [], []
     for epoch in range(ready.config.epochs):
         epochs.append(ready.run_epoch(ready.config.stage(epoch))[:2])
@@ -36,7 +36,7 @@ def run(ready: Trainer) -> tuple[list[Any], list[dict[str, np.ndarray]]]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether rows and arrays are equal, bit for bit."""
+    """Return whether rows and arrays are equal, bit for bit."""
     return all(
         a[0] == b[0] and a[1].keys() == b[1].keys() and all(a[1][k].tobytes() == b[1][k].tobytes() for k in a[1])
         for a, b in zip(one, other, strict=True)
@@ -56,14 +56,14 @@ def test_measuring_them_moves_no_bit_of_a_training(tiny: Any, trainer: Make, mor
     plain, measured = trainer(config), trainer(config, diagnostics=FLAT)
     (rows, nothing), (others, diagnosed) = run(plain), run(measured)
     assert same(rows, others) and not any(nothing) and any(diagnosed)
-    states = [it.net.module.state_dict().values() for it in (plain, measured)]
+    states = [trainer.net.module.state_dict().values() for trainer in (plain, measured)]
     assert all(torch.equal(a, b) for a, b in zip(*states, strict=True))
     assert plain.final()[:2] == measured.final()[:2]
 
 
 def test_each_is_measured_after_the_epochs_named_and_counts_its_passes(tiny: Any, trainer: Make) -> None:
     _, diagnosed = run(trainer(config_of(tiny), diagnostics=FLAT))
-    assert [it["flatness_epochs"].tolist() if it else None for it in diagnosed] == [[0], None, [2], [3]]
+    assert [arrays["flatness_epochs"].tolist() if arrays else None for arrays in diagnosed] == [[0], None, [2], [3]]
     last = diagnosed[3]
     assert last["flatness_friendly"].shape == last["flatness_adversarial"].shape == (1, 20)
     (forwards,), (backwards,) = last["flatness_forwards"], last["flatness_backwards"]
@@ -83,7 +83,7 @@ def test_weights_measured_are_the_averaged_ones(tiny: Any, trained: Make) -> Non
 
 def test_a_share_of_few_epochs_is_one_at_least(tiny: Any, trainer: Make) -> None:
     ready = trainer(config_of(tiny), diagnostics={"flatness": {"after": ["1%"], "images": 10, "steps": 2}})
-    assert [bool(it) for it in run(ready)[1]] == [True, False, False, False]
+    assert [bool(arrays) for arrays in run(ready)[1]] == [True, False, False, False]
 
 
 def links(epochs: int = 4, **diagnostics: Any) -> list[str]:

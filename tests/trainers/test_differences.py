@@ -16,7 +16,7 @@ REGISTER = Path(trainers.__file__).parent / "DIFFERENCES.md"
 
 
 def settings() -> list[tuple[str, str]]:
-    """(method or empty, a setting in YAML) of the last column; what stands beside a trial's keys is passed over."""
+    """Return (method or empty, setting in YAML) of the last column, without what stands beside a trial's keys."""
     found = []
     for line in REGISTER.read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]

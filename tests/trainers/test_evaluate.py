@@ -65,7 +65,7 @@ def test_a_network_without_an_answer_is_right_nowhere(linear: MakeLinear, attack
 
 
 def silent_where(dead: Callable[[Tensor], Tensor]) -> Net:
-    """A network that names class 0, and has no answer on the images, (B, 64), that `dead` says, (B,) bool."""
+    """Return a network that names class 0, and has no answer on the images, (B, 64), that `dead` says, (B,) bool."""
 
     class Silent(nn.Flatten):
         def forward(self, x: Tensor) -> Tensor:
@@ -109,12 +109,12 @@ def test_restart_without_a_prediction_is_the_worst(keep: Any) -> None:
 
 def test_predicted_classes_agree_with_correctness(fitted: Trainer) -> None:
     test = fitted.splits["test"]
-    said = predict_split(fitted.net, test, seed=0, batch_size=7)
-    assert torch.equal(said == test.y, find_correct(fitted.net, test, None, seed=0)) and len(said.unique()) > 1
+    classes = predict_split(fitted.net, test, seed=0, batch_size=7)
+    assert torch.equal(classes == test.y, find_correct(fitted.net, test, None, seed=0)) and len(classes.unique()) > 1
 
 
 def under(attack: PGDAttack | AutoAttackRun, net: Net, data: Split, epsilon: float) -> float:
-    """Accuracy."""
+    """Return the accuracy under an attack."""
     return float(attack.find_robust(net, data, epsilon, "linf", 0).double().mean())
 
 
@@ -178,7 +178,7 @@ def snapshot(net: Net) -> list[Any]:
 
 
 def tracer(*_: Any) -> Any:
-    """A debugger or coverage tool."""
+    """Act as a debugger or coverage tool."""
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -219,7 +219,7 @@ def test_autoattack_is_no_weaker_than_pgd(fitted: Trainer) -> None:
     run = AutoAttackRun(version="custom", attacks=("apgd-ce", "apgd-t"))
     test = fitted.splits["test"]
     few = take_images(test, draw_images(test.y, 40))
-    found, pgd = (under(it, fitted.net, few, 0.05) for it in (run, PGDAttack()))
+    found, pgd = (under(attack, fitted.net, few, 0.05) for attack in (run, PGDAttack()))
     assert found == under(run, fitted.net, few, 0.05)
     assert 0 < found <= pgd + 1 / 40
     assert found < measure_accuracy(fitted.net, few, None, 0)

@@ -247,9 +247,9 @@ def test_joined_batches_train(tiny: Tiny, trained: Make) -> None:
     ],
 )
 def test_the_size_of_a_ranked_subset_is_known_before_its_ranking(subset: dict[str, Any], n: int) -> None:
-    it, y = TypeAdapter(Subset).validate_python(subset), np.arange(60) % 10
-    assert isinstance(it, Ranked)
-    assert it.count_examples(y) == n
+    ranked, y = TypeAdapter(Subset).validate_python(subset), np.arange(60) % 10
+    assert isinstance(ranked, Ranked)
+    assert ranked.count_examples(y) == n
     for seed in range(5):
-        ranking = {f"rank_{it.needs}": np.random.default_rng(seed).permutation(60) / 60}
-        assert it.select(y, ranking, 0).sum() == n
+        ranking = {f"rank_{ranked.needs}": np.random.default_rng(seed).permutation(60) / 60}
+        assert ranked.select(y, ranking, 0).sum() == n

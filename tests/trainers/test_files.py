@@ -61,7 +61,7 @@ def test_irregular_file_is_named_and_not_waited_for(tmp_path: Path, read: Callab
     (tmp_path / "device").symlink_to("/dev/zero")
     (tmp_path / "ring").symlink_to("ring")
     (tmp_path / "text").write_text("1")
-    said = {
+    messages = {
         "fifo": "is a FIFO, not a regular file",
         "device": "is a device, not a regular file",
         "ring": "cannot be read: Too many levels of symbolic links",
@@ -70,7 +70,7 @@ def test_irregular_file_is_named_and_not_waited_for(tmp_path: Path, read: Callab
         "text/below": "no file",
         "x" * 300: "cannot be read: File name too long",
     }
-    for name, why in said.items():
+    for name, why in messages.items():
         assert why in complaint(read, tmp_path / name)
 
 
@@ -80,10 +80,10 @@ def test_a_file_that_may_not_be_read_says_so(tmp_path: Path) -> None:
     user = os.geteuid()
     try:
         os.seteuid(user or 65534)  # root may read everything
-        said = complaint(read_npy, tmp_path / "x.npy")
+        message = complaint(read_npy, tmp_path / "x.npy")
     finally:
         os.seteuid(user)
-    assert said == f"{tmp_path}/x.npy cannot be read: Permission denied"
+    assert message == f"{tmp_path}/x.npy cannot be read: Permission denied"
 
 
 def test_a_file_beyond_the_memory_is_refused_at_once(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def packed(path: Path, content: bytes, **options: Any) -> None:
 
 
 def npy(**header: Any) -> bytes:
-    """An .npy with this header and hardly any content."""
+    """Return an .npy with this header and hardly any content."""
     text = repr({"descr": "|u1", "fortran_order": False, "shape": (4,)} | header)
     text += " " * (-(len(text) + 11) % 64) + "\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + b"1234"

@@ -23,7 +23,7 @@ EPSILON = 0.06
 
 
 def subject(net: Net, count: int = 60) -> Subject:
-    """Images under the labels that the network gives them, but for ten, so that attacks begin at right ones."""
+    """Return images under the labels that the network gives them, but for ten, so that attacks begin at right ones."""
     x = torch.randint(256, (count, 1, 8, 8), generator=seeded(1), dtype=torch.uint8)
     with torch.no_grad():
         y = net(to_pixels(x)).argmax(1)
@@ -32,7 +32,7 @@ def subject(net: Net, count: int = 60) -> Subject:
 
 
 def by_hand(net: Net, point: Tensor, label: int) -> float:
-    """The length of the gradient of one example's loss, by central differences in double precision."""
+    """Return the length of the gradient of one example's loss, by central differences in double precision."""
     module = net.module.double()
     x, gradient = point.double()[None], torch.zeros(point.numel(), dtype=torch.float64)
     for i in range(point.numel()):

@@ -21,7 +21,7 @@ RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
 def picture(path: Path, content: Any = RED, size: tuple[int, int] = (6, 6), **options: Any) -> Path:
-    """A file of one colour, or of an array or picture."""
+    """Write a file of one colour, or of an array or picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, tuple):
         content = Image.new("RGB", size, content)
@@ -58,7 +58,7 @@ STEPS = np.arange(36, dtype=np.uint16).reshape(6, 6)
 
 
 def saved(path: Path, content: Any, **options: Any) -> np.ndarray:
-    """What is read of a picture, as RGB."""
+    """Return what is read of a picture, as RGB."""
     return read_image(picture(path, content, **options), 6, 3)
 
 
@@ -83,7 +83,7 @@ def test_grey_of_fewer_bits_spans_the_range(tmp_path: Path, bits: int) -> None:
 
 
 def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
-    """A PNG of these rows, each behind its filter's byte."""
+    """Return a PNG of these rows, each behind its filter's byte."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
@@ -117,9 +117,9 @@ DEEP: dict[str, Callable[[Path], Any]] = {
 @pytest.mark.parametrize("make", DEEP.values(), ids=DEEP.keys())
 def test_more_than_eight_bits_are_refused_with_path_and_remedy(root: Path, make: Callable[[Path], Any]) -> None:
     make(root / "train" / "cat" / "deep.png")
-    said = complaint(root)
-    assert said.startswith(f"root: {root}/train/cat/deep.")
-    assert "does not have 8 bits a channel (mode " in said and "np.rint(255 / white * x).astype(np.uint8)" in said
+    message = complaint(root)
+    assert message.startswith(f"root: {root}/train/cat/deep.")
+    assert "does not have 8 bits a channel (mode " in message and "np.rint(255 / white * x).astype(np.uint8)" in message
 
 
 def test_values_of_deep_pixels_are_reported(root: Path) -> None:
@@ -137,8 +137,8 @@ def test_a_picture_that_lives_in_its_alpha_channel_is_refused(root: Path, mode: 
         alpha = Image.new(mode, (6, 6))
         alpha.putalpha(Image.fromarray(GREY))
         picture(path, alpha)
-    said = complaint(root)
-    assert f"{path} is transparent in part (alpha from 0)" in said and "Image.alpha_composite" in said
+    message = complaint(root)
+    assert f"{path} is transparent in part (alpha from 0)" in message and "Image.alpha_composite" in message
 
 
 def test_an_alpha_channel_that_hides_nothing_is_no_matter(tmp_path: Path) -> None:
@@ -195,17 +195,17 @@ BROKEN: dict[str, Callable[[Path], Any]] = {
 @pytest.mark.timeout(20)
 def test_file_without_a_picture_is_named(root: Path, make: Callable[[Path], Any]) -> None:
     make(root / "train" / "cat" / "x.png")
-    said = complaint(root)
-    assert said.startswith("root: ") and f"{root}/train/cat/x.png" in said
+    message = complaint(root)
+    assert message.startswith("root: ") and f"{root}/train/cat/x.png" in message
 
 
 def test_all_broken_pictures_are_reported_at_once(root: Path) -> None:
     for i in range(6):
         (root / "train" / "dog" / f"x{i}.png").write_bytes(b"")
-    said = complaint(root)
-    assert f"cannot read {root}/train/dog/x0.png" in said
+    message = complaint(root)
+    assert f"cannot read {root}/train/dog/x0.png" in message
     others = ", ".join(f"{root}/train/dog/x{i}.png" for i in (1, 2, 3))
-    assert f"(others that cannot be read: {others} and 2 more)" in said
+    assert f"(others that cannot be read: {others} and 2 more)" in message
 
 
 def test_more_than_the_memory_holds_is_refused_at_once(root: Path) -> None:
@@ -221,9 +221,9 @@ def test_the_files_and_their_order_are_those_of_torchvision(tmp_path: Path) -> N
         picture(tmp_path / "train" / name, RED)
     from torchvision.datasets import ImageFolder as Torchvision  # late: a second of imports
 
-    ours, theirs = list_images(tmp_path / "train"), Torchvision(str(tmp_path / "train"))
-    assert list(ours.classes) == theirs.classes
-    assert [(str(path), label) for path, label in ours.files] == theirs.samples
+    ours, reference = list_images(tmp_path / "train"), Torchvision(str(tmp_path / "train"))
+    assert list(ours.classes) == reference.classes
+    assert [(str(path), label) for path, label in ours.files] == reference.samples
     assert ours.passed_over == []
 
 
@@ -255,8 +255,8 @@ def test_files_that_are_passed_over_are_counted(root: Path) -> None:
 @pytest.mark.parametrize("name", ["val", "valid", "Validation", "dev"])
 def test_a_validation_set_of_its_own_is_refused_and_never_passed_over(root: Path, name: str) -> None:
     picture(root / name / "cat" / "1.png")
-    said = complaint(root)
-    assert f"{root} has a folder {name}/, and validation is held out of the training set (data.val)" in said
+    message = complaint(root)
+    assert f"{root} has a folder {name}/, and validation is held out of the training set (data.val)" in message
 
 
 def test_other_folders_beside_train_and_test_are_reported(root: Path) -> None:

@@ -18,7 +18,7 @@ from .helpers import images, seeded, steep, visit
 
 
 def trained(net: Net, batches: list[Batch], method: Free, lr: float = 0.1) -> list[Any]:
-    """What is recorded at each update of plain SGD."""
+    """Return what is recorded at each update of plain SGD."""
     seen = []
     for batch in batches:
         for loss, columns in method.losses(net, batch, seeded()):
@@ -38,7 +38,7 @@ def two_batches(state: InstanceState | None = None) -> list[Batch]:
 
 
 def by_hand(net: Net, batches: list[Batch], epsilon: float, replays: int, lr: float = 0.1) -> Tensor:
-    """Algorithm 1 of Shafahi et al. 2019 as it is printed; the network is trained in place, delta is returned."""
+    """Run algorithm 1 of Shafahi et al. 2019 as it is printed; the network is trained in place, delta is returned."""
     delta = torch.zeros_like(batches[0].x)
     for batch in batches:
         n = len(batch.x)
@@ -56,10 +56,10 @@ def by_hand(net: Net, batches: list[Batch], epsilon: float, replays: int, lr: fl
 
 @pytest.mark.parametrize("replays", [1, 3])
 def test_free_training_is_the_printed_algorithm(replays: int) -> None:
-    ours, theirs, batches = steep(), steep(), two_batches()
+    ours, reference, batches = steep(), steep(), two_batches()
     trained(ours, batches, Free(epsilon=0.05, replays=replays))
-    delta = by_hand(theirs, batches, 0.05, replays)
-    for one, other in zip(ours.module.parameters(), theirs.module.parameters(), strict=True):
+    delta = by_hand(reference, batches, 0.05, replays)
+    for one, other in zip(ours.module.parameters(), reference.module.parameters(), strict=True):
         torch.testing.assert_close(one, other)
     assert batches[0].state is not None
     torch.testing.assert_close(batches[0].state.columns[COLUMN], delta)

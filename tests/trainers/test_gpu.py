@@ -47,8 +47,8 @@ def trained(digits: Digits, **knobs: Any) -> Trainer:
 
 
 def test_the_fast_settings_are_the_default() -> None:
-    it = Compute().resolved(cuda=True)
-    assert (it.device, it.precision, it.channels_last, it.compile) == ("cuda", "bf16", True, True)
+    compute = Compute().resolved(cuda=True)
+    assert (compute.device, compute.precision, compute.channels_last, compute.compile) == ("cuda", "bf16", True, True)
 
 
 @pytest.mark.parametrize("compute", [{"device": "cuda"}, {"device": "cuda", "precision": "fp32", "compile": False}])
@@ -101,6 +101,6 @@ def test_kl_attack_in_bf16_takes_nearly_the_first_step_of_fp32(digits: Digits) -
     batch = Batch(to_pixels(test.x), test.y)
     once = PGD(epsilon=0.1, ascend="kl", start="normal", steps=1)
     nets = (Net(trainer.net.module, precision) for precision in ("bf16", "fp32"))
-    ours, theirs = (once(net, batch, torch.Generator("cuda").manual_seed(0)).x for net in nets)
-    assert float((ours == theirs).float().mean()) > 0.8
+    bf16, fp32 = (once(net, batch, torch.Generator("cuda").manual_seed(0)).x for net in nets)
+    assert float((bf16 == fp32).float().mean()) > 0.8
     assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32

@@ -24,12 +24,12 @@ EPSILON, GAMMA = 8 / 255, 1.9 / 255
 
 
 def constant(linear: MakeLinear) -> Net:
-    """Everything is class 1."""
+    """Return a network that names class 1 for every image."""
     return linear(torch.zeros(4, 64), torch.tensor([0.0, 9.0, 0.0, 0.0]))
 
 
 def one_pixel(linear: MakeLinear, *margins: float) -> tuple[Net, Batch]:
-    """Images of one pixel, of class 0 up to 0.5, at given distances from there."""
+    """Return images of one pixel, of class 0 up to 0.5, at given distances from there."""
     x = 0.5 - torch.tensor(margins).view(-1, 1, 1, 1)
     return linear(torch.tensor([[-1.0], [1.0]]), torch.tensor([1.0, 0.0])), visit(x, [0] * len(margins))
 

@@ -126,25 +126,25 @@ def together(one: Tensor, other: Any) -> None:
 def test_pgd_from_the_image_is_foolboxs(target: Target, norm: Any, steps: int) -> None:
     kind = {"linf": foolbox.attacks.LinfPGD, "l2": foolbox.attacks.L2PGD}[norm]
     attack = kind(abs_stepsize=LENGTH[norm], steps=steps, random_start=False)
-    _, theirs, fooled = attack(target.foolbox, target.batch.x, target.batch.y, epsilons=BUDGET[norm])
+    _, reference, fooled = attack(target.foolbox, target.batch.x, target.batch.y, epsilons=BUDGET[norm])
     x = ours(target, epsilon=BUDGET[norm], step_size=LENGTH[norm], steps=steps, norm=norm, start="none")
-    together(x, theirs)
+    together(x, reference)
     assert torch.equal(~target.right(x), fooled)
 
 
 @pytest.mark.long
 def test_pgd_from_the_image_is_that_of_the_toolbox(target: Target) -> None:
     attack = toolbox_pgd(target, nn.CrossEntropyLoss(), eps=EPSILON, eps_step=0.03, max_iter=7)
-    theirs = attack.generate(target.batch.x.numpy(), target.batch.y.numpy())
-    together(ours(target, epsilon=EPSILON, step_size=0.03, steps=7, start="none"), theirs)
+    reference = attack.generate(target.batch.x.numpy(), target.batch.y.numpy())
+    together(ours(target, epsilon=EPSILON, step_size=0.03, steps=7, start="none"), reference)
 
 
 def test_l2_pgd_from_the_image_is_that_of_the_toolbox(target: Target) -> None:
     """On images of so little contrast that nothing leaves [0, 1]: the toolbox clips there before it projects."""
     pale = target._replace(batch=target.batch._replace(x=0.3 + 0.4 * target.batch.x))
     attack = toolbox_pgd(pale, nn.CrossEntropyLoss(), norm=2, eps=0.3, eps_step=0.08, max_iter=7)
-    theirs = attack.generate(pale.batch.x.numpy(), pale.batch.y.numpy())
-    together(ours(pale, epsilon=0.3, step_size=0.08, steps=7, norm="l2", start="none"), theirs)
+    reference = attack.generate(pale.batch.x.numpy(), pale.batch.y.numpy())
+    together(ours(pale, epsilon=0.3, step_size=0.08, steps=7, norm="l2", start="none"), reference)
 
 
 def test_fgsm_is_foolboxs_and_that_of_the_toolbox(target: Target) -> None:
@@ -157,9 +157,9 @@ def test_fgsm_is_foolboxs_and_that_of_the_toolbox(target: Target) -> None:
 
 def test_climbing_the_margin_is_the_toolboxs_climb_of_it(target: Target) -> None:
     attack = toolbox_pgd(target, Margin(), norm=np.inf, eps=EPSILON, eps_step=0.03, max_iter=7)
-    theirs = attack.generate(target.batch.x.numpy(), target.batch.y.numpy())
+    reference = attack.generate(target.batch.x.numpy(), target.batch.y.numpy())
     x = ours(target, epsilon=EPSILON, step_size=0.03, steps=7, start="none", ascend="margin")
-    together(x, theirs)
+    together(x, reference)
 
 
 class Begun:
@@ -211,9 +211,9 @@ def test_an_evaluation_says_of_each_image_what_foolbox_says(
     target, knobs = trained_network, {"norm": norm, "epsilon": WITHSTOOD[norm], "start": start}
     begun, kind = ours(target, steps=0, **knobs), {"linf": LinfBegun, "l2": L2Begun}[norm]
     attack = kind(target, begun, ascend, rel_stepsize=0.25, steps=20)
-    theirs = target.right(attack(target.foolbox, target.batch.x, target.batch.y, epsilons=WITHSTOOD[norm])[1])
+    reference = target.right(attack(target.foolbox, target.batch.x, target.batch.y, epsilons=WITHSTOOD[norm])[1])
     found = PGDAttack(ascend=ascend, start=start).find_robust(target.net, as_bytes(target), WITHSTOOD[norm], norm, 0)
-    assert torch.equal(found, theirs)
+    assert torch.equal(found, reference)
     assert 0.2 < found.float().mean() < target.accuracy(target.batch.x) - 0.2
 
 
@@ -228,10 +228,10 @@ def test_an_evaluation_says_of_each_image_what_the_toolbox_says(
     pale = target._replace(batch=target.batch._replace(x=grey))
     loss = nn.CrossEntropyLoss() if ascend == "ce" else Margin()
     attack = toolbox_pgd(pale, loss, norm={"linf": np.inf, "l2": 2}[norm], eps=budget, eps_step=budget / 4, max_iter=20)
-    theirs = pale.right(attack.generate(pale.batch.x.numpy(), pale.batch.y.numpy()))
+    reference = pale.right(attack.generate(pale.batch.x.numpy(), pale.batch.y.numpy()))
     run = PGDAttack(ascend=ascend, start="none")  # type: ignore[arg-type]
     found = run.find_robust(pale.net, as_bytes(pale), budget, norm, 0)
-    assert torch.equal(found, theirs)
+    assert torch.equal(found, reference)
     assert 0.05 < found.float().mean() < pale.accuracy(pale.batch.x) - 0.05
 
 
@@ -248,18 +248,18 @@ def test_going_toward_a_class_is_foolboxs_targeted_attack(target: Target) -> Non
     goals = torch.where(target.batch.y == 3, 8, 3)
     attack = foolbox.attacks.LinfPGD(abs_stepsize=0.03, steps=7, random_start=False)
     criterion = TargetedMisclassification(goals)
-    _, theirs, _ = attack(target.foolbox, target.batch.x, criterion, epsilons=EPSILON)
+    _, reference, _ = attack(target.foolbox, target.batch.x, criterion, epsilons=EPSILON)
     toward = Toward(label=3, instead=8)
-    together(ours(target, epsilon=EPSILON, step_size=0.03, steps=7, start="none", toward=toward), theirs)
+    together(ours(target, epsilon=EPSILON, step_size=0.03, steps=7, start="none", toward=toward), reference)
 
 
 def test_climbing_the_divergence_is_foolboxs_with_that_loss(target: Target) -> None:
     knobs: dict[str, Any] = {"epsilon": EPSILON, "start": "normal", "ascend": "kl"}
     begun = ours(target, steps=0, **knobs)
     attack = LinfBegun(target, begun, "kl", abs_stepsize=0.03, steps=4)
-    _, theirs, _ = attack(target.foolbox, target.batch.x, target.batch.y, epsilons=EPSILON)
+    _, reference, _ = attack(target.foolbox, target.batch.x, target.batch.y, epsilons=EPSILON)
     x = ours(target, steps=4, step_size=0.03, **knobs)
-    apart = (x - theirs).abs().flatten(1).amax(1)
+    apart = (x - reference).abs().flatten(1).amax(1)
     assert (apart < 2e-6).float().mean() > 0.97  # where the start hardly differs, rounding decides a sign
 
 
@@ -275,10 +275,10 @@ def test_the_minimum_perturbation_along_one_gradient_is_the_toolboxs(target: Tar
     """Of those that are right to begin with; the others are 0 here and a step there."""
     found = radii(target, step=2 / 255, limit=0.25, variant="single", label="given")
     attack = toolbox_fgsm(target, eps=0.25, eps_step=2 / 255, minimal=True)
-    theirs = attack.generate(target.batch.x.numpy(), target.batch.y.numpy())
-    right, fooled = target.right(target.batch.x).numpy(), ~target.right(theirs).numpy()
+    reference = attack.generate(target.batch.x.numpy(), target.batch.y.numpy())
+    right, fooled = target.right(target.batch.x).numpy(), ~target.right(reference).numpy()
     assert (right & fooled).sum() > N / 4
-    np.testing.assert_allclose(found[right & fooled], far(target, theirs)[right & fooled], atol=1e-5)
+    np.testing.assert_allclose(found[right & fooled], far(target, reference)[right & fooled], atol=1e-5)
     assert (found[right & ~fooled] > 0.25).all() and not found[~right].any()
 
 
@@ -313,8 +313,8 @@ def test_pgd_from_random_starts_is_no_weaker_than_foolboxs_and_the_toolboxs(trai
     for seed in range(3):
         torch.manual_seed(seed)
         np.random.seed(seed)  # noqa: NPY002  # the toolbox draws from it
-        theirs = attack(target.foolbox, target.batch.x, target.batch.y, epsilons=EPSILON)[1]
-        points = (ours(target, seed, epsilon=EPSILON, steps=20), theirs, toolbox.generate(images, labels))
+        reference = attack(target.foolbox, target.batch.x, target.batch.y, epsilons=EPSILON)[1]
+        points = (ours(target, seed, epsilon=EPSILON, steps=20), reference, toolbox.generate(images, labels))
         found[seed] = [target.accuracy(x) for x in points]
     our, foolboxs, toolboxs = found.mean(0)
     assert our == pytest.approx(foolboxs, abs=4 / N) and our == pytest.approx(toolboxs, abs=4 / N)

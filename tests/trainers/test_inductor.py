@@ -18,7 +18,7 @@ from trainers.trainer import Trainer
 
 
 def begun(seed: int = 0) -> Trainer:
-    """A friendly adversarial training of three epochs, compiled by Inductor."""
+    """Return a friendly adversarial training of three epochs, compiled by Inductor."""
     trial = {
         "data": {"name": "digits", "train": 84, "val": 60, "test": 60},
         "model": {"name": "digits_cnn"},

@@ -34,7 +34,7 @@ def bounds(network: Network, side: int = 8, channels: int = 1, **knobs: Any) -> 
 
 
 def network(model: Any, side: int = 8, channels: int = 1, steep: float = 1.0) -> Network:
-    """A network with BatchNorm statistics and scales that differ between channels, in eval mode."""
+    """Return a network with BatchNorm statistics and scales that differ between channels, in eval mode."""
     made = build_network(model, channels, side, 4, (0.5,) * channels, (0.3,) * channels, seed=1)
     rng = seeded(7)
     for module in made.modules():
@@ -49,7 +49,7 @@ def network(model: Any, side: int = 8, channels: int = 1, steep: float = 1.0) ->
 
 
 def steepest(made: Network, side: int = 8, channels: int = 1, points: int = 24) -> float:
-    """The largest norm of a Jacobian that is found: at random points, each moved uphill."""
+    """Return the largest norm of a Jacobian that is found: at random points, each moved uphill."""
     double = made.double()
     x = torch.rand(points, channels, side, side, generator=seeded(3), dtype=torch.float64)
     best = 0.0
@@ -65,7 +65,7 @@ def steepest(made: Network, side: int = 8, channels: int = 1, points: int = 24) 
 
 
 def matrix(apply: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
-    """The matrix of an affine map, column by column."""
+    """Return the matrix of an affine map, column by column."""
     eye = torch.eye(like[0].numel(), dtype=like.dtype).view(-1, *like.shape[1:])
     return (apply(eye) - apply(torch.zeros_like(like))).flatten(1).T
 
@@ -82,7 +82,7 @@ def test_norm_of_a_convolution_is_that_of_its_matrix_and_never_below(vectors: in
 
 
 def stretch(scales: Tensor, vectors: int, iterations: int, seed: int, **options: float) -> float:
-    """The bound of the diagonal map of these scales."""
+    """Return the bound of the diagonal map of these scales."""
     like = torch.zeros(1, len(scales), dtype=torch.float64)
     return bound_norm(lambda x: x * scales, like, vectors, iterations, seeded(seed), **options).bound
 

@@ -21,7 +21,7 @@ LOGITS = st.lists(st.floats(-8, 8), min_size=3, max_size=3)
 
 
 def logits(*probabilities: list[float]) -> Tensor:
-    """Logits of given probabilities."""
+    """Return logits of given probabilities."""
     return torch.tensor(probabilities, dtype=torch.float64).log()
 
 

@@ -50,7 +50,7 @@ ROBUST = {"base": "pgd-at", "attack": {"epsilon": 0.1, "steps": 3}}
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Bitwise equality of nested states, rows and arrays."""
+    """Return whether nested states, rows and arrays are equal bit for bit."""
     if isinstance(one, Tensor):
         return torch.equal(one, other)
     if isinstance(one, np.ndarray):
@@ -63,7 +63,7 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def acting(name: str) -> AnyMethod:
-    """A row as it acts at the end of training, when no burn-in holds it back."""
+    """Return a row as it acts at the end of training, when no burn-in holds it back."""
     method: AnyMethod = METHODS[name].at(98, 100)
     return method
 
@@ -122,7 +122,7 @@ def test_each_loss_is_a_finite_scalar_and_every_parameter_is_reached(net: Net, b
 
 
 def adversaries(name: str, net: Net, batch: Batch) -> tuple[Tensor, float | Tensor, str]:
-    """What a row trains on, the budget it has, and the norm it is in."""
+    """Return what a row trains on, the budget it has, and the norm it is in."""
     method, seen = acting(name), []
     features_and_logits = net.features_and_logits
 
@@ -205,7 +205,7 @@ def test_columns_recorded_of_a_step() -> None:
 
 
 def outcome(trainer: Trainer, config: TrialConfig, start: int, stop: int) -> list[Any]:
-    """The rows and instance arrays of epochs start..stop - 1."""
+    """Return the rows and instance arrays of epochs start..stop - 1."""
     return [trainer.run_epoch(config.stage(epoch))[:2] for epoch in range(start, stop)]
 
 
@@ -262,10 +262,10 @@ def test_another_process_continues_every_method_with_the_same_bits(tiny: Tiny, t
     root = Path(__file__).parents[2]
     code = f"import sys; sys.path.insert(0, {str(root)!r})\n{CONTINUE}"
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=240)
-    for name, mine in here.items():
-        row = mine.run_epoch(mine.config.stage(1)).row
+    for name, record in here.items():
+        row = record.run_epoch(record.config.stage(1)).row
         there = torch.load(tmp_path / name / "continued.pt", weights_only=True)
-        assert equal(there, {"state": mine.state_dict(), "row": row}), name
+        assert equal(there, {"state": record.state_dict(), "row": row}), name
 
 
 # Liveness: every knob of every piece, moved, changes the trained bits
@@ -415,7 +415,7 @@ PLACES: dict[type[Knobs], Callable[[Any], dict[str, Any]]] = {
 
 
 def trial_with(tiny: Tiny, piece: Knobs, method: dict[str, Any] | None = None, **changes: Any) -> TrialConfig:
-    """A trial of three epochs that uses a piece where it belongs."""
+    """Return a trial of three epochs that uses a piece where it belongs."""
     place = PLACES.get(type(piece), lambda lr: {"method": ROBUST, "optimizer": {"name": "sgd", "lr": lr}})
     trial = place(piece.model_dump())
     return tiny(epochs=3, **trial | {"method": trial["method"] | (method or {})}, **changes)

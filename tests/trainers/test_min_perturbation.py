@@ -38,12 +38,12 @@ class Watched(Net):
 
 
 def split(levels: list[list[int]], y: list[int]) -> Split:
-    """Images of 1 x n pixels by their grey levels of 256."""
+    """Return images of 1 x n pixels by their grey levels of 256."""
     return Split(torch.tensor(levels, dtype=torch.uint8)[:, None, None], torch.tensor(y))
 
 
 def steep(count: int) -> tuple[Net, Split]:
-    """An MLP of 4 classes whose predictions change within few steps, and images mostly labelled as it does."""
+    """Return an MLP of 4 classes whose predictions change within few steps, and images mostly labelled as it does."""
     net = Net(build_network(MLP(hidden=(16,)), 1, 8, 4, (0.5,), (0.2,), seed=1).eval())
     x = torch.randint(256, (count, 1, 8, 8), generator=Generator().manual_seed(0), dtype=torch.uint8)
     with torch.no_grad():
@@ -53,7 +53,7 @@ def steep(count: int) -> tuple[Net, Split]:
 
 
 def alone(net: Net, knobs: MinimumPerturbation, x: Tensor, y: Tensor) -> float:
-    """The definition, for one example."""
+    """Compute the definition, for one example."""
     point, sign = x, None
     if knobs.label == "predicted":
         y = net(x).argmax(1).detach()

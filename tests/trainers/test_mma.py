@@ -29,13 +29,13 @@ def margins(batch: Batch) -> Tensor:
 
 
 def only(method: MMA, net: Net, batch: Batch, seed: int = 0) -> tuple[Tensor, Columns]:
-    """The one loss of a batch."""
+    """Return the one loss of a batch."""
     [(loss, columns)] = list(method.losses(net, batch, seeded(seed)))
     return loss, columns
 
 
 def half_space(linear: MakeLinear, norm: str, distances: list[float], side: int = 6) -> tuple[Net, Batch]:
-    """A linear model of two classes and grey images of class 0 at exact distances from its boundary."""
+    """Return a linear model of two classes and grey images of class 0 at exact distances from its boundary."""
     weight = torch.randn(2, side * side, generator=seeded(3))
     slope = weight[1] - weight[0]
     steepest = slope.sign() if norm == "linf" else slope / slope.norm()
@@ -143,7 +143,7 @@ def test_the_search_costs_what_it_looks_at_and_leaves_statistics_alone() -> None
 
 
 def three_classes(linear: MakeLinear, slope: float = 10.0) -> Net:
-    """Logits (slope (x - 1/2), 0, 0) of images of one pixel: p_0 = 1/2 at x = 1/2 + ln 2 / slope."""
+    """Return a network of logits (slope (x - 1/2), 0, 0), x one pixel: p_0 = 1/2 at x = 1/2 + ln 2 / slope."""
     return linear(torch.tensor([[slope], [0.0], [0.0]]), torch.tensor([-slope / 2, 0.0, 0.0]))
 
 

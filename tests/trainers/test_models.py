@@ -54,7 +54,7 @@ def parse(text: str) -> Model:
 
 
 def usual(model: Model) -> int:
-    """A small image size that the model takes."""
+    """Return a small image size that the model takes."""
     return max(16, LEAST.get(model.name, 1))
 
 
@@ -63,7 +63,7 @@ def network(model: Model, seed: int = 0, size: int | None = None) -> Network:
 
 
 def layers(net: Network) -> Any:
-    """The body as a list to be indexed: stem, stages, what follows."""
+    """Return the body as a list to be indexed: stem, stages, what follows."""
     assert isinstance(net.body, nn.Sequential)
     return net.body
 
@@ -77,7 +77,7 @@ def images(count: int, size: int = 16) -> Tensor:
 
 
 def warmed(model: Model) -> Network:
-    """A network in eval mode whose BN has seen data, so that its statistics are not 0 and 1."""
+    """Return a network in eval mode whose BN has seen data, so that its statistics are not 0 and 1."""
     net = network(model)
     with torch.no_grad():
         net.train()(images(16, usual(model)))
@@ -428,7 +428,7 @@ def test_without_normalisation_a_network_sees_the_pixels(name: str) -> None:
     model = KINDS[name].model_copy(update={"normalize": False})
     with torch.device("meta"):
         size = next(side for side in (8, 16, 32) if _takes(KINDS[name], side))
-    plain, normal = (build_network(it, 1, size, 10, (0.4,), (0.2,), seed=3).eval() for it in (model, KINDS[name]))
+    plain, normal = (build_network(kind, 1, size, 10, (0.4,), (0.2,), seed=3).eval() for kind in (model, KINDS[name]))
     x = torch.rand(2, 1, size, size)
     seen: list[torch.Tensor] = []
     plain.body.register_forward_hook(lambda _, given, __: seen.append(given[0]))

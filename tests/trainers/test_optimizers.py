@@ -34,7 +34,7 @@ def test_a_scaled_loss_is_another_rate_and_another_decay(
     scale = 2.0**power
     scaled = SGD(lr=0.1, weight_decay=decay, momentum=momentum, loss_scale=scale)
     plain = SGD(lr=0.1 * scale, weight_decay=decay / scale, momentum=momentum)
-    one, other = (bits(tiny(method=method, optimizer=it.model_dump())) for it in (scaled, plain))
+    one, other = (bits(tiny(method=method, optimizer=optimizer.model_dump())) for optimizer in (scaled, plain))
     assert all(map(torch.equal, one, other))
 
 

@@ -49,7 +49,7 @@ VARIANTS: dict[str, Any] = {
 
 @contextmanager
 def counted(network: Network) -> Iterator[dict[str, int]]:
-    """Images that go through the last layer forwards, and backwards for each such forward."""
+    """Count images that go through the last layer forwards, and backwards for each such forward."""
     seen = {"forwards": 0, "backwards": 0}
 
     def forward(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:

@@ -20,7 +20,7 @@ def rng(seed: int = 0) -> torch.Generator:
 
 
 def counts(batches: list[torch.Tensor], n_train: int) -> np.ndarray:
-    """(batches, 2): how many training and how many extra examples each holds."""
+    """Count for each batch its training and its extra examples, (batches, 2)."""
     return np.array([[(batch < n_train).sum(), (batch >= n_train).sum()] for batch in batches])
 
 
@@ -48,7 +48,7 @@ def test_an_epoch_of_the_training_set_has_as_many_batches_as_without_the_pool():
 
 @st.composite
 def settings(draw):
-    """(active, n_train, n_extra, extra, batch_size, seed)"""
+    """Draw (active, n_train, n_extra, extra, batch_size, seed)."""
     n_train, n_extra = draw(st.integers(1, 60)), draw(st.integers(1, 60))
     active = torch.tensor(sorted(draw(st.sets(st.integers(0, n_train - 1), min_size=1))))
     batch_size = draw(st.integers(2, 20))
@@ -62,10 +62,10 @@ def test_mixed_batches_keep_the_ratio_and_visit_each_side_evenly(drawn):
     active, n_train, n_extra, extra, batch_size, seed = drawn
     mixed = mix_batches(active, n_train, n_extra, extra, batch_size, rng(seed))
     sizes = counts(mixed, n_train)
-    ours, theirs = extra.split_batch(batch_size)
-    assert (sizes[:-1] == [ours, theirs]).all()
-    assert (sizes[-1] >= 1).all() and (sizes[-1] <= [ours, theirs]).all()
-    assert abs(sizes[-1, 0] * theirs - sizes[-1, 1] * ours) <= max(ours, theirs)  # of whole numbers, so exactly
+    ours, added = extra.split_batch(batch_size)
+    assert (sizes[:-1] == [ours, added]).all()
+    assert (sizes[-1] >= 1).all() and (sizes[-1] <= [ours, added]).all()
+    assert abs(sizes[-1, 0] * added - sizes[-1, 1] * ours) <= max(ours, added)  # of whole numbers, so exactly
     visits = np.bincount(torch.cat(mixed).numpy(), minlength=n_train + n_extra)
     assert len(visits) == n_train + n_extra
     idle = np.setdiff1d(np.arange(n_train), active.numpy())
@@ -104,7 +104,7 @@ def test_a_share_lies_strictly_between_none_and_all(share):
 
 
 def source(pool: int = 0, n: int = 200) -> Source:
-    """n images of one pixel and, if asked for, a pool of white ones."""
+    """Return n images of one pixel and, if asked for, a pool of white ones."""
     x = np.arange(n, dtype=np.uint8).reshape(n, 1, 1, 1)
     y = np.arange(n) % 4
     extra = LabelledImages(np.full((pool, 1, 1, 1), 255, np.uint8), np.arange(pool) % 2) if pool else None
@@ -136,8 +136,8 @@ def test_a_pool_changes_nothing_of_the_splits_and_is_spared_the_noise():
     alone = prepare_data(source(), Splits(test=50, label_noise=0.5))
     drawn = prepare_data(source(pool=60), Splits(test=50, label_noise=0.5, extra=ARCHIVE))
     assert drawn.mean == alone.mean and drawn.std == alone.std
-    for mine, other in ((drawn.train, alone.train), (drawn.val, alone.val), (drawn.test, alone.test)):
-        assert torch.equal(mine.x, other.x) and torch.equal(mine.y, other.y)
+    for split, other in ((drawn.train, alone.train), (drawn.val, alone.val), (drawn.test, alone.test)):
+        assert torch.equal(split.x, other.x) and torch.equal(split.y, other.y)
     assert (drawn.extra.x == 255).all() and drawn.extra.y.tolist() == [0, 1] * 30
 
 

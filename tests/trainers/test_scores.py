@@ -37,7 +37,7 @@ VALUES = arrays.arrays(np.float64, st.integers(1, 40), elements=st.integers(-5, 
 
 
 def recorded(*columns: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """A run's `correct` from one tuple an example, an entry an epoch."""
+    """Return a run's `correct` from one tuple an example, an entry an epoch."""
     return {"correct": np.array(columns, dtype=np.uint8).T}
 
 

@@ -110,14 +110,14 @@ def test_the_best_is_of_the_window_and_the_weights_are_as_without_one(tiny: Tiny
         ended, _, _ = ready.final()
         assert ended["best"]["epoch"] == within["epoch"] >= 3
     plain = [other.run_epoch(config.stage(epoch)).row for epoch in range(3, 7)]
-    assert [{key: its for key, its in row.items() if key != BEGINS} for row in later] == plain
-    mine, theirs = one.net.module.state_dict(), other.net.module.state_dict()
-    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+    assert [{key: value for key, value in row.items() if key != BEGINS} for row in later] == plain
+    state, other_state = one.net.module.state_dict(), other.net.module.state_dict()
+    assert all(torch.equal(state[name], other_state[name]) for name in state)
 
 
 @st.composite
 def records(draw: st.DrawFn) -> tuple[list[dict[str, float]], int]:
-    """Rows of a training and the first epoch of its window; equal accuracies are likely, and some are not measured."""
+    """Draw rows and the first epoch of a window; equal accuracies are likely, and some are not measured."""
     epochs = draw(st.integers(1, 12))
     first = draw(st.integers(0, epochs))
     rows: list[dict[str, float]] = []

@@ -47,7 +47,7 @@ def remembered(count: int = 12) -> Batch:
 
 
 def at(name: str, epoch: int = 98) -> Method:
-    """A row with the budget of this module, as it acts in an epoch of 100."""
+    """Return a row with the budget of this module, as it acts in an epoch of 100."""
     method = composed(METHODS[name].at(epoch, 100))
     assert isinstance(method.attack, PGD)
     return method.model_copy(update={"attack": method.attack.model_copy(update={"epsilon": EPSILON})})
@@ -78,13 +78,13 @@ def compare(
     other = deepcopy(net.module)
     x = method.attack(net, batch._replace(state=deepcopy(batch.state)), seeded(seed)).x
     ((loss, _),) = method.losses(net, batch, seeded(seed))
-    theirs = expected(other)
-    torch.testing.assert_close(x, theirs.x, rtol=0, atol=atol)
-    torch.testing.assert_close(loss, theirs.loss, rtol=10 * atol, atol=100 * atol)
+    visit = expected(other)
+    torch.testing.assert_close(x, visit.x, rtol=0, atol=atol)
+    torch.testing.assert_close(loss, visit.loss, rtol=10 * atol, atol=100 * atol)
     update(net.module, loss)
-    update(other, theirs.loss)
-    for mine, their in zip(net.module.parameters(), other.parameters(), strict=True):
-        torch.testing.assert_close(mine, their, rtol=10 * atol, atol=100 * atol)
+    update(other, visit.loss)
+    for parameter, other_parameter in zip(net.module.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(parameter, other_parameter, rtol=10 * atol, atol=100 * atol)
 
 
 def test_n_fgsm_takes_a_step_from_wide_noise_and_does_not_project() -> None:
@@ -92,7 +92,7 @@ def test_n_fgsm_takes_a_step_from_wide_noise_and_does_not_project() -> None:
     net, batch = network(DigitsCNN()), remembered()
     ce = functional.cross_entropy
 
-    def theirs(module: Any) -> Visit:
+    def published(module: Any) -> Visit:
         f = logits_of(module)
         eta = draw_noise("uniform", batch.x, 2 * EPSILON, "linf", seeded(3))
         eta = torch.clamp(eta, -batch.x, 1 - batch.x)
@@ -100,7 +100,7 @@ def test_n_fgsm_takes_a_step_from_wide_noise_and_does_not_project() -> None:
         x = batch.x + torch.clamp(delta, -batch.x, 1 - batch.x)
         return Visit(x, ce(f(x), batch.y))
 
-    compare(at("n-fgsm"), net, batch, theirs, seed=3)
+    compare(at("n-fgsm"), net, batch, published, seed=3)
     x = at("n-fgsm").attack(net, batch, seeded(3)).x
     far = (x - batch.x).abs()
     assert 2 * EPSILON < far.max() <= 3 * EPSILON + 1e-6 and 0 <= x.min() <= x.max() <= 1
@@ -118,7 +118,7 @@ def test_gat_and_nuat_climb_and_minimise_the_same_term(name: str, weight: float,
             return ((clean.softmax(1) - other.softmax(1)) ** 2).sum(1).mean(0)
         return torch.linalg.svdvals(clean - other).sum() / len(clean)
 
-    def theirs(module: Any) -> Visit:
+    def published(module: Any) -> Visit:
         f, x, y = logits_of(module), batch.x, batch.y
         sign = (0.5 - torch.rand(x.shape, generator=seeded(4))).sign()
         noisy = torch.clamp(x + EPSILON / 2 * sign, 0, 1)
@@ -128,7 +128,7 @@ def test_gat_and_nuat_climb_and_minimise_the_same_term(name: str, weight: float,
         point = torch.clamp(x + torch.clamp(torch.clamp(point, 0, 1) - x, -EPSILON, EPSILON), 0, 1)
         return Visit(point, ce(f(x), y) + weight * term(f(x), f(point)))
 
-    compare(at(name), net, batch, theirs, seed=4)
+    compare(at(name), net, batch, published, seed=4)
 
 
 @pytest.mark.parametrize(("model", "count"), [(MLP(hidden=(16,)), 1), (DigitsCNN(), 12)], ids=["one", "batch"])
@@ -139,7 +139,7 @@ def test_prior_guided_starts_remember_the_gradients_of_all_epochs(model: Any, co
     kept["delta"] = draw_noise("bernoulli", batch.x, EPSILON, "linf", seeded(5)).float()
     kept["momentum"] = torch.zeros_like(kept["delta"])
 
-    def theirs(module: Any) -> Visit:
+    def published(module: Any) -> Visit:
         f, x, y = logits_of(module), batch.x, batch.y
         start = torch.clamp(x + kept["delta"], 0, 1)
         g = slope(lambda start: ce(f(start), y), start)
@@ -155,7 +155,7 @@ def test_prior_guided_starts_remember_the_gradients_of_all_epochs(model: Any, co
         return Visit(point, ce(outputs[0], y) + 10 * functional.mse_loss(*outputs))
 
     for epoch in (0, 1, 2):
-        compare(at("fgsm-pgi", epoch), net, batch, theirs, seed=5, atol=1e-8)  # offsets are kept in float32
+        compare(at("fgsm-pgi", epoch), net, batch, published, seed=5, atol=1e-8)  # offsets are kept in float32
         assert batch.state is not None
         torch.testing.assert_close(batch.state.columns[COLUMN], kept["delta"], rtol=0, atol=1e-7)
         torch.testing.assert_close(batch.state.columns[DIRECTIONS], kept["momentum"], rtol=1e-5, atol=1e-9)

@@ -20,7 +20,7 @@ from trainers.sources import DataError, DataSource
 
 
 def data(**knobs):
-    """A data block as a space would write it."""
+    """Return a data block as a space would write it."""
     return TypeAdapter(DataSource).validate_python(knobs)
 
 
@@ -333,7 +333,7 @@ def test_svhn_is_read_from_its_mat_files_and_its_extra_digits_are_a_pool(svhn, t
 
 
 def with_pool(path: Path, **pool):
-    """A data set of 6 images of 5x4 and 3 classes with these arrays as its pool."""
+    """Return a data set of 6 images of 5x4 and 3 classes with these arrays as its pool."""
     for name, arrays in (("own", {"x_train": images(6, 5, 4), "y_train": labels(6)}), ("pool", pool)):
         (path / name).mkdir(exist_ok=True)
         archive(path / name, **arrays)

@@ -28,7 +28,7 @@ LATER = Previous(reset_every=None)
 
 
 def every_view() -> View:
-    """One image for each place of the window, mirrored and not: 50."""
+    """Return one image for each place of the window, mirrored and not: 50."""
     places = list(product(range(2 * CROP + 1), range(2 * CROP + 1), (False, True)))
     rows, columns, mirror = (torch.tensor(each) for each in zip(*places, strict=True))
     return View(rows, columns, mirror, CROP)
@@ -40,7 +40,7 @@ def canvas_of(batch: Batch) -> Tensor:
 
 
 def filled(view: View, count: int) -> Batch:
-    """A batch whose examples remember perturbations that differ in every pixel."""
+    """Return a batch whose examples remember perturbations that differ in every pixel."""
     batch = images(count)._replace(view=view)
     side = SIDE + 2 * view.crop
     shape = (count, 1, side, side)
@@ -197,7 +197,7 @@ def test_a_direction_has_its_length_in_l2_and_then_stays_in_the_ball(length: flo
 def test_directions_are_those_of_the_normal_start() -> None:
     """x + xi u with u = n / |n|: the draw of 0.001 N(0, 1), scaled."""
     batch = images()
-    fixed, free = (draw_start(it, batch, 0.1, "linf", seeded()) for it in (Direction(length=0.3), "normal"))
+    fixed, free = (draw_start(start, batch, 0.1, "linf", seeded()) for start in (Direction(length=0.3), "normal"))
     torch.testing.assert_close(fixed, 0.3 * free / free.flatten(1).norm(dim=1).view(-1, 1, 1, 1))
 
 

@@ -39,7 +39,7 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shapes]:
 
 
 def training(tiny: Callable[..., TrialConfig], **changes: object) -> TrialConfig:
-    """A CNN with BatchNorm on 84 digits: two batches of 32 and one of 20 an epoch."""
+    """Return a CNN with BatchNorm on 84 digits: two batches of 32 and one of 20 an epoch."""
     data = {"name": "digits", "train": 84, "val": 60, "test": 60}
     return tiny(**{"data": data, "model": {"name": "digits_cnn"}, "compute": {"compile": True}} | changes)
 
@@ -95,8 +95,8 @@ def test_fewer_examples_than_a_batch_are_filled_up_in_eval_mode(graphs: Shapes) 
         assert graphs == [(filled, 1, 8, 8)]
         for found, expected in zip((features, logits), module.features_and_logits(x), strict=True):
             torch.testing.assert_close(found, expected)
-        theirs, own = (torch.autograd.grad(it.logsumexp(1).sum(), x)[0] for it in (logits, module(x)))
-        torch.testing.assert_close(theirs, own)
+        reference, own = (torch.autograd.grad(output.logsumexp(1).sum(), x)[0] for output in (logits, module(x)))
+        torch.testing.assert_close(reference, own)
 
 
 @pytest.mark.long

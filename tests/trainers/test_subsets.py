@@ -34,7 +34,7 @@ def chosen(subset: Any, y: np.ndarray = Y, ranking: Any = RANKING, seed: int = 0
 
 @st.composite
 def ranked_data(draw: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Ranks, with ties, and labels of up to four classes with at least three examples each."""
+    """Return ranks, with ties, and labels of up to four classes with at least three examples each."""
     classes = draw(st.integers(2, 4))
     y = list(range(classes)) * 3 + draw(st.lists(st.integers(0, classes - 1), max_size=20))
     ranks = draw(st.lists(st.integers(0, 6), min_size=len(y), max_size=len(y)))

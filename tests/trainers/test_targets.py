@@ -31,7 +31,7 @@ LABELS = [2, 0]
 
 
 def visited(state: InstanceState, p: Tensor, clean: Tensor | None = None, start: Tensor | None = None) -> Step:
-    """A visit of both examples, whose adversaries are predicted with probabilities p."""
+    """Return a visit of both examples, whose adversaries are predicted with probabilities p."""
     at = step(p.log(), LABELS, None if clean is None else clean.log())
     logits = None if start is None else start.log()
     return at._replace(batch=at.batch._replace(state=state), adversary=at.adversary._replace(logits=logits))

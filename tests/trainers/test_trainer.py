@@ -227,13 +227,13 @@ def test_the_gap_of_autoattack_is_to_pgd_on_the_examples_that_it_looked_at(tiny:
     pgd = {"name": "pgd", "steps": 2, "start": "none", "images": 30}  # as the curve's
     ready = trained(tiny(epochs=4, **ROBUST), final={"aa": aa, "twin": pgd}, start="none")
     metrics, classes, _ = ready.final()
-    last, its = metrics["last"], classes["last"]
+    last, by_class = metrics["last"], classes["last"]
     assert last["test_aa_gap"] == pytest.approx(last["test_twin_acc"] - last["test_aa_acc"]) and last["test_aa_gap"] > 0
-    assert its["aa_gap"] == pytest.approx([a - b for a, b in zip(its["twin"], its["aa"], strict=True)])
+    assert by_class["aa_gap"] == pytest.approx([a - b for a, b in zip(by_class["twin"], by_class["aa"], strict=True)])
 
 
 def sorted_by_class(ready: Trainer) -> Trainer:
-    """The same trainer with its test split as an image folder has it: class after class."""
+    """Return the same trainer with its test split as an image folder has it: class after class."""
     test = ready.splits["test"]
     order = torch.argsort(test.y, stable=True)
     ready.splits["test"] = Split(test.x[order], test.y[order])
@@ -271,9 +271,9 @@ def test_without_a_best_the_images_of_an_attack_are_named_too(tiny: Tiny, traine
 def test_as_many_images_as_there_are_or_more_are_all(tiny: Tiny, trained: Make) -> None:
     final = {name: {"name": "pgd", "steps": 2, "images": n} for name, n in (("all", None), ("even", 60), ("more", 99))}
     metrics, classes, arrays = trained(tiny(epochs=2, **ROBUST), final=final).final()
-    its = metrics["last"]
-    assert its["test_even_acc"] == its["test_more_acc"] == its["test_all_acc"]
-    assert its["test_even_clean_acc"] == its["test_clean_acc"] and "test_all_clean_acc" not in its
+    last = metrics["last"]
+    assert last["test_even_acc"] == last["test_more_acc"] == last["test_all_acc"]
+    assert last["test_even_clean_acc"] == last["test_clean_acc"] and "test_all_clean_acc" not in last
     assert classes["last"]["more"] == classes["last"]["all"]
     assert not [name for name in arrays if name.startswith("test_images")]
 
@@ -283,7 +283,7 @@ def test_a_class_that_no_attacked_example_is_of_has_no_accuracy(tiny: Tiny, trai
     metrics, classes, arrays = ready.final()
     seen = ready.data.test.y[arrays["test_images_3"].tolist()].tolist()
     few = classes["last"]["few"]
-    assert len(few) == 10 and {label for label, its in enumerate(few) if its is not None} == {*seen}
+    assert len(few) == 10 and {label for label, accuracy in enumerate(few) if accuracy is not None} == {*seen}
     assert np.mean([few[label] for label in seen]) == pytest.approx(metrics["last"]["test_few_acc"])
 
 

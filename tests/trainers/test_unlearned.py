@@ -101,7 +101,7 @@ def test_spared_examples_are_trained_on_clean(config: Any, trainer: Make) -> Non
 
 
 def trained_on(method: Any, net: Net, batch: Batch) -> list[Tensor]:
-    """The points whose losses reach the weights."""
+    """Return the points whose losses reach the weights."""
     seen, features_and_logits = [], net.features_and_logits
 
     def listening(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Values corrected for selection: the best of many configurations have had luck, and fall back on other seeds.
+"""Values corrected for selection: selecting the best of many is biased upwards, and other seeds give less.
 
 Two normal distributions are fitted to the true means of all configurations, given the noise of each measured mean
 (extreme deconvolution: Bovy, Hogg and Roweis 2011), and each mean is replaced by its expectation under them. Where

@@ -1,9 +1,9 @@
 """Verdicts on configurations, with a stated probability that any of them is false.
 
-Of each configuration the verdict is *surely on* the front, *surely off* it, *within* the tolerance of it (no other
-configuration is better by more in all objectives), or *open*. All verdicts of a study together are false with at most
-the stated probability, at whichever look the study stops and whoever got the seeds: pairs are compared at a fixed list
-of looks alone, by each configuration's first seeds, and the error is split over configurations and looks. "Off" needs
+A configuration is *surely on* the front, *surely off* it, *within* the tolerance of it (no other configuration is
+better by more in all objectives), or *open*. The probability that any verdict of a study is false is at most the stated
+one, at whichever look the study stops and whichever configurations got the seeds: pairs are compared at a fixed list of
+looks alone, by each configuration's first seeds, and the error is split over configurations and looks. "Off" needs
 every objective, so that its error is split over rivals but not over objectives; "on" and "within" may fail against the
 best rival alone, so that theirs is split over objectives but not over rivals (intersection-union tests, Berger 1982;
 racing of Auer et al. 2016 and Kone, Kaufmann and Richert 2023). The claims are about the means of trainings that do not
@@ -120,7 +120,7 @@ class Certificate:
         return found
 
     def _holds(self, pairs: np.ndarray) -> np.ndarray:
-        """Whether a relation holds of a configuration to all its rivals."""
+        """Return whether a relation holds of a configuration to all its rivals."""
         found: np.ndarray = (pairs | ~self._rivals).all(axis=-1)
         return found
 
@@ -132,7 +132,7 @@ def certify(values: np.ndarray, family: Family, allocate: bool = False) -> Certi
 
 
 def replay(values: np.ndarray, family: Family, allocate: bool = False) -> Iterator[Certificate]:
-    """Return the verdicts after each look, from values (..., configurations, seeds, objectives) in percentage points.
+    """Yield the verdicts after each look, from values (..., configurations, seeds, objectives) in percentage points.
 
     NaN: no such seed; it has none after it. −inf in an objective: a seed that diverged. All configurations with enough
     seeds take part in a look. With `allocate` only those that want seeds after the look before it do, as in a search

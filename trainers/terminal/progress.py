@@ -23,7 +23,7 @@ class Progress:
     """Counts how much of some work is done, and says so on standard error."""
 
     def __init__(self, title: str, total: int) -> None:
-        """`total`: of the units in which `done` is counted."""
+        """Count from 0 to `total`, in the units of `done`."""
         self.title, self.total, self.done = title, total, 0
         self._began = time.monotonic()
 

@@ -101,7 +101,7 @@ def test_effects_pair_both_checkpoints(found: ReportData) -> None:
 
 
 def of_two_sizes(table: pd.DataFrame) -> pd.DataFrame:
-    """Friendly subsets of 96 examples beside those of 108."""
+    """Return friendly subsets of 96 examples beside those of 108."""
     return pd.concat([table, table[table["subset_kind"] == "friendly"].assign(subset_size=96)])
 
 

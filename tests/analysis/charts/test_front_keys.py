@@ -41,7 +41,7 @@ def front_of(folder: Path) -> tuple[FrontData, PointKeys]:
 
 
 def looks(found: FrontData, keys: PointKeys) -> list[tuple[str, str]]:
-    """Colour and marker of every point of the first panel."""
+    """Return colour and marker of every point of the first panel."""
     return [tuple(keys.look(row)[:2]) for row in found.panels[0].points.to_dict("records")]  # type: ignore[misc]
 
 

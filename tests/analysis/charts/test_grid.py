@@ -59,6 +59,15 @@ def test_a_value_that_did_not_complete_is_no_point(tmp_path: Path) -> None:
     assert line.positions.tolist() == [0, 2, 3]
 
 
+@pytest.mark.parametrize("width", [3.25, 5.2, 7.0])
+def test_any_number_of_metrics_has_as_many_panels(tmp_path: Path, width: float) -> None:
+    results = load_sweep(write_study(tmp_path / "lam", LAM, (0, 1, 2)))
+    (grid,) = collect_grids(results, [*METRICS, "test_pgd_acc"])
+    figure = Figure(figsize=size_grid(grid, width))
+    draw_grid(figure, grid, Register())
+    assert [plot.get_title().replace("\n", " ") for plot in figure.axes] == [f"{title} (%)" for title in grid.titles]
+
+
 def test_values_over_decades_lie_evenly(tmp_path: Path) -> None:
     grid = only(load_sweep(write_study(tmp_path / "lr", "optimizer.lr", ("1e-3", 0.01, 0.1))))
     np.testing.assert_allclose(place_values(grid.values), [-3, -2, -1])

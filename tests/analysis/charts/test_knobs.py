@@ -40,7 +40,7 @@ search:
 
 
 def searched(folder: Path, count: int, seeds: int = 2) -> Sweep:
-    """Learning rates of 10 to the powers of -1, -2, ..., some with a momentum, two methods in turn; the last failed."""
+    """Make learning rates of 10 to the -1, -2, ..., some with a momentum, two methods in turn; the last failed."""
     trials: list[dict[str, Any]] = []
     rows = []
     for i in range(count):

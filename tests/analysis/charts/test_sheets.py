@@ -154,9 +154,9 @@ def test_of_too_many_gaps_each_problem_shows_its_widest(found: ReportData) -> No
     info = collect_gaps(many, "PGD-10")
     assert info is not None and len(info.names) == len(many)
     (first, *_) = specify_gaps(replace(found, gaps=many))
-    said = f"Shown are {MAX_ROWS} of {len(many)} configurations (the widest best − last of each problem)"
+    note = f"Shown are {MAX_ROWS} of {len(many)} configurations (the widest best − last of each problem)"
     on_figure = " ".join(" ".join(text.get_text() for text in written(on_paper(first))).split())
-    assert said in first.caption and said in on_figure
+    assert note in first.caption and note in on_figure
     info = info.take(cut_in_turn(info.settings, MAX_ROWS, np.argsort(-info.gap, kind="stable").tolist()).rows)
     for setting in ("label_noise 0.0", "label_noise 0.1"):
         here = many[many["setting"] == setting]["robust_overfitting"]

@@ -39,7 +39,7 @@ XYZ = np.array(
 
 
 def lab(colour: str, vision: np.ndarray) -> np.ndarray:
-    """CIE L*a*b*, of sRGB under D65."""
+    """Return the CIE L*a*b* of sRGB under D65."""
     rgb = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     xyz = XYZ @ np.clip(vision @ linear, 0, 1) / np.array([0.95047, 1.0, 1.08883])
@@ -48,7 +48,7 @@ def lab(colour: str, vision: np.ndarray) -> np.ndarray:
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:
-    """CIEDE2000 (Sharma, Wu and Dalal 2005)."""
+    """Return CIEDE2000 (Sharma, Wu and Dalal 2005)."""
     (l1, a1, b1), (l2, a2, b2) = one, other
     mean = (np.hypot(a1, b1) + np.hypot(a2, b2)) / 2
     g = 1 + 0.5 * (1 - np.sqrt(mean**7 / (mean**7 + 25**7)))

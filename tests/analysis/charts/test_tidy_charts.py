@@ -49,7 +49,7 @@ def paint(draw: Draw, size: tuple[float, float]) -> Figure:
 
 
 def all_charts(results: Sweep, width: float) -> dict[str, tuple[Draw, tuple[float, float]]]:
-    """Every chart of a tidy table of this sweep, with its size."""
+    """Return every chart of a tidy table of this sweep, with its size."""
     register = Register()
     weights = Series(measure_weight_by_kappa(results), "relative", "κ / K", "weight in the loss")
     kappa = Series(measure_kappa(results), "epoch", "epoch", "κ", panel="quantity")

@@ -77,12 +77,12 @@ def of_seeds(folder: Path, take, method: str = "AT 0.10", subset: str = "all", n
 
 
 def own_ranks(raw: Raw) -> np.ndarray:
-    """d of Liu et al. 2021: 0 the hardest."""
+    """Return d of Liu et al. 2021: 0 the hardest."""
     return 1 - (rankdata(raw.loss) - 0.5) / len(raw.loss)
 
 
 def others_ranks(folder: Path, seed: int) -> np.ndarray:
-    """d by the PGD trainings of the other seeds, on the same examples."""
+    """Return d by the PGD trainings of the other seeds, on the same examples."""
     mean = np.mean([own_ranks(Raw(folder, "AT 0.10", "all", 0.1, s)) for s in range(3) if s != seed], axis=0)
     return (rankdata(mean) - 0.5) / len(mean)
 

@@ -98,14 +98,14 @@ def test_one_configuration_is_no_best(tmp_path: Path) -> None:
 def test_the_caption_says_attack_seeds_and_checkpoint(whole: Path) -> None:
     found = re.search(r"\\caption\{(.*)\}", render_table(table_of(whole)))
     assert found is not None
-    for said in (
+    for words in (
         "AutoAttack custom",
         "PGD-20, linf, epsilon 0.1",
         "3 seeds",
         "selected by validation",
         "360 test images",
     ):
-        assert said in found[1]
+        assert words in found[1]
 
 
 @pytest.mark.long

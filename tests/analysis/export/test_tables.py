@@ -37,7 +37,7 @@ def test_several_sweeps_have_a_folder_each(whole: Path, tmp_path: Path, capsys: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "said"),
+    ("kind", "name", "message"),
     [
         ("latex", "table.txt", "ends in .tex"),
         ("optuna", "study.json", "ends in .db, .sqlite3, .log, .journal"),
@@ -46,11 +46,11 @@ def test_several_sweeps_have_a_folder_each(whole: Path, tmp_path: Path, capsys: 
     ],
 )
 def test_an_output_that_does_not_suit_the_format_is_refused_by_name(
-    kind: str, name: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kind: str, name: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a_file").write_text("")
     assert main([str(tmp_path), "--format", kind, "-o", str(tmp_path / name)]) == 2
-    assert said in " ".join(capsys.readouterr().err.split())
+    assert message in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("kind", ["latex", "optuna"])

@@ -20,7 +20,7 @@ SIZED = Made(subsets=("all", "friendly 108", "friendly 96", "random 96"), noise=
 
 
 def tabulate(val: list[list[float]], test: list[list[float]]) -> pd.DataFrame:
-    """A row for each value, named a, b, ..., and seed."""
+    """Return a row for each value, named a, b, ..., and seed."""
     rows = [
         {"value": chr(ord("a") + place), "replicate": seed, VALIDATION: v, TEST: t}
         for place, (vals, tests) in enumerate(zip(val, test, strict=True))
@@ -83,7 +83,7 @@ def test_an_axis_of_one_value_is_refused_with_those_that_there_are(tmp_path: Pat
 def test_the_command_prints_the_choice_with_its_attacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_sweep(tmp_path / "sizes", SIZED)
     assert main([str(folder)]) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "subset.size chosen by " in said and "AutoAttack" in said and "seeds that did not choose it" in said
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "subset.size chosen by " in printed and "AutoAttack" in printed and "seeds that did not choose it" in printed
     assert main([str(folder), "--over", "nothing"]) == 2
     assert "nothing has no two values to choose from" in capsys.readouterr().err

@@ -114,10 +114,10 @@ def test_no_problem_and_no_method_is_missing_however_low_its_accuracy(tmp_path: 
         assert all(any(name.startswith(f"AT {n}") for name in names) for n in range(7))
     drawings = list(specify_classes(found))
     assert [drawing.slug for drawing in drawings] == ["classes", "classes_2"]  # a sheet a problem
-    said = (
+    note = (
         "Shown are 36 of 42 configurations (the best of each problem, its methods in turn); tables/classes.csv has all."
     )
-    assert drawings[0].caption.endswith(said)
+    assert drawings[0].caption.endswith(note)
 
 
 @pytest.mark.long

@@ -15,7 +15,7 @@ from analysis.report.findings import list_findings
 from analysis.report.page import write_report
 from analysis.report.summary import describe_endings
 from analysis.results.sweep import load_sweep
-from trainers.records import constant
+from trainers.records import find_constant_class
 
 from ..synthetic import CLASSES, Made, name_one_class, write_sweep
 
@@ -35,11 +35,15 @@ def test_a_constant_network_is_found_in_records_old_and_new() -> None:
     def classes(*clean: float | None) -> dict[str, object]:
         return {"last": {"epoch": 3}, "classes": {"last": {"clean": clean}}}
 
-    assert constant({"last": {"constant": 0}}, "last") == 0
-    assert constant(classes(0.0, 1.0, 0.0), "last") == constant(classes(0.0, 1.0, None, 0.0), "last") == 1
+    assert find_constant_class({"last": {"constant": 0}}, "last") == 0
+    assert (
+        find_constant_class(classes(0.0, 1.0, 0.0), "last")
+        == find_constant_class(classes(0.0, 1.0, None, 0.0), "last")
+        == 1
+    )
     for alive in (classes(0.0, 1.0, 0.1), classes(1.0, 1.0), classes(0.0, 0.9), classes(None, 1.0), classes(0.0, 0.0)):
-        assert constant(alive, "last") is None
-    assert constant(classes(0.0, 1.0), "best") is None and constant({}, "best") is None
+        assert find_constant_class(alive, "last") is None
+    assert find_constant_class(classes(0.0, 1.0), "best") is None and find_constant_class({}, "best") is None
 
 
 def test_constant_network_is_counted_and_marked_wherever_its_configuration_is_named(dead: Path) -> None:

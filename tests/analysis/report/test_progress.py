@@ -46,8 +46,8 @@ def test_the_bar_and_the_notice_say_the_same(tmp_path: Path, noted: bool, unfini
     assert collect_frame(build_block(report), {})["state"].partition(", written")[0] == expected
     notices = [text for text in list_notices(report) if "trials have ended" in text]
     state, _, count = expected.partition(", ")
-    said = f"{state.capitalize()}: {count} trials have ended"
-    assert [text.partition(" (")[0] for text in notices] == [said] * unfinished
+    sentence = f"{state.capitalize()}: {count} trials have ended"
+    assert [text.partition(" (")[0] for text in notices] == [sentence] * unfinished
     assert not any(" running)" in text for text in notices), "no record says whether a training runs"
 
 

@@ -38,7 +38,7 @@ def test_a_page_is_written_when_records_change_until_no_more_can_come(tmp_path: 
 
 
 def test_records_that_cannot_be_read_for_a_moment_do_not_end_the_watch(tmp_path: Path) -> None:
-    said: list[str] = []
+    notes: list[str] = []
     written: list[bool] = []
 
     def write() -> bool:
@@ -51,8 +51,8 @@ def test_records_that_cannot_be_read_for_a_moment_do_not_end_the_watch(tmp_path:
         write_json(tmp_path / "provenance.json", {"runs": [0] * len(written)})
 
     write_json(tmp_path / "plan.json", {})
-    watch_records([tmp_path], write, 5.0, wait, said.append)
-    assert written == [True, False, True] and said == ["not written: its plan.json is damaged"]
+    watch_records([tmp_path], write, 5.0, wait, notes.append)
+    assert written == [True, False, True] and notes == ["not written: its plan.json is damaged"]
 
 
 def test_a_folder_that_is_no_sweep_ends_the_watch_at_once(tmp_path: Path) -> None:

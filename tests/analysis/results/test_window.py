@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def curves(folder: Path) -> dict[str, dict[int, float]]:
-    """Robust test accuracy of each trial by epoch."""
+    """Return robust test accuracy of each trial by epoch."""
     epochs = load_sweep(folder).epochs.dropna(subset=["test_pgd_acc"])
     return {
         str(name): dict(zip(rows["epoch"], rows["test_pgd_acc"], strict=True)) for name, rows in epochs.groupby("id")

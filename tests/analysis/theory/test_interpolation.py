@@ -28,7 +28,7 @@ SEEDS, DISTANCES = st.integers(0, 10_000), st.floats(-8, 8)
 
 @st.composite
 def drawn(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Noise, labels and a direction, with at least twice as many dimensions as examples."""
+    """Return noise, labels and a direction, with at least twice as many dimensions as examples."""
     n = draw(st.integers(1, 5))
     return draw_training_set(n, draw(st.integers(2 * n + 2, 16)), np.random.default_rng(draw(SEEDS)))
 

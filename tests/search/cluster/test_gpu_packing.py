@@ -219,8 +219,8 @@ def test_auto_resolves_to_0_without_a_gpu(monkeypatch: pytest.MonkeyPatch, found
     console = Console(file=StringIO(), width=200)
     assert resolve_gpus(AUTO, None, console) == (AUTO if found else Resources(gpus=0.0))
     assert resolve_gpus(Resources(gpus=0.5), None, console) == Resources(gpus=0.5)
-    said = console.file.getvalue()  # type: ignore[attr-defined]
-    assert said == ("" if found else "resources.gpus: auto: there is no GPU here; none is used.\n")
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert printed == ("" if found else "resources.gpus: auto: there is no GPU here; none is used.\n")
 
 
 def test_a_dry_run_says_that_there_is_no_gpu(
@@ -229,9 +229,9 @@ def test_a_dry_run_says_that_there_is_no_gpu(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     Path("space.yaml").write_text(smoke(resources={"gpus": "auto"}))
     assert main(["space.yaml", "--dry-run"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("resources.gpus: auto: there is no GPU here; none is used.\n")
-    assert "1 CPU, 0 GPU" in said
+    printed = capsys.readouterr().out
+    assert printed.startswith("resources.gpus: auto: there is no GPU here; none is used.\n")
+    assert "1 CPU, 0 GPU" in printed
 
 
 def test_a_wider_network_saves_more_bytes_and_nothing_is_computed() -> None:
@@ -296,9 +296,9 @@ def test_a_resumed_sweep_uses_the_stored_measurement(
     assert len(asked) == 1
     stored = read_json(tmp_path / "packing.json")
     assert (stored["gpu"], stored["memory"], stored["at most"], stored["copies"]) == ("A", 40 * GB, 8, 2)
-    said = console.file.getvalue()  # type: ignore[attr-defined]
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
     line = "resources.gpus: auto: 2 on each A; one alone trains 1000 images/s, 2 together 1800, and needs 9 of 40 GB."
-    assert said.splitlines()[1:] == [line, line]
+    assert printed.splitlines()[1:] == [line, line]
     for key, other in (("gpu", "C"), ("training_code", "f00d"), ("trainings", [])):
         (tmp_path / "packing.json").write_text(json.dumps(stored | {key: other}))
         measure_gpu_share(plan, sources, AUTO, tmp_path, [large, small], console)

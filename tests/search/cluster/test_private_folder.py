@@ -58,8 +58,8 @@ def as_another(command: str) -> subprocess.CompletedProcess[str]:
 
 
 def marked(folder: Path, **changes: object) -> None:
-    said = json.loads((folder / MARK).read_text())
-    (folder / MARK).write_text(json.dumps(said | changes))
+    mark = json.loads((folder / MARK).read_text())
+    (folder / MARK).write_text(json.dumps(mark | changes))
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])

@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 @contextmanager
 def simulated() -> Iterator[Cluster]:
-    """A head and another node, of two CPUs each."""
+    """Yield a head and another node, of two CPUs each."""
     from ray.cluster_utils import Cluster  # after search.ray_env, which gives Ray its token when it is imported first
 
     folder = tempfile.mkdtemp(prefix="rs-two-", dir="/tmp")
@@ -76,9 +76,9 @@ def odd(two: Cluster, tmp_path: Path) -> Iterator[Any]:
 def test_equal_nodes_pass_and_a_different_one_is_refused(
     two: Cluster, odd: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sweep, auto, said = tmp_path / "sweep", Resources(gpus="auto"), Console(file=StringIO())
+    sweep, auto, console = tmp_path / "sweep", Resources(gpus="auto"), Console(file=StringIO())
     sweep.mkdir()
-    assert resolve_gpus(auto, two.address, said).gpus == "auto"
+    assert resolve_gpus(auto, two.address, console).gpus == "auto"
     assert main_here(SMOKE, "--results", tmp_path, "--address", two.address) == 2
     assert "error: not every node would train what was planned:\n  node " in capsys.readouterr().err
     assert not (tmp_path / "smoke").exists()
@@ -97,7 +97,7 @@ def test_equal_nodes_pass_and_a_different_one_is_refused(
     assert f"{odd.node_id[:6]}): numpy 0.1, the driver has {first.versions['numpy']}; install the same on" in problem
     assert "Ray counts 1 GPUs, torch can use 0" in str(without_gpu.value)
     assert list(sweep.iterdir()) == []
-    assert resolve_gpus(auto, two.address, said).gpus == 0
+    assert resolve_gpus(auto, two.address, console).gpus == 0
 
 
 def received(node: Any) -> int:
@@ -155,8 +155,8 @@ def test_data_is_sent_once_to_each_node_and_records_are_those_of_any_run(two: Cl
     chunks = received(other) - before
     assert workers(other) - started >= 2
     assert chunks in (math.ceil(images.nbytes / CHUNK), math.ceil(images.nbytes / CHUNK) + 1)
-    it = Tiny(tmp_path / "alone" / "smoke", trial__data=data, search__replicates=2).all()
-    assert hash_records(tmp_path / "smoke") == hash_records(it.store.folder)
+    study = Tiny(tmp_path / "alone" / "smoke", trial__data=data, search__replicates=2).all()
+    assert hash_records(tmp_path / "smoke") == hash_records(study.store.folder)
     (run,) = read_json(tmp_path / "smoke" / "provenance.json")["runs"]
     assert run["slots"] == 4
     assert [len(hosts) for hosts in run["nodes"].values()] == [2]

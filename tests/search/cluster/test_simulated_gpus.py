@@ -79,12 +79,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_trials_share_the_unlike_gpus_of_a_node_and_each_epoch_names_its_own(
     tmp_path: Path, undisturbed: dict[str, str]
 ) -> None:
-    said, workers = run(tmp_path)
+    printed, workers = run(tmp_path)
     assert {gpu: len(processes) for gpu, processes in workers.items()} == {"0": 2, "1": 2}
     (ran,) = read_json(tmp_path / "smoke" / "provenance.json")["runs"]
     assert ran["slots"] == 4
     assert set(ran["devices"]) == {"model 0", "model 1"} and sum(ran["devices"].values()) == 9 * 6
-    assert "note: it was trained on unlike devices" in said
+    assert "note: it was trained on unlike devices" in printed
     trained = [list_devices(folder) for folder in (tmp_path / "smoke" / "trials").glob("*/")]
     assert {tuple(devices) for devices in trained} == {("model 0",), ("model 1",)}
     assert hash_records(tmp_path / "smoke") == undisturbed
@@ -96,8 +96,8 @@ def test_a_gpu_lost_in_the_middle_with_the_trials_that_share_it_costs_no_result(
     tmp_path: Path, undisturbed: dict[str, str]
 ) -> None:
     """Both of its workers are lost at once, and each that takes their place; the trials go on on the other GPU."""
-    said, workers = run(tmp_path, bad="1")
-    (named,) = re.findall(r"note: (GPU 1 of node .*) is no longer used: it lost 3 workers in a row", said)
+    printed, workers = run(tmp_path, bad="1")
+    (named,) = re.findall(r"note: (GPU 1 of node .*) is no longer used: it lost 3 workers in a row", printed)
     assert named
     assert len(workers["1"]) >= 4 and len(workers["0"]) == 2
     assert hash_records(tmp_path / "smoke") == undisturbed

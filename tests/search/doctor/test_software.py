@@ -34,7 +34,9 @@ def test_this_machine_passes(tmp_path: Path) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     found = list(check_software(Conditions(tmp_path, tmp_path, device)))
     assert [check for check in found if check.state != "passed"] == []
-    assert {"Python and torch", "device", "bf16", "deterministic kernels", "compiler"} <= {it.name for it in found}
+    assert {"Python and torch", "device", "bf16", "deterministic kernels", "compiler"} <= {
+        check.name for check in found
+    }
 
 
 def test_packages_that_are_too_old_or_missing_fail() -> None:

@@ -41,22 +41,22 @@ def refuse(number: int) -> Any:
 def test_a_folder_passes_and_is_left_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "there").touch()
     found = check(tmp_path, tmp_path)
-    assert [it for it in found if it.state != "passed"] == []
-    assert [it.name for it in found] == ["write", "rename", "fsync", "locks", "free room", "speed"]
+    assert [result for result in found if result.state != "passed"] == []
+    assert [result.name for result in found] == ["write", "rename", "fsync", "locks", "free room", "speed"]
     assert os.listdir(tmp_path) == ["there"]
 
 
 def test_a_folder_that_is_not_there_yet_is_not_made(tmp_path: Path) -> None:
     found = check(tmp_path / "new" / "results", tmp_path)
-    assert [it for it in found if it.state != "passed"] == [] and os.listdir(tmp_path) == []
+    assert [result for result in found if result.state != "passed"] == [] and os.listdir(tmp_path) == []
 
 
 def test_an_object_store_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("search.store.lease.SETTLE_SECONDS", 0.0)
     url = parse_path("mock://bucket/results")
     found = check(url, tmp_path)
-    assert [it for it in found if it.state != "passed"] == []
-    assert [it.name for it in found] == ["write", "rename", "locks", "free room", "speed"]
+    assert [result for result in found if result.state != "passed"] == []
+    assert [result.name for result in found] == ["write", "rename", "locks", "free room", "speed"]
     assert found[2].found == "a lease holds until it is released" and found[3].found == "unknown behind a URL"
     assert isinstance(url, RemotePath) and url.list_files() == [], "all is removed"
 

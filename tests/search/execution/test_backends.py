@@ -36,9 +36,9 @@ SHARED: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def in_process(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    it = Tiny(tmp_path_factory.mktemp("in_process") / "sweep", **SHARED)
-    assert it.serve(InProcessBackend(2)) == 0, it.said()
-    return it
+    run = Tiny(tmp_path_factory.mktemp("in_process") / "sweep", **SHARED)
+    assert run.serve(InProcessBackend(2)) == 0, run.said()
+    return run
 
 
 class Heard(Callback):
@@ -72,19 +72,19 @@ class Watched:
         return self._backend.run(workload, capacity, queue, [*callbacks, self._heard])
 
 
-def recorded(it: Tiny) -> SimulatedBackend:
+def recorded(run: Tiny) -> SimulatedBackend:
     """Return a simulated backend that writes rows and results, as a worker would."""
 
     def record(job: Job, epoch: int) -> Row:
         row = {"epoch": epoch, "val_clean_acc": 0.5, "val_pgd_acc": 0.25, "train_loss": 1.0}
-        append_rows(Path(str(it.store.trial_folder(job.trial))) / "epochs.jsonl", [row])
+        append_rows(Path(str(run.store.trial_folder(job.trial))) / "epochs.jsonl", [row])
         if epoch + 1 == job.config["epochs"]:
             result = {"status": "completed", "epochs": epoch + 1, "chain": job.final, "best": row, "last": row}
-            write_json(it.store.trial_folder(job.trial) / "result.json", result)
+            write_json(run.store.trial_folder(job.trial) / "result.json", result)
         return row
 
-    for trial in it.plan.trials:
-        Path(str(it.store.trial_folder(trial.id))).mkdir(parents=True)
+    for trial in run.plan.trials:
+        Path(str(run.store.trial_folder(trial.id))).mkdir(parents=True)
     return SimulatedBackend(2, record)
 
 
@@ -108,26 +108,26 @@ def test_in_this_process_ray_is_not_even_imported() -> None:
 
 
 def test_callbacks_hear_of_each_task_in_this_process(tmp_path: Path) -> None:
-    it, heard = Tiny(tmp_path / "sweep", **SHARED), Heard()
-    assert it.serve(Watched(InProcessBackend(2), heard)) == 0, it.said()
-    check_calls(heard, len(it.plan.trials))
+    run, heard = Tiny(tmp_path / "sweep", **SHARED), Heard()
+    assert run.serve(Watched(InProcessBackend(2), heard)) == 0, run.said()
+    check_calls(heard, len(run.plan.trials))
 
 
 def test_callbacks_hear_of_each_task_on_a_simulated_clock(tmp_path: Path) -> None:
-    it, heard = Tiny(tmp_path / "sweep", profile=None, search__axes={"batch_size": {"grid": [16, 32, 48]}}), Heard()
-    backend = recorded(it)
-    assert it.serve(Watched(backend, heard)) == 0, it.said()
+    run, heard = Tiny(tmp_path / "sweep", profile=None, search__axes={"batch_size": {"grid": [16, 32, 48]}}), Heard()
+    backend = recorded(run)
+    assert run.serve(Watched(backend, heard)) == 0, run.said()
     check_calls(heard, 3)
-    assert backend.now == 2 * it.plan.trials[0].config.epochs, "three trainings on two workers"
+    assert backend.now == 2 * run.plan.trials[0].config.epochs, "three trainings on two workers"
 
 
 @pytest.mark.parametrize("slots", [1, 3])
 def test_the_number_of_slots_changes_no_record(in_process: Tiny, tmp_path: Path, slots: int) -> None:
-    it = Tiny(tmp_path / "sweep", **SHARED)
+    run = Tiny(tmp_path / "sweep", **SHARED)
     backend = DisturbedBackend(slots)
-    assert it.serve(backend) == 0, it.said()
-    assert hash_records(it.store.folder) == hash_records(in_process.store.folder)
-    assert backend.epochs == it.plan.tree.distinct < it.plan.tree.asked
+    assert run.serve(backend) == 0, run.said()
+    assert hash_records(run.store.folder) == hash_records(in_process.store.folder)
+    assert backend.epochs == run.plan.tree.distinct < run.plan.tree.asked
 
 
 @pytest.fixture
@@ -163,11 +163,11 @@ def test_on_ray_the_records_are_those_of_one_process_and_callbacks_hear_the_same
     in_process: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    it, heard = Tiny(tmp_path / "sweep", **SHARED), Heard()
-    assert it.serve(Watched(RayBackend(None), heard)) == 0, it.said()
-    assert hash_records(it.store.folder) == hash_records(in_process.store.folder)
-    for i, trial in enumerate(it.plan.trials):
+    run, heard = Tiny(tmp_path / "sweep", **SHARED), Heard()
+    assert run.serve(Watched(RayBackend(None), heard)) == 0, run.said()
+    assert hash_records(run.store.folder) == hash_records(in_process.store.folder)
+    for i, trial in enumerate(run.plan.trials):
         for name in ("config.yaml", "epochs.jsonl", "instances.npz", "result.json"):
-            assert (it.folder(i) / name).read_bytes() == (in_process.folder(i) / name).read_bytes(), (trial.id, name)
-    assert it.trained() == it.plan.tree.distinct
-    check_calls(heard, len(it.plan.trials))
+            assert (run.folder(i) / name).read_bytes() == (in_process.folder(i) / name).read_bytes(), (trial.id, name)
+    assert run.trained() == run.plan.tree.distinct
+    check_calls(heard, len(run.plan.trials))

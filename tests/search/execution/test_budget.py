@@ -32,7 +32,7 @@ def budget(**knobs: Any) -> Budget:
 
 
 def training(epochs: int, by: dict[int, str] | None = None, final: float | None = None) -> TrainingRecords:
-    """Each epoch 10 forwards, 5 backwards, 3 s of training and 1 s of evaluation."""
+    """Record a training: each epoch 10 forwards, 5 backwards, 3 s of training and 1 s of evaluation."""
     rows: list[Row] = [{"epoch": e, "forwards": 10, "backwards": 5} for e in range(epochs)]
     costs: list[Row] = [{"epoch": e, "seconds": 3.0, "evaluate_seconds": 1.0} for e in range(epochs)]
     costs = [row | ({"by": by[row["epoch"]]} if by and row["epoch"] in by else {}) for row in costs]

@@ -26,27 +26,27 @@ from .test_reuse import burn_ins
 COMMAND = "python -m search.run space.yaml"
 
 
-def told(it: Tiny, command: str = COMMAND) -> int:
-    code = it.sweep._summarize(None, command)
-    it.sweep.conclude()
+def told(run: Tiny, command: str = COMMAND) -> int:
+    code = run.sweep._summarize(None, command)
+    run.sweep.conclude()
     return code
 
 
-def impatient(it: Tiny) -> DisturbedBackend:
+def impatient(run: Tiny) -> DisturbedBackend:
     """Return a backend of a sweep whose tracker looks at the records in each turn, as if a second had passed."""
 
     def disturb(backend: DisturbedBackend, turn: int) -> None:
-        it.sweep.budget._next_check = 0.0
+        run.sweep.budget._next_check = 0.0
 
     return DisturbedBackend(2, disturb)
 
 
 def ended(tmp_path: Path, **budget: Any) -> tuple[Tiny, int]:
-    """How many of the trainings have a result once the budget is used up."""
-    it = Tiny(tmp_path / "sweep", burn_ins(search__budget=budget))
-    assert it.serve(impatient(it)) == 0
-    assert told(it) == 0
-    return it, len(it.plan.trials) - len(it.sweep.unfinished())
+    """Run a sweep until its budget is used up; return it, and how many trainings have a result."""
+    run = Tiny(tmp_path / "sweep", burn_ins(search__budget=budget))
+    assert run.serve(impatient(run)) == 0
+    assert told(run) == 0
+    return run, len(run.plan.trials) - len(run.sweep.unfinished())
 
 
 @pytest.mark.parametrize(
@@ -59,36 +59,36 @@ def ended(tmp_path: Path, **budget: Any) -> tuple[Tiny, int]:
     ],
 )
 def test_a_plan_is_cut_to_its_budget(tmp_path: Path, budget: dict[str, int], trained: int) -> None:
-    it, done = ended(tmp_path, **budget)
+    run, done = ended(tmp_path, **budget)
     assert done == trained
-    assert it.trained() <= budget.get("epochs", 100)
+    assert run.trained() <= budget.get("epochs", 100)
     (unit, amount), *_ = budget.items()
-    assert f"Ended: the budget of {amount} {'trainings' if unit == 'trials' else unit} is used up; " in it.said()
-    assert "Raise it under `search: {budget: …}`" in it.said() and COMMAND in it.said()
+    assert f"Ended: the budget of {amount} {'trainings' if unit == 'trials' else unit} is used up; " in run.said()
+    assert "Raise it under `search: {budget: …}`" in run.said() and COMMAND in run.said()
 
 
 def test_a_raised_budget_resumes_where_the_smaller_one_ended(tmp_path: Path) -> None:
     ended(tmp_path, trials=2)
-    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"trials": 4}, search__keep="forks"))
-    assert it.going(Random(0))
-    assert told(it) == 0
-    assert "budget" not in it.said()
+    run = Tiny(tmp_path / "sweep", burn_ins(search__budget={"trials": 4}, search__keep="forks"))
+    assert run.going(Random(0))
+    assert told(run) == 0
+    assert "budget" not in run.said()
 
 
 @pytest.mark.parametrize("budget", [{"passes": 1}, {"wall": 0.001}])
 def test_a_budget_of_passes_or_time_ends_the_sweep_during_the_run(tmp_path: Path, budget: dict[str, float]) -> None:
-    it, done = ended(tmp_path, **budget)
-    assert done < len(it.plan.trials)
-    assert "Ended: the budget of " in it.said()
+    run, done = ended(tmp_path, **budget)
+    assert done < len(run.plan.trials)
+    assert "Ended: the budget of " in run.said()
 
 
 def test_a_sweep_with_an_exhausted_budget_trains_nothing_when_resumed(tmp_path: Path) -> None:
     Tiny(tmp_path / "sweep", burn_ins()).going(Random(0), slices=3)
-    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
+    run = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
     backend = DisturbedBackend()
-    assert it.serve(backend) == 0
+    assert run.serve(backend) == 0
     assert backend.epochs == 0
-    assert "Ended: the budget of 1 forwards and backwards is used up" in it.said()
+    assert "Ended: the budget of 1 forwards and backwards is used up" in run.said()
 
 
 @pytest.mark.parametrize(
@@ -103,10 +103,10 @@ def test_a_sweep_with_an_exhausted_budget_trains_nothing_when_resumed(tmp_path: 
     ],
 )
 def test_the_resume_command_lacks_the_exhausted_budget(tmp_path: Path, given: str, shown: str | None) -> None:
-    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
-    assert it.serve(impatient(it)) == 0
-    assert told(it, f"{COMMAND} {given} --name 'a b'") == 0
-    how, command = it.said().splitlines()[-2:]
+    run = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 1}))
+    assert run.serve(impatient(run)) == 0
+    assert told(run, f"{COMMAND} {given} --name 'a b'") == 0
+    how, command = run.said().splitlines()[-2:]
     assert ("Raise the value that --set gives it, here …" in how) == (shown is not None)
     assert ("Raise it under `search: {budget: …}`" in how) == (shown is None)
     assert command == f"  {COMMAND} {shown or given} --name 'a b'"
@@ -133,9 +133,10 @@ def test_a_sweep_ended_by_its_budget_is_not_called_finished_after_a_code_change(
         monkeypatch.setattr(module, "training_code", lambda: "another")
     before = hash_files(Path("results/space"))
     assert main(["space.yaml"], InProcessBackend(2)) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert (
-        f"space is not finished, its budget ended it: {spent}, 3 of 4 trainings without a result; the code in" in said
+        f"space is not finished, its budget ended it: {spent}, 3 of 4 trainings without a result; the code in"
+        in printed
     )
     assert main(["space.yaml", "--set", "search.budget.trials=2"], InProcessBackend(2)) == 2
     assert "the code in trainers/ has changed" in capsys.readouterr().err
@@ -144,6 +145,6 @@ def test_a_sweep_ended_by_its_budget_is_not_called_finished_after_a_code_change(
 
 @pytest.mark.long
 def test_a_sweep_within_its_budget_is_finished(tmp_path: Path) -> None:
-    it = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 10**9}))
-    it.going(Random(0), workers=2)
-    assert told(it) == 0 and it.sweep.spent is None
+    run = Tiny(tmp_path / "sweep", burn_ins(search__budget={"passes": 10**9}))
+    run.going(Random(0), workers=2)
+    assert told(run) == 0 and run.sweep.spent is None

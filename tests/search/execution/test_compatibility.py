@@ -36,7 +36,7 @@ Planned = Callable[..., Plan]
 
 
 def stored(folder: Path, plan: Plan, text: str, begun: int) -> None:
-    """A sweep of which so many trainings were begun."""
+    """Store a sweep of which so many trainings were begun."""
     write_json(folder / "plan.json", plan.to_json("sweep"))
     (folder / "space.yaml").write_text(text)
     for trial in plan.trials[:begun]:
@@ -89,9 +89,9 @@ def test_a_dry_run_reports_refusals(here: Path, planned: Planned, capsys: pytest
     ):
         (here / "space.yaml").write_text(smoke(**changes))
         assert main(["space.yaml", "--dry-run", *options]) == code
-        said = capsys.readouterr()
-        assert "epochs" in said.out, "the plan is shown in any case"
-        assert ("Nothing was changed. --name NAME starts beside it" in said.err) == (code == 2)
+        printed = capsys.readouterr()
+        assert "epochs" in printed.out, "the plan is shown in any case"
+        assert ("Nothing was changed. --name NAME starts beside it" in printed.err) == (code == 2)
     assert sorted(here.rglob("*")) == before
 
 
@@ -105,8 +105,8 @@ def test_without_its_data_a_sweep_is_not_taken_for_another(
     stored(here / "results" / "space", planned(smoke()), smoke(), begun=5)
     monkeypatch.setattr(Digits, "load", not_here)
     assert main(["space.yaml", "--dry-run"]) == 0
-    said = capsys.readouterr().out
-    assert "note: results/space holds a sweep; without the data it is unknown whether this is the same one" in said
+    printed = capsys.readouterr().out
+    assert "note: results/space holds a sweep; without the data it is unknown whether this is the same one" in printed
 
 
 def test_a_training_that_began_may_not_be_dropped(sweep: Path, planned: Planned) -> None:
@@ -211,15 +211,15 @@ def changed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def finished(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The smoke sweep, run to its end, and the code in trainers/ changed since; nothing may be trained."""
-    it = Tiny(here / "results" / "space").all()
-    write_json(it.store.folder / "provenance.json", {"runs": [{"exit": 1}, {"exit": 0}]})
+    run = Tiny(here / "results" / "space").all()
+    write_json(run.store.folder / "provenance.json", {"runs": [{"exit": 1}, {"exit": 0}]})
     (here / "space.yaml").write_text(smoke())
     monkeypatch.setattr(Sweep, "run", lambda *arguments: pytest.fail("a sweep was started"))
     monkeypatch.setattr(
         search.run.driver, "acquire_lock", lambda folder: acquire_lock(folder)()
     )  # each command is a process of its own
     changed(monkeypatch)
-    return local(it.store.folder)
+    return local(run.store.folder)
 
 
 @pytest.mark.long
@@ -229,14 +229,14 @@ def test_a_finished_sweep_is_shown_after_a_code_change(
     reported: list[str] = []
     monkeypatch.setattr(search.run.driver, "_report", lambda folder: reported.append(str(folder)))
     monkeypatch.setattr(Evaluation, "curve", lambda self: {"a": "knob since"})  # by which all trainings are named anew
-    before, said = (
+    before, message = (
         hash_files(finished),
         "space is finished: all its trainings have their results; the code in trainers/",
     )
     assert main(["space.yaml", "--dry-run"]) == 0
-    assert capsys.readouterr().out.startswith(said) and reported == []
+    assert capsys.readouterr().out.startswith(message) and reported == []
     assert main(["space.yaml"]) == 0
-    assert capsys.readouterr().out.startswith(said)
+    assert capsys.readouterr().out.startswith(message)
     assert reported == ["results/space"]
     assert hash_files(finished) == before, "nothing was accepted"
 
@@ -300,7 +300,7 @@ def test_a_refused_extension_of_epochs_names_the_knob(
 ) -> None:
     optimizer = {"lr": trial["lr"]} if "lr" in trial else None
     changes: dict[str, Any] = {"search__axes": {}, "profile": None, "evaluate__every": every}
-    changes |= {"trial__optimizer": optimizer} | {f"trial__{key}": it for key, it in trial.items() if key != "lr"}
+    changes |= {"trial__optimizer": optimizer} | {f"trial__{key}": value for key, value in trial.items() if key != "lr"}
     text = smoke(**changes)
     stored(tmp_path / "sweep", planned(text), text, begun=1)
     with pytest.raises(DifferentSweep) as caught:
@@ -417,9 +417,9 @@ def test_a_fresh_sweep_is_named_by_the_code_that_trains_it(
 
 def test_a_folder_without_a_sweep_cannot_be_reused(refused: Callable[..., list[str]], sweep: Path) -> None:
     Path("empty").mkdir()
-    said = refused(smoke(), "--reuse", "results/typo", "--reuse", str(sweep), "--reuse", "empty")
+    message = refused(smoke(), "--reuse", "results/typo", "--reuse", str(sweep), "--reuse", "empty")
     name = "no sweep is stored there; name a folder such as results/friendly_k"
-    assert said == [f"--reuse results/typo: {name}", f"--reuse empty: {name}"]
+    assert message == [f"--reuse results/typo: {name}", f"--reuse empty: {name}"]
 
 
 def test_a_reused_sweep_without_common_states_is_reported(

@@ -28,7 +28,7 @@ PLAIN = {"profile": None, "search__axes": {"subset": {"grid": ["all"]}}, "search
 
 
 def flipped(path: Path) -> None:
-    """One digit another, or in what has none one bit, at equal size."""
+    """Change one digit, or one bit if there is none, at equal size."""
     content = bytearray(path.read_bytes())
     digits = [i for i, byte in enumerate(content) if byte in b"12345678"]
     at = digits[0] if path.suffix != ".npz" else len(content) // 2
@@ -46,43 +46,46 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 def test_a_record_changed_at_equal_size_is_reported_and_made_again(
     whole: Tiny, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
-    path = it.folder(0) / name
+    run = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
+    path = run.folder(0) / name
     size = path.stat().st_size
     flipped(path)
     assert path.stat().st_size == size
     if name != "result.json":  # which verify takes for none
-        assert verify([str(it.store.folder)]) == 1
-        assert f"DAMAGED: {it.plan.trials[0].id}: {name}" in capsys.readouterr().out
+        assert verify([str(run.store.folder)]) == 1
+        assert f"DAMAGED: {run.plan.trials[0].id}: {name}" in capsys.readouterr().out
     again = Tiny(tmp_path / "sweep", smoke(**PLAIN))
     (told,) = discard_torn_results(again.store, again.plan)
-    assert told.startswith(f"{it.plan.trials[0].id}: {name} ") and "damaged" in told
+    assert told.startswith(f"{run.plan.trials[0].id}: {name} ") and "damaged" in told
     assert again.going(Random(0))
     assert hash_records(again.store.folder) == hash_records(whole.store.folder)
-    assert again.trained() == it.plan.tree.distinct, "no epoch was trained again"
-    assert verify([str(it.store.folder)]) == 0
+    assert again.trained() == run.plan.tree.distinct, "no epoch was trained again"
+    assert verify([str(run.store.folder)]) == 0
     assert "The records of 1 of 1 trials are as they were written" in capsys.readouterr().out
 
 
 def test_a_copy_of_a_damaged_result_is_kept(tmp_path: Path) -> None:
-    it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
-    flipped(it.folder(0) / "result.json")
-    content = (it.folder(0) / "result.json").read_bytes()
-    assert len(list(discard_torn_results(it.store, it.plan))) == 1
-    assert (it.folder(0) / "result.damaged").read_bytes() == content
+    run = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
+    flipped(run.folder(0) / "result.json")
+    content = (run.folder(0) / "result.json").read_bytes()
+    assert len(list(discard_torn_results(run.store, run.plan))) == 1
+    assert (run.folder(0) / "result.damaged").read_bytes() == content
 
 
 def test_large_arrays_are_checked_if_newer_than_their_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To read those of a thousand trials would take minutes; who reads or verifies them looks at each."""
     monkeypatch.setattr("search.execution.repair.SMALL_FILE", 0)
-    it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
-    path, result = it.folder(0) / "instances.npz", it.store.read_result(it.plan.trials[0].id, it.plan.trials[0].final)
-    assert result and find_damaged_files(it.folder(0), result) == []
+    run = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
+    path, result = (
+        run.folder(0) / "instances.npz",
+        run.store.read_result(run.plan.trials[0].id, run.plan.trials[0].final),
+    )
+    assert result and find_damaged_files(run.folder(0), result) == []
     flipped(path)
-    assert find_damaged_files(it.folder(0), result) == ["instances.npz"]
+    assert find_damaged_files(run.folder(0), result) == ["instances.npz"]
     os.utime(path, (0, 0))  # as if the disk had lost the bit
-    assert find_damaged_files(it.folder(0), result) == []
-    assert find_damaged_files(it.folder(0), result, thorough=True) == ["instances.npz"]
+    assert find_damaged_files(run.folder(0), result) == []
+    assert find_damaged_files(run.folder(0), result, thorough=True) == ["instances.npz"]
 
 
 def older(folder: Path) -> None:
@@ -100,34 +103,34 @@ def older(folder: Path) -> None:
 def test_an_older_sweep_without_digests_is_accepted_and_reported_as_unchecked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
+    run = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
     older(tmp_path / "sweep")
     again = Tiny(tmp_path / "sweep", smoke(**PLAIN))
     assert not list(discard_torn_results(again.store, again.plan)) and not again.sweep.unfinished()
-    verify([str(it.store.folder)])
+    verify([str(run.store.folder)])
     assert "those of 1 were written before there were checksums, and are not checked" in capsys.readouterr().out
 
 
 def test_a_damaged_chain_in_a_plan_is_not_another_torch_version(tmp_path: Path) -> None:
-    it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
+    run = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
     tree = {"a": "space"}
     (tmp_path / "sweep" / "space.yaml").write_text(signed("a: space\n"))
     for seal in (True, False):
-        write_plan(tmp_path / "sweep", it.plan.to_json("sweep"))
+        write_plan(tmp_path / "sweep", run.plan.to_json("sweep"))
         if not seal:
             older(tmp_path / "sweep")
-        path, final = tmp_path / "sweep" / "plan.json", it.plan.trials[0].final
+        path, final = tmp_path / "sweep" / "plan.json", run.plan.trials[0].final
         other = final[:-1] + ("0" if final[-1] != "0" else "1")
         path.write_text(path.read_text().replace(final, other))
-        assert not check_compatible(tmp_path / "sweep", it.plan, tree)
+        assert not check_compatible(tmp_path / "sweep", run.plan, tree)
         assert [("plan.json: damaged: training" in line) for line in describe_damage(tmp_path / "sweep")] == [
             True
         ] * seal
 
 
 def test_the_number_of_trials_comes_from_the_plan_if_the_space_is_damaged(tmp_path: Path) -> None:
-    it = Tiny(tmp_path / "sweep", smoke(**PLAIN))
-    write_plan(tmp_path / "sweep", it.plan.to_json("sweep"))
+    run = Tiny(tmp_path / "sweep", smoke(**PLAIN))
+    write_plan(tmp_path / "sweep", run.plan.to_json("sweep"))
     path = tmp_path / "sweep" / "space.yaml"
     path.write_text(signed("search: {trials: 7}\n"))
     assert count_stored_trials(tmp_path / "sweep") == 7
@@ -152,20 +155,20 @@ def test_a_state_that_does_not_fit_is_set_aside_and_made_again(
     whole: Tiny, tmp_path: Path, change: Callable[[Row], Any]
 ) -> None:
     """Its checksum may be right, for whoever wrote it wrote that too."""
-    it = Tiny(tmp_path / "sweep", smoke(**PLAIN))
-    session = it.session(0)
+    run = Tiny(tmp_path / "sweep", smoke(**PLAIN))
+    session = run.session(0)
     for _ in range(3):
         assert session.advance(0) == "running"
     session.pause()
-    stage = it.store.stages_folder / it.plan.trials[0].chain[3][:2] / it.plan.trials[0].chain[3]
+    stage = run.store.stages_folder / run.plan.trials[0].chain[3][:2] / run.plan.trials[0].chain[3]
     assert isinstance(stage, Path)
     torch.save(change(torch.load(stage / "state.pt")), stage / "state.pt")
     manifest = json.loads((stage / "stage.json").read_text())
     del manifest["digest"]
     manifest["sha256"]["state.pt"] = sha256((stage / "state.pt").read_bytes()).hexdigest()
     write_json(stage / "stage.json", sealed(manifest))
-    assert it.run(0) == "completed"
-    assert hash_records(it.store.folder) == hash_records(whole.store.folder)
+    assert run.run(0) == "completed"
+    assert hash_records(run.store.folder) == hash_records(whole.store.folder)
     assert [path.name[:32] for path in (tmp_path / "sweep" / "stages" / "damaged").iterdir()] == [stage.name]
 
 
@@ -180,8 +183,8 @@ SEARCH: dict[str, Any] = {
 @pytest.mark.parametrize("how", ["lost", "a digit", "a line of another kind", "empty"])
 def test_trials_of_a_damaged_journal_are_requested_again(tmp_path: Path, how: str) -> None:
     text = smoke(**SEARCH)
-    it = Tiny(tmp_path / "sweep", text).all()
-    plan, before = it.plan.to_json("sweep"), hash_records(it.store.folder)
+    run = Tiny(tmp_path / "sweep", text).all()
+    plan, before = run.plan.to_json("sweep"), hash_records(run.store.folder)
     assert len(plan["trials"]) == 6
     write_plan(tmp_path / "sweep", plan)
     memory = tmp_path / "sweep" / "generations.jsonl"
@@ -209,9 +212,9 @@ def test_trials_of_a_damaged_journal_are_requested_again(tmp_path: Path, how: st
 
 
 def asked(memory: str) -> list[Row]:
-    """What was asked and told, without the journal, in which Optuna writes who worked."""
+    """Return what was asked and told, without the journal, in which Optuna writes who worked."""
     rows = [json.loads(line) for line in memory.splitlines()]
-    return [{key: its for key, its in row.items() if key not in ("journal", "sha256")} for row in rows]
+    return [{key: value for key, value in row.items() if key not in ("journal", "sha256")} for row in rows]
 
 
 class TinyOf(Tiny):
@@ -230,8 +233,8 @@ class TinyOf(Tiny):
 def test_decisions_of_a_damaged_stopping_journal_are_made_again(tmp_path: Path, how: str) -> None:
     from ..stopping.test_sweeps_that_stop import rivals
 
-    it = Tiny(tmp_path / "sweep", rivals()).all()
-    before, journal = hash_records(it.store.folder), tmp_path / "sweep" / "stopping.jsonl"
+    run = Tiny(tmp_path / "sweep", rivals()).all()
+    before, journal = hash_records(run.store.folder), tmp_path / "sweep" / "stopping.jsonl"
     content = journal.read_bytes()
     lines = content.splitlines(keepends=True)
     assert len(lines) > 4
@@ -261,9 +264,9 @@ def decisions(journal: Path) -> list[str]:
 
 
 def decisions_of(lines: list[bytes]) -> list[str]:
-    """In any order: which comes first hangs on who reported first."""
+    """Return the decisions, sorted: which comes first hangs on who reported first."""
     rows = [json.loads(line) for line in lines]
-    return sorted(json.dumps({key: its for key, its in row.items() if key != "sha256"}) for row in rows)
+    return sorted(json.dumps({key: value for key, value in row.items() if key != "sha256"}) for row in rows)
 
 
 @pytest.mark.parametrize("name", ["plan.json", "result.json", "provenance.json"])

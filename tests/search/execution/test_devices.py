@@ -82,18 +82,18 @@ def test_a_sweep_on_unlike_devices_says_so_and_records_it(tmp_path: Path) -> Non
     provenance.end_run(0, 0.0)
     (run,) = read_json(tmp_path / "provenance.json")["runs"]
     assert run["devices"] == {"A": 1, "B": 2}
-    said = console.file.getvalue()  # type: ignore[attr-defined]
-    assert said == (
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert printed == (
         "note: it was trained on unlike devices, and the last bits of a training may depend on the device "
         "(A: 1 epoch; B: 2 epochs)\n"
     )
 
 
 def test_each_epoch_names_its_device_and_no_record_of_results_does(tmp_path: Path) -> None:
-    it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
-    rows = read_rows(it.folder(0) / "cost.jsonl", is_cost_row)
+    run = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
+    rows = read_rows(run.folder(0) / "cost.jsonl", is_cost_row)
     assert [row.get("device") for row in rows] == [HERE] * 6 + [None]
-    assert HERE not in (it.folder(0) / "result.json").read_text() + (it.folder(0) / "epochs.jsonl").read_text()
+    assert HERE not in (run.folder(0) / "result.json").read_text() + (run.folder(0) / "epochs.jsonl").read_text()
 
 
 @pytest.mark.parametrize("differs", [True, False])
@@ -102,13 +102,13 @@ def test_verify_names_the_device_of_a_trial_that_differs_from_this_one(
 ) -> None:
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(search.execution.session, "describe_device", lambda device: H100)
-        it = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
+        run = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
     if differs:
-        path = local(it.folder(0)) / "epochs.jsonl"
+        path = local(run.folder(0)) / "epochs.jsonl"
         rows: list[dict[str, Any]] = [json.loads(line) for line in path.read_text().splitlines()]
         rows[-1]["train_loss"] += 1e-7
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert verify([str(it.store.folder), "--sample", "100%"]) == int(differs)
-    said = capsys.readouterr().out
-    assert (f"  trained on {H100}; here on {HERE}\n" in said) == differs
-    assert ("1 of the 1 that differ were trained on another device than this" in said) == differs
+    assert verify([str(run.store.folder), "--sample", "100%"]) == int(differs)
+    printed = capsys.readouterr().out
+    assert (f"  trained on {H100}; here on {HERE}\n" in printed) == differs
+    assert ("1 of the 1 that differ were trained on another device than this" in printed) == differs

@@ -37,8 +37,8 @@ def tiny(tmp_path: Path) -> Callable[..., Tiny]:
     return make
 
 
-def measured(it: Tiny, i: int = PLAIN) -> list[int]:
-    arrays = read_arrays(it.folder(i) / "diagnostics.npz")
+def measured(run: Tiny, i: int = PLAIN) -> list[int]:
+    arrays = read_arrays(run.folder(i) / "diagnostics.npz")
     assert arrays is not None
     assert len(arrays["flatness_images"]) == 20 and arrays["flatness_friendly"].shape[1] == 20
     epochs: list[int] = arrays["flatness_epochs"].tolist()
@@ -48,12 +48,12 @@ def measured(it: Tiny, i: int = PLAIN) -> list[int]:
 
 @pytest.mark.long
 def test_they_are_recorded_apart_and_all_else_is_as_without(tiny: Any) -> None:
-    it, bare = tiny(), tiny(diagnostics={})
-    assert it.run(PLAIN) == bare.run(PLAIN) == "completed"
-    assert measured(it) == [1, 2, 5] and not (bare.folder(PLAIN) / "diagnostics.npz").exists()
+    run, bare = tiny(), tiny(diagnostics={})
+    assert run.run(PLAIN) == bare.run(PLAIN) == "completed"
+    assert measured(run) == [1, 2, 5] and not (bare.folder(PLAIN) / "diagnostics.npz").exists()
     for name in ("epochs.jsonl", "instances.npz"):
-        assert (it.folder(PLAIN) / name).read_bytes() == (bare.folder(PLAIN) / name).read_bytes()
-    one, other = (read_json(each.folder(PLAIN) / "result.json") for each in (it, bare))
+        assert (run.folder(PLAIN) / name).read_bytes() == (bare.folder(PLAIN) / name).read_bytes()
+    one, other = (read_json(each.folder(PLAIN) / "result.json") for each in (run, bare))
     assert {key for key in one if one[key] != other[key]} == {
         "bytes",
         "sha256",
@@ -61,18 +61,18 @@ def test_they_are_recorded_apart_and_all_else_is_as_without(tiny: Any) -> None:
         "digest",
     }  # config.yaml names them
     assert one["bytes"].keys() - other["bytes"].keys() == {"diagnostics.npz"}
-    assert it.plan.trials[PLAIN].id == bare.plan.trials[PLAIN].id
+    assert run.plan.trials[PLAIN].id == bare.plan.trials[PLAIN].id
 
 
 def test_time_that_they_take_counts_as_measuring(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10**6))
-    it = tiny()
+    run = tiny()
     monkeypatch.setattr(
         "trainers.diagnostics.flatness.Flatness.measure", lambda *_: [next(clock) for _ in range(9)] and {}
     )
     monkeypatch.setattr("search.execution.session.time.perf_counter", lambda: float(next(clock)))
-    it.session(PLAIN).advance(inf)
-    *epochs, final = read_rows(it.folder(PLAIN) / "cost.jsonl")
+    run.session(PLAIN).advance(inf)
+    *epochs, final = read_rows(run.folder(PLAIN) / "cost.jsonl")
     assert [row["evaluate_seconds"] >= 10 for row in epochs] == [False, True, True, False, False, False]
     assert final["final_seconds"] >= 10  # those of the last weights
 
@@ -89,18 +89,18 @@ def test_resumed_after_every_epoch_they_are_the_same(tiny: Any) -> None:
 
 
 def test_of_a_stopped_trial_those_before_its_stop_remain(tiny: Any) -> None:
-    it, why = tiny(), {"epoch": 2, "reason": "no new best"}
-    assert Session(replace(it.job(PLAIN), until=4), it.data(PLAIN)).advance(inf) == "paused"
-    assert Session(replace(it.job(PLAIN), until=2, stop=why), it.data(PLAIN)).advance(inf) == "stopped"
-    assert measured(it) == [1]
+    run, why = tiny(), {"epoch": 2, "reason": "no new best"}
+    assert Session(replace(run.job(PLAIN), until=4), run.data(PLAIN)).advance(inf) == "paused"
+    assert Session(replace(run.job(PLAIN), until=2, stop=why), run.data(PLAIN)).advance(inf) == "stopped"
+    assert measured(run) == [1]
 
 
 @pytest.mark.long
 def test_an_identical_training_has_a_copy(tmp_path: Path) -> None:
     """Uniform weights are the same after any burn-in."""
-    it = Tiny(tmp_path / "sweep", burn_ins(["inf", 1], evaluate__diagnostics=FLAT)).all()
-    assert it.trained() == it.plan.tree.distinct == 6 + 4 + 2
-    assert [measured(it, i) for i in range(4)] == [[1, 2, 5]] * 4
+    run = Tiny(tmp_path / "sweep", burn_ins(["inf", 1], evaluate__diagnostics=FLAT)).all()
+    assert run.trained() == run.plan.tree.distinct == 6 + 4 + 2
+    assert [measured(run, i) for i in range(4)] == [[1, 2, 5]] * 4
 
 
 @pytest.mark.long
@@ -108,17 +108,17 @@ def test_a_sweep_with_them_continues_from_the_states_of_one_without(
     tiny: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bare = tiny(diagnostics={}, search__keep="all").all()
-    it = tiny(diagnostics={"flatness": {"images": 20, "steps": 2, "step_size": "epsilon"}})
-    import_states(it.store, it.plan, [bare.store.folder])
-    it.all()
-    assert it.trained() == 0, "they are measured on the last state"
-    assert verify([str(it.store.folder), "--sample", "100%"]) == 0
+    run = tiny(diagnostics={"flatness": {"images": 20, "steps": 2, "step_size": "epsilon"}})
+    import_states(run.store, run.plan, [bare.store.folder])
+    run.all()
+    assert run.trained() == 0, "they are measured on the last state"
+    assert verify([str(run.store.folder), "--sample", "100%"]) == 0
 
 
 @pytest.mark.long
 def test_a_damaged_record_is_made_again_from_the_stages(tiny: Any) -> None:
-    it = tiny().all()
-    before, path = hash_records(it.store.folder), it.folder(PLAIN) / "diagnostics.npz"
+    run = tiny().all()
+    before, path = hash_records(run.store.folder), run.folder(PLAIN) / "diagnostics.npz"
     path.write_bytes(path.read_bytes()[:-1])
-    it.all()
-    assert hash_records(it.store.folder) == before and it.trained() == 6
+    run.all()
+    assert hash_records(run.store.folder) == before and run.trained() == 6

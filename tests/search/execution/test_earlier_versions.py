@@ -83,7 +83,7 @@ def test_resumes_a_stored_sweep_to_the_bits_of_the_earlier_version(unpacked: Pat
 
 
 def close(folder: Path, expected: Path) -> bool:
-    """Whether two records tell of the same training on machines whose arithmetic differs in the last bits."""
+    """Return whether two records tell of the same training on machines whose arithmetic differs in the last bits."""
     rows, others = (read_rows(path / "epochs.jsonl") for path in (folder, expected))
     losses = [abs(row["train_loss"] - other["train_loss"]) for row, other in zip(rows, others, strict=True)]
     return max(losses) < 0.05

@@ -52,29 +52,29 @@ def tiny(tmp_path: Path) -> Make:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The records of each training run in one go, by itself, with nothing to share."""
-    it = Tiny(tmp_path_factory.mktemp("undisturbed") / "sweep", **SHARED)
-    for i in range(len(it.plan.trials)):
+    run = Tiny(tmp_path_factory.mktemp("undisturbed") / "sweep", **SHARED)
+    for i in range(len(run.plan.trials)):
         alone = Tiny(tmp_path_factory.mktemp("alone") / "sweep", **SHARED)
         assert alone.run(i) == "completed"
-        alone.folder(i).rename(it.folder(i))
-    return hash_records(it.store.folder)
+        alone.folder(i).rename(run.folder(i))
+    return hash_records(run.store.folder)
 
 
 def test_every_distinct_epoch_is_trained_once_and_records_are_those_of_each_alone(
     tiny: Make, undisturbed: dict[str, str]
 ) -> None:
-    it, backend = tiny(), DisturbedBackend()
-    assert it.serve(backend) == 0
-    assert hash_records(it.store.folder) == undisturbed
-    assert backend.epochs == it.plan.tree.distinct < it.plan.tree.asked
+    run, backend = tiny(), DisturbedBackend()
+    assert run.serve(backend) == 0
+    assert hash_records(run.store.folder) == undisturbed
+    assert backend.epochs == run.plan.tree.distinct < run.plan.tree.asked
 
 
-def carry_on(it: Tiny, undisturbed: dict[str, str]) -> DisturbedBackend:
-    """The same command again ends with all records."""
+def carry_on(run: Tiny, undisturbed: dict[str, str]) -> DisturbedBackend:
+    """Run the same command again, and fail unless it ends with all records."""
     backend = DisturbedBackend()
-    assert it.serve(backend) == 0, it.said()
-    assert hash_records(it.store.folder) == undisturbed
-    assert not list(local(it.store.folder).rglob("error.txt"))
+    assert run.serve(backend) == 0, run.said()
+    assert hash_records(run.store.folder) == undisturbed
+    assert not list(local(run.store.folder).rglob("error.txt"))
     return backend
 
 
@@ -96,7 +96,7 @@ SAID = {
 def test_a_storage_failure_stops_the_sweep_which_resumes_once_it_is_repaired(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, number: int, nth: int
 ) -> None:
-    it, (fsync, calls) = tiny(), (os.fsync, count())
+    run, (fsync, calls) = tiny(), (os.fsync, count())
 
     def failing(handle: int) -> None:
         if next(calls) >= nth:
@@ -106,33 +106,33 @@ def test_a_storage_failure_stops_the_sweep_which_resumes_once_it_is_repaired(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", failing)
         first = DisturbedBackend()
-        assert it.serve(first) == 1
-    assert f"Stopped: {SAID[number]} ({it.store.folder})" in it.said()
-    assert it.said().splitlines()[-2:] == [
-        f"{len(it.sweep.unfinished())} of 8 trainings have no result yet. All that was trained is kept; "
+        assert run.serve(first) == 1
+    assert f"Stopped: {SAID[number]} ({run.store.folder})" in run.said()
+    assert run.said().splitlines()[-2:] == [
+        f"{len(run.sweep.unfinished())} of 8 trainings have no result yet. All that was trained is kept; "
         "the same command carries on:",
         "  the command",
     ]
-    assert not list(local(it.store.folder).rglob("error.txt")), "it is no trial's fault"
-    second = carry_on(it, undisturbed)
-    assert first.epochs + second.epochs <= it.plan.tree.distinct + 2, "one of each of the two that ran"
+    assert not list(local(run.store.folder).rglob("error.txt")), "it is no trial's fault"
+    second = carry_on(run, undisturbed)
+    assert first.epochs + second.epochs <= run.plan.tree.distinct + 2, "one of each of the two that ran"
 
 
 def test_a_vanished_folder_is_not_created_again(tiny: Make, undisturbed: dict[str, str]) -> None:
     """As if a file system were unmounted: below its mount point there is an empty folder."""
-    it = tiny()
-    folder = local(it.store.folder)
+    run = tiny()
+    folder = local(run.store.folder)
     away = folder.with_name("away")
     first = DisturbedBackend(disturb=lambda backend, turn: folder.rename(away) and None if turn == 5 else None)
-    assert it.serve(first) == 1
+    assert run.serve(first) == 1
     assert not folder.exists()
-    assert it.said().splitlines()[-2:] == [
+    assert run.said().splitlines()[-2:] == [
         f"Stopped: the storage is gone ({folder}); bring it back, then carry on with the same command:",
         "  the command",
     ]
     away.rename(folder)
-    second = carry_on(it, undisturbed)
-    assert first.epochs + second.epochs <= it.plan.tree.distinct + 2
+    second = carry_on(run, undisturbed)
+    assert first.epochs + second.epochs <= run.plan.tree.distinct + 2
 
 
 @pytest.mark.parametrize("turn", [0, 4, 9])
@@ -148,11 +148,11 @@ def test_a_storage_failure_of_the_driver_alone_stops_the_sweep(
         if now == turn:
             patched.setattr("search.store.store.Store.drop_state", failing)
 
-    it = tiny()
+    run = tiny()
     with monkeypatch.context() as patched:
-        assert it.serve(DisturbedBackend(disturb=disturb)) == 1
-    assert "Stopped: the storage can only be read" in it.said()
-    carry_on(it, undisturbed)
+        assert run.serve(DisturbedBackend(disturb=disturb)) == 1
+    assert "Stopped: the storage can only be read" in run.said()
+    carry_on(run, undisturbed)
 
 
 # --- clocks
@@ -162,16 +162,16 @@ def test_a_clock_that_goes_backwards_changes_nothing(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An hour at each look."""
-    it, clock = tiny(), count(2_000_000_000, -3600)
+    run, clock = tiny(), count(2_000_000_000, -3600)
     with monkeypatch.context() as patched:
         patched.setattr(time, "time", lambda: float(next(clock)))
-        assert it.serve(DisturbedBackend()) == 0
-    assert hash_records(it.store.folder) == undisturbed
-    assert it.serve(DisturbedBackend()) == 0
-    assert "is finished" in it.said()
-    for path in local(it.store.folder).rglob("*"):
+        assert run.serve(DisturbedBackend()) == 0
+    assert hash_records(run.store.folder) == undisturbed
+    assert run.serve(DisturbedBackend()) == 0
+    assert "is finished" in run.said()
+    for path in local(run.store.folder).rglob("*"):
         os.utime(path, (4_000_000_000, 4_000_000_000))
-    assert search.status.main([str(it.store.folder)]) == 0
+    assert search.status.main([str(run.store.folder)]) == 0
     assert "-" not in "".join(capsys.readouterr().out.split("spent:")[1:])
 
 
@@ -184,10 +184,10 @@ def test_a_damaged_fork_is_trained_again_by_the_trials_that_need_it(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, file: str, damage: str
 ) -> None:
     monkeypatch.setattr(search.execution.session, "READ_DELAYS", ())  # a file of a network that is not to be seen yet
-    it = tiny()
-    fork = it.plan.tree.forks(0)[0]
-    name = it.plan.trials[0].chain[fork]
-    path = Path(str(it.store.stages_folder)) / name[:2] / name / file
+    run = tiny()
+    fork = run.plan.tree.forks(0)[0]
+    name = run.plan.trials[0].chain[fork]
+    path = Path(str(run.store.stages_folder)) / name[:2] / name / file
 
     def killed(backend: DisturbedBackend, turn: int) -> None:
         if path.exists():
@@ -195,19 +195,19 @@ def test_a_damaged_fork_is_trained_again_by_the_trials_that_need_it(
 
     first = DisturbedBackend(disturb=killed)
     with pytest.raises(KeyboardInterrupt):
-        it.serve(first)
+        run.serve(first)
     wait_for_writes()
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
-    second = carry_on(it, undisturbed)
-    sharers = int(it.plan.tree.sharers[0, fork])
-    assert first.epochs + second.epochs <= it.plan.tree.distinct + 2 + sharers, "an epoch each of those that shared it"
+    second = carry_on(run, undisturbed)
+    sharers = int(run.plan.tree.sharers[0, fork])
+    assert first.epochs + second.epochs <= run.plan.tree.distinct + 2 + sharers, "an epoch each of those that shared it"
 
 
 # --- memory
 
 
 def lacking(when: Callable[[], bool], error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A training step for which memory runs out under a condition."""
+    """Let memory run out for a training step under a condition."""
     losses = Method.losses
 
     def failing(*arguments: Any) -> Any:
@@ -226,36 +226,36 @@ GREEDY = RuntimeError(
 def test_a_training_out_of_memory_is_retried_alone(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    it, company = tiny(), []
+    run, company = tiny(), []
 
     def disturb(backend: DisturbedBackend, turn: int) -> None:
         company[:] = backend.running
-        lonely = [task for task in backend.running if backend.place(task) in it.sweep.schedule.exclusive]
+        lonely = [task for task in backend.running if backend.place(task) in run.sweep.schedule.exclusive]
         assert not lonely or len(backend.running) == 1, "and nothing beside it"
 
     with monkeypatch.context() as patched:
         lacking(lambda: len(company) > 1, torch.OutOfMemoryError("CUDA out of memory."), patched)
-        assert it.serve(DisturbedBackend(slots=3, disturb=disturb)) == 0, it.said()
-    assert hash_records(it.store.folder) == undisturbed
-    assert not list(local(it.store.folder).rglob("error.txt"))
-    assert "retry: " in it.said() and "out of memory" in it.said()
+        assert run.serve(DisturbedBackend(slots=3, disturb=disturb)) == 0, run.said()
+    assert hash_records(run.store.folder) == undisturbed
+    assert not list(local(run.store.folder).rglob("error.txt"))
+    assert "retry: " in run.said() and "out of memory" in run.said()
 
 
 def test_a_training_out_of_memory_alone_fails_and_names_its_request(
     tiny: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    it = tiny(search__axes={"method.weight.burn_in": {"grid": [2, 4]}}, search__replicates=1)
+    run = tiny(search__axes={"method.weight.burn_in": {"grid": [2, 4]}}, search__replicates=1)
     error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4294967296 bytes.")
     with monkeypatch.context() as patched:
         lacking(lambda: True, error, patched)
-        assert it.serve(DisturbedBackend()) == 1
-    assert len(it.sweep.unfinished()) == len(it.sweep.schedule.exclusive) == 2
-    for trial in it.sweep.unfinished():
-        (line,) = (it.store.trial_folder(trial.id) / "error.txt").read_text().splitlines()
+        assert run.serve(DisturbedBackend()) == 1
+    assert len(run.sweep.unfinished()) == len(run.sweep.schedule.exclusive) == 2
+    for trial in run.sweep.unfinished():
+        (line,) = (run.store.trial_folder(trial.id) / "error.txt").read_text().splitlines()
         assert line.startswith("out of memory: its process asked for 4.0 GiB more, and had held ")
         assert line.endswith("), also alone; give it more by `resources:`, or lower trial.batch_size")
-        assert f"failed: {trial.id}: {line}" in it.said()
-    assert it.serve(DisturbedBackend()) == 0
+        assert f"failed: {trial.id}: {line}" in run.said()
+    assert run.serve(DisturbedBackend()) == 0
 
 
 # --- workers
@@ -263,23 +263,23 @@ def test_a_training_out_of_memory_alone_fails_and_names_its_request(
 
 def test_the_trainer_of_a_shared_prefix_may_be_lost_repeatedly(tiny: Make, undisturbed: dict[str, str]) -> None:
     """Others wait for what it will store; whoever is next takes its place, and trains nothing twice."""
-    it, lost = tiny(search__retries=1), []
+    run, lost = tiny(search__retries=1), []
 
     def disturb(backend: DisturbedBackend, turn: int) -> None:
         for task in list(backend.running):
-            if turn % 2 and it.sweep.schedule.running[backend.place(task)]:
+            if turn % 2 and run.sweep.schedule.running[backend.place(task)]:
                 lost.append(backend.place(task))
                 backend.lose(task)
 
     backend = DisturbedBackend(disturb=disturb)
-    assert it.serve(backend) == 0, it.said()
-    assert hash_records(it.store.folder) == undisturbed
+    assert run.serve(backend) == 0, run.said()
+    assert hash_records(run.store.folder) == undisturbed
     assert len(lost) >= 4
-    assert backend.epochs == it.plan.tree.distinct, "a checkpoint stood at each epoch"
+    assert backend.epochs == run.plan.tree.distinct, "a checkpoint stood at each epoch"
 
 
 def test_a_worker_that_dies_repeatedly_at_one_stage_fails_its_trial(tiny: Make, undisturbed: dict[str, str]) -> None:
-    it = tiny(search__retries=2)
+    run = tiny(search__retries=2)
     begun: list[int] = []
 
     def disturb(backend: DisturbedBackend, turn: int) -> None:
@@ -288,18 +288,18 @@ def test_a_worker_that_dies_repeatedly_at_one_stage_fails_its_trial(tiny: Make, 
                 begun.append(turn)
                 backend.lose(task)
 
-    assert it.serve(DisturbedBackend(disturb=disturb)) == 1
+    assert run.serve(DisturbedBackend(disturb=disturb)) == 1
     assert len(begun) == 3
-    (trial,) = it.sweep.unfinished()
-    assert trial is it.plan.trials[5]
-    path = it.store.trial_folder(trial.id) / "error.txt"
-    assert f"failed: {trial.id}: its worker died, 3 times in a row ({path})" in it.said()
-    carry_on(it, undisturbed)
+    (trial,) = run.sweep.unfinished()
+    assert trial is run.plan.trials[5]
+    path = run.store.trial_folder(trial.id) / "error.txt"
+    assert f"failed: {trial.id}: its worker died, 3 times in a row ({path})" in run.said()
+    carry_on(run, undisturbed)
 
 
 def test_workers_that_die_after_progress_are_always_retried(tiny: Make) -> None:
     """Twice at the same epoch, at most, and five times in all."""
-    it = tiny(search__retries=2, search__axes={"method.weight.burn_in": {"grid": [2, 4]}})
+    run = tiny(search__retries=2, search__axes={"method.weight.burn_in": {"grid": [2, 4]}})
     lost: list[int] = []
 
     def disturb(backend: DisturbedBackend, turn: int) -> None:
@@ -308,7 +308,7 @@ def test_workers_that_die_after_progress_are_always_retried(tiny: Make) -> None:
                 lost.append(backend.place(task))
                 backend.lose(task)
 
-    assert it.serve(DisturbedBackend(disturb=disturb)) == 0, it.said()
+    assert run.serve(DisturbedBackend(disturb=disturb)) == 0, run.said()
     assert max(lost.count(i) for i in lost) >= 5
 
 
@@ -319,7 +319,7 @@ def test_a_deterministic_failure_is_not_advertised_as_resumable(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One training of several fails in its second epoch, at every try; once it is mended the same command goes on."""
-    it = tiny()
+    run = tiny()
     trains = trainers.trainer.Trainer.run_epoch
 
     def broken(trainer: Any, stage: Any, recall: Any) -> Any:
@@ -331,16 +331,16 @@ def test_a_deterministic_failure_is_not_advertised_as_resumable(
     with monkeypatch.context() as patched:
         patched.setattr(trainers.trainer.Trainer, "run_epoch", broken)
         for _ in range(2):
-            assert it.serve(DisturbedBackend()) == 1
-            ends.append(it.said().splitlines()[-2:])
+            assert run.serve(DisturbedBackend()) == 1
+            ends.append(run.said().splitlines()[-2:])
     assert ends[0] == ends[1]
     assert ends[0] == [
-        f"{len(it.sweep.unfinished())} of 8 trainings have no result yet. Equal seeds compute the same bits: the same "
+        f"{len(run.sweep.unfinished())} of 8 trainings have no result yet. Equal seeds compute the same bits: the same "
         "command ends in the same way until the cause is fixed. All that was trained is kept, and the command then "
         "carries on:",
         "  the command",
     ]
-    carry_on(it, undisturbed)
+    carry_on(run, undisturbed)
 
 
 @pytest.mark.parametrize("slots", [1, 2])
@@ -348,7 +348,7 @@ def test_fail_fast_ends_the_sweep_at_its_first_failed_training(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, slots: int
 ) -> None:
     """What runs beside it stores its epoch, nothing new begins, and the same command resumes once it is mended."""
-    it, alone = tiny(search__fail_fast=True), tiny(search__fail_fast=True)
+    run, alone = tiny(search__fail_fast=True), tiny(search__fail_fast=True)
     trains = trainers.trainer.Trainer.run_epoch
 
     def broken(trainer: Any, stage: Any, recall: Any) -> Any:
@@ -359,29 +359,29 @@ def test_fail_fast_ends_the_sweep_at_its_first_failed_training(
     first = DisturbedBackend(slots)
     with monkeypatch.context() as patched:
         patched.setattr(trainers.trainer.Trainer, "run_epoch", broken)
-        assert it.serve(first) == 1
-        (path,) = local(it.store.folder).rglob("error.txt")
+        assert run.serve(first) == 1
+        (path,) = local(run.store.folder).rglob("error.txt")
         waits = tiny()
         assert waits.serve(DisturbedBackend(slots)) == 1
-    assert len(waits.sweep.unfinished()) < len(it.sweep.unfinished()), "without fail_fast all other trainings end"
+    assert len(waits.sweep.unfinished()) < len(run.sweep.unfinished()), "without fail_fast all other trainings end"
     assert "Traceback (most recent call last)" in path.read_text()
-    *_, failed, stopped, ends, command = it.said().splitlines()
+    *_, failed, stopped, ends, command = run.said().splitlines()
     assert failed.startswith(f"failed: {path.parent.name}: ValueError: Expected more than 1 value")
     assert stopped == (
         f"Stopped: search.fail_fast ends the sweep at its first failed training, {path.parent.name}; its traceback is "
         f"in {path}"
     )
     assert ends == (
-        f"{len(it.sweep.unfinished())} of 8 trainings have no result yet. All that was trained is kept; the same "
+        f"{len(run.sweep.unfinished())} of 8 trainings have no result yet. All that was trained is kept; the same "
         "command carries on once the cause is fixed, and --set search.fail_fast=false trains all others without that:"
     )
     assert command == "  the command"
-    second = carry_on(it, undisturbed)
+    second = carry_on(run, undisturbed)
     assert first.epochs + second.epochs == alone.plan.tree.distinct, "no epoch is trained twice"
 
 
 def test_fail_fast_waits_for_the_retries_of_a_lost_worker(tiny: Make) -> None:
-    it, lost = tiny(search__fail_fast=True, search__retries=2), []
+    run, lost = tiny(search__fail_fast=True, search__retries=2), []
 
     def disturb(backend: DisturbedBackend, turn: int) -> None:
         for task in list(backend.running):
@@ -389,14 +389,14 @@ def test_fail_fast_waits_for_the_retries_of_a_lost_worker(tiny: Make) -> None:
                 lost.append(turn)
                 backend.lose(task)
 
-    assert it.serve(DisturbedBackend(disturb=disturb)) == 1
-    name = it.plan.trials[5].id
+    assert run.serve(DisturbedBackend(disturb=disturb)) == 1
+    name = run.plan.trials[5].id
     assert len(lost) == 3
-    assert f"first failed training, {name}; its error is in {it.store.trial_folder(name) / 'error.txt'}" in it.said()
+    assert f"first failed training, {name}; its error is in {run.store.trial_folder(name) / 'error.txt'}" in run.said()
 
 
 def test_fail_fast_goes_on_after_a_diverged_training(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    it, trains = tiny(search__fail_fast=True), trainers.trainer.Trainer.run_epoch
+    run, trains = tiny(search__fail_fast=True), trainers.trainer.Trainer.run_epoch
 
     def diverging(trainer: Any, stage: Any, recall: Any) -> Any:
         if trainer.config.seed == 1 and stage.epoch == 1:
@@ -404,4 +404,4 @@ def test_fail_fast_goes_on_after_a_diverged_training(tiny: Make, monkeypatch: py
         return trains(trainer, stage, recall)
 
     monkeypatch.setattr(trainers.trainer.Trainer, "run_epoch", diverging)
-    assert it.serve(DisturbedBackend()) == 0, it.said()
+    assert run.serve(DisturbedBackend()) == 0, run.said()

@@ -82,13 +82,13 @@ def test_imported_states_are_removed_with_a_refused_run(unreachable: None, here:
 
 
 def test_a_refused_extension_leaves_the_sweep_resumable(unreachable: None, here: Path) -> None:
-    it = Tiny(here / "results" / "space", smoke())
-    it.run(0)
+    run = Tiny(here / "results" / "space", smoke())
+    run.run(0)
     before = everything(here)
     refused("--set", "search.replicates=3")
     assert everything(here) == before
     plan = read_json(here / "results" / "space" / "plan.json")
-    assert len(plan["trials"]) == len(it.plan.trials)
+    assert len(plan["trials"]) == len(run.plan.trials)
 
 
 def test_a_sweep_moved_aside_is_restored(unreachable: None, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,12 +107,12 @@ def test_trained_stages_are_kept_after_any_error(
     if not new:
         Tiny(here / "results" / "space", smoke()).run(0)
 
-    def trained(it: Sweep, *_: object) -> int:
-        folder = Path(str(it.store.trial_folder(it.plan.trials[0].id)))
+    def trained(sweep: Sweep, *_: object) -> int:
+        folder = Path(str(sweep.store.trial_folder(sweep.plan.trials[0].id)))
         folder.mkdir(exist_ok=True)
         append_rows(folder / "epochs.jsonl", [{"epoch": 6}])
         if not new:
-            write_json(it.store.folder / "now.json", {"began": 1.0})
+            write_json(sweep.store.folder / "now.json", {"began": 1.0})
         raise DifferentSweep(["it is another one"])
 
     monkeypatch.setattr(Sweep, "run", trained)
@@ -135,9 +135,9 @@ def test_a_command_that_finds_the_sweep_locked_changes_nothing(unreachable: None
 
 @pytest.mark.parametrize("damage", ["plan.json", "space.yaml", "provenance.json", "trials", "stages", ".lock"])
 def test_a_damaged_sweep_is_recognized_as_a_sweep(here: Path, damage: str) -> None:
-    it = Tiny(here / "sweep", smoke())
+    run = Tiny(here / "sweep", smoke())
     (here / "sweep" / ".lock").touch()
-    assert isinstance(it.store, Store) and location.is_sweep(here / "sweep")
+    assert isinstance(run.store, Store) and location.is_sweep(here / "sweep")
     path = here / "sweep" / damage
     if path.is_dir():
         path.rmdir()
@@ -169,5 +169,5 @@ def test_world_writable_results_are_noted(here: Path, capsys: pytest.CaptureFixt
         (here / "results").mkdir(exist_ok=True)
         (here / "results").chmod(mode)
         assert main(["space.yaml", "--dry-run"]) == 0
-        said = "note: results: every user of this machine may change what lies there; chmod o-w keeps them out"
-        assert (said in capsys.readouterr().err) == noted
+        note = "note: results: every user of this machine may change what lies there; chmod o-w keeps them out"
+        assert (note in capsys.readouterr().err) == noted

@@ -127,9 +127,9 @@ def lost_worker(tiny: Tiny, broken: list[BrokenSession], monkeypatch: pytest.Mon
     timers = []
     made = lambda seconds, call, arguments: timers.append((call, arguments)) or SimpleNamespace(start=lambda: None)  # noqa: E731
     monkeypatch.setattr(trainable.threading, "Timer", made)
-    it = object.__new__(trainable.TrialTrainable)
-    it.setup(trainable.config_of(tiny.job(0)), tiny.sweep.sources.loaded)
-    return it, timers
+    worker = object.__new__(trainable.TrialTrainable)
+    worker.setup(trainable.config_of(tiny.job(0)), tiny.sweep.sources.loaded)
+    return worker, timers
 
 
 def test_the_process_of_a_lost_worker_ends_itself_and_ray_hears_which_gpu_it_was(lost_worker: Any) -> None:
@@ -194,45 +194,45 @@ class Losses:
 
 
 def test_a_gpu_that_loses_several_trainings_is_retired_once() -> None:
-    it = Losses()
-    assert [it.lose(name, "0") for name in ("a", "b", "c", "d")] == [False, False, True, False]
-    assert it.faults.retired == {"0": "CUDA error"}
+    losses = Losses()
+    assert [losses.lose(name, "0") for name in ("a", "b", "c", "d")] == [False, False, True, False]
+    assert losses.faults.retired == {"0": "CUDA error"}
     assert MAX_STRIKES == 3
 
 
 def test_progress_between_losses_keeps_a_gpu() -> None:
-    it = Losses()
+    losses = Losses()
     for name in ("a", "b", "c", "d"):
-        assert not it.lose(name, "0")
-        it.faults.record_progress(name, "0")
+        assert not losses.lose(name, "0")
+        losses.faults.record_progress(name, "0")
 
 
 def test_workers_that_one_event_ends_count_once() -> None:
-    it = Losses()
-    tasks = [it.start() for _ in range(4)]
-    assert not any(it.lose(task, "0", task) for task in tasks)
-    assert not it.lose("e", "0")
-    assert it.lose("f", "0")
+    losses = Losses()
+    tasks = [losses.start() for _ in range(4)]
+    assert not any(losses.lose(task, "0", task) for task in tasks)
+    assert not losses.lose("e", "0")
+    assert losses.lose("f", "0")
 
 
 def test_a_training_that_fails_alone_where_no_other_gpu_is_known_is_to_blame_itself() -> None:
-    it = Losses()
-    assert not any(it.lose("a", "0") for _ in range(10))
-    assert it.lose("b", "0"), "another one too: the GPU is"
+    losses = Losses()
+    assert not any(losses.lose("a", "0") for _ in range(10))
+    assert losses.lose("b", "0"), "another one too: the GPU is"
 
 
 def test_a_training_that_fails_on_each_gpu_retires_none() -> None:
-    it = Losses()
-    it.faults.record_progress("b", "0")
-    it.faults.record_progress("c", "1")
-    assert not it.lose("a", "0")
-    assert not any(it.lose("a", "1") for _ in range(10))
+    losses = Losses()
+    losses.faults.record_progress("b", "0")
+    losses.faults.record_progress("c", "1")
+    assert not losses.lose("a", "0")
+    assert not any(losses.lose("a", "1") for _ in range(10))
 
 
 def test_a_gpu_is_retired_by_one_training_where_others_work() -> None:
-    it = Losses()
-    it.faults.record_progress("b", "1")
-    assert [it.lose("a", "0") for _ in range(3)] == [False, False, True]
+    losses = Losses()
+    losses.faults.record_progress("b", "1")
+    assert [losses.lose("a", "0") for _ in range(3)] == [False, False, True]
 
 
 # --- how Tune is kept from it
@@ -314,10 +314,10 @@ def run_on_gpus(tmp_path: Path, broken: Iterable[str], **changes: Any) -> tuple[
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_gpu_that_fails_is_told_and_the_sweep_goes_on_without_it(tmp_path: Path) -> None:
-    code, said, workers = run_on_gpus(tmp_path, ["1"])
-    assert code == 0, said
-    assert len(re.findall(r"note: GPU 1 of node .* is no longer used: it lost 3 workers in a row", said)) == 1
-    assert said.count("retry: ") == MAX_STRIKES
+    code, printed, workers = run_on_gpus(tmp_path, ["1"])
+    assert code == 0, printed
+    assert len(re.findall(r"note: GPU 1 of node .* is no longer used: it lost 3 workers in a row", printed)) == 1
+    assert printed.count("retry: ") == MAX_STRIKES
     assert len(workers["gpu1"]) == MAX_STRIKES, "each in a process of its own"
     alone = Tiny(tmp_path / "alone" / "smoke", **ON_GPUS).all()
     assert hash_records(tmp_path / "smoke") == hash_records(alone.store.folder)
@@ -326,10 +326,10 @@ def test_a_gpu_that_fails_is_told_and_the_sweep_goes_on_without_it(tmp_path: Pat
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_sweep_whose_gpus_all_fail_says_so_and_is_resumed(tmp_path: Path) -> None:
-    code, said, _ = run_on_gpus(tmp_path, ["0", "1"], search__retries=9)
+    code, printed, _ = run_on_gpus(tmp_path, ["0", "1"], search__retries=9)
     assert code == 1
-    last = said.strip().splitlines()
+    last = printed.strip().splitlines()
     assert any(line.startswith("Stopped: no GPU is left, as each lost its workers (GPU 0 of node") for line in last)
-    assert "All that was trained is kept; the same command carries on" in said
-    code, said, _ = run_on_gpus(tmp_path, [], search__retries=9)
-    assert code == 0, said
+    assert "All that was trained is kept; the same command carries on" in printed
+    code, printed, _ = run_on_gpus(tmp_path, [], search__retries=9)
+    assert code == 0, printed

@@ -46,9 +46,9 @@ from ..helpers import (
 @pytest.fixture
 def interrupt() -> Iterator[Interrupt]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
-    it = Interrupt()
-    it.install()
-    yield it
+    installed = Interrupt()
+    installed.install()
+    yield installed
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -99,8 +99,8 @@ def test_a_stop_request_pauses_all_running_trials_before_tune_ends(
     assert told == [[(2, 2, search.execution.graceful_stop.DEFAULT_GRACE)]]
     assert [actor.paused for actor in actors] == [1, 1, 0]
     assert interrupt.exit_code == 143
-    said = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    assert len(said) > 1 and max(map(len, said)) <= 60
+    printed = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(printed) > 1 and max(map(len, printed)) <= 60
 
 
 @pytest.mark.parametrize(
@@ -160,12 +160,12 @@ signal.raise_signal(signal.SIGINT)
 def test_a_second_stop_request_ends_at_once_and_shows_the_resume_command(terminal: bool) -> None:
     read, write = os.openpty() if terminal else os.pipe()
     code = subprocess.run([sys.executable, "-c", TWICE], stdout=write, check=False, cwd=ROOT).returncode
-    said = os.read(read, 1000).decode().replace("\r", "")
+    printed = os.read(read, 1000).decode().replace("\r", "")
     os.close(read)
     os.close(write)
     assert code == 130
     kept = "Ended at once. What was stored is kept; the same command carries on:\n  python -m search.run space.yaml\n"
-    assert said == "still there\n" + ("\n\x1b[?25h" if terminal else "") + kept
+    assert printed == "still there\n" + ("\n\x1b[?25h" if terminal else "") + kept
 
 
 HUNG_UP = """
@@ -192,12 +192,12 @@ def test_repeated_hangups_request_one_stop_and_none_under_nohup(terminal: bool, 
         [sys.executable, "-c", HUNG_UP], stdout=write, check=False, cwd=ROOT,
         preexec_fn=lambda: signal.signal(signal.SIGHUP, how),
     ).returncode  # fmt: skip
-    said = os.read(read, 1000).decode().replace("\r", "")
+    printed = os.read(read, 1000).decode().replace("\r", "")
     os.close(read)
     os.close(write)
     assert code == (0 if nohup else 129)
     last = "before\n\n\x1b[?25hHung up: running trials end their epoch and are stored; the same command carries on.\n"
-    assert said == (last if terminal and not nohup else "before\nafter\n")
+    assert printed == (last if terminal and not nohup else "before\nafter\n")
 
 
 STARTING = """
@@ -256,16 +256,16 @@ def test_an_unreachable_gcs_is_reported_before_it_is_given_up(
             assert time.monotonic() < until and not interrupt.failure
             time.sleep(0.01)
         time.sleep(10)
-    said = console.file.getvalue()  # type: ignore[attr-defined]
-    assert said.splitlines() == ["Ray's GCS does not answer; given up in 1 s."], "once, at the pace of this test"
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert printed.splitlines() == ["Ray's GCS does not answer; given up in 1 s."], "once, at the pace of this test"
     assert interrupt.failure == f"Ray died: its GCS at {address[0]}:{address[1]} does not answer any more"
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "said"), [(0, 1, "Stopped: Ray died: its raylet"), (143, 143, "Stopped, as asked.")]
+    ("asked", "code", "message"), [(0, 1, "Stopped: Ray died: its raylet"), (143, 143, "Stopped, as asked.")]
 )
 def test_a_driver_that_no_signal_reaches_exits_with_the_resume_command(
-    interrupt: Interrupt, raylet: socket.socket, monkeypatch: pytest.MonkeyPatch, asked: int, code: int, said: str
+    interrupt: Interrupt, raylet: socket.socket, monkeypatch: pytest.MonkeyPatch, asked: int, code: int, message: str
 ) -> None:
     """As within a call of Ray that waits for what has died."""
     ended, codes, console = threading.Event(), [], Console(file=StringIO())
@@ -277,7 +277,7 @@ def test_a_driver_that_no_signal_reaches_exits_with_the_resume_command(
         assert ended.wait(10)
     assert codes == [code]
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert text.startswith(said)
+    assert text.startswith(message)
     assert "the same command carries on:" in text
 
 
@@ -343,7 +343,7 @@ def test_running_epochs_are_finished_and_stored_after_a_stop_request(tmp_path: P
         before, asked = count_epochs(folder), time.monotonic()
         assert driver.stop(signal.SIGTERM) == 143
         took = time.monotonic() - asked
-        said = driver.output
+        printed = driver.output
     finally:
         driver.close()
     stored = {read_json(path.with_name("stage.json"))["epoch"] for path in folder.glob("stages/??/*/state.pt")}
@@ -351,24 +351,24 @@ def test_running_epochs_are_finished_and_stored_after_a_stop_request(tmp_path: P
     assert stored == set(trained)
     assert sum(trained) > before, "the epochs that were running are among them"
     assert took < search.execution.graceful_stop.DEFAULT_GRACE
-    assert "Stopped, as asked." in said
+    assert "Stopped, as asked." in printed
 
 
 class Terminal:
     """One of its own for a command; `close` is what its user does."""
 
     def __init__(self, *command: str | Path) -> None:
-        self._ours, theirs = os.openpty()
+        self._ours, terminal = os.openpty()
 
         def its_own() -> None:
             os.setsid()
-            fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+            fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
         self.process = subprocess.Popen(
-            list(map(str, command)), cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=its_own
+            list(map(str, command)), cwd=ROOT, stdin=terminal, stdout=terminal, stderr=terminal, preexec_fn=its_own
         )
-        os.close(theirs)
+        os.close(terminal)
 
     def reads(self) -> None:
         """Take what was printed, so that whoever prints need not wait."""

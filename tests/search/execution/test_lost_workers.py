@@ -84,7 +84,7 @@ def watch(queue: Queued) -> LostWorkerCallback:
 
 
 def after(actors: dict[str, str], text: str) -> tuple[bool, dict[str, str]]:
-    """Whether a sweep of so named workers goes on after an error, and what became of their tasks."""
+    """Return whether a sweep of so named workers goes on after an error, and what became of their tasks."""
     queue = Queued(*actors)
     losses = watch(queue)
     for task, actor in actors.items():
@@ -161,8 +161,8 @@ def test_another_error_of_tune_ends_the_sweep() -> None:
     ],
 )  # fmt: skip
 def test_memory_shortages_are_distinguished_from_other_errors(error: Exception, asked: str) -> None:
-    said = describe_memory_shortage(error)
-    assert said and f"memory: its process asked for {asked}, and had held " in said
+    message = describe_memory_shortage(error)
+    assert message and f"memory: its process asked for {asked}, and had held " in message
 
 
 def test_a_real_failed_allocation_is_a_memory_shortage() -> None:
@@ -174,11 +174,11 @@ def test_a_real_failed_allocation_is_a_memory_shortage() -> None:
 
 
 def test_losses_count_only_without_progress() -> None:
-    it = Retries(2)
-    assert [it.lost(0, at) for at in (0, 0, 1, 1, 1)] == [True, True, True, True, False]
-    assert it.lost(1, 1), "of each by itself"
+    retries = Retries(2)
+    assert [retries.lost(0, at) for at in (0, 0, 1, 1, 1)] == [True, True, True, True, False]
+    assert retries.lost(1, 1), "of each by itself"
     assert not Retries(0).lost(0, 5)
-    assert [it.out_of_memory(0), it.out_of_memory(0), it.out_of_memory(1)] == [True, False, True]
+    assert [retries.out_of_memory(0), retries.out_of_memory(0), retries.out_of_memory(1)] == [True, False, True]
 
 
 @pytest.fixture
@@ -304,12 +304,12 @@ def test_the_informative_line_of_an_error_is_shown(tiny: Tiny, raised: Callable[
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    it = Tiny(tmp_path_factory.mktemp("undisturbed") / "smoke")
-    for i, trial in enumerate(it.plan.trials):
-        if trial.kind == "trial" and not it.store.ranking_path(str(it.plan.trials[0].ranks)).exists():
-            assert it.rank() is None
-        assert it.run(i) == "completed"
-    return local(it.store.folder)
+    run = Tiny(tmp_path_factory.mktemp("undisturbed") / "smoke")
+    for i, trial in enumerate(run.plan.trials):
+        if trial.kind == "trial" and not run.store.ranking_path(str(run.plan.trials[0].ranks)).exists():
+            assert run.rank() is None
+        assert run.run(i) == "completed"
+    return local(run.store.folder)
 
 
 def run_with(
@@ -327,9 +327,9 @@ def run_with(
 @pytest.mark.slow
 def test_a_trial_that_hangs_once_is_tried_again(tmp_path: Path, undisturbed: Path) -> None:
     fault = 'def fault():\n    if first("hung"): time.sleep(3600)'
-    code, said, folder = run_with(tmp_path, fault, {"search__timeout": 15})
-    assert code == 0, said
-    assert "it hung: no report for 15 s, the search.timeout (trainer.py:" in said
+    code, printed, folder = run_with(tmp_path, fault, {"search__timeout": 15})
+    assert code == 0, printed
+    assert "it hung: no report for 15 s, the search.timeout (trainer.py:" in printed
     assert hash_records(folder) == hash_records(undisturbed)
 
 
@@ -337,11 +337,11 @@ def test_a_trial_that_hangs_once_is_tried_again(tmp_path: Path, undisturbed: Pat
 def test_trials_that_always_hang_fail_and_are_named(tmp_path: Path) -> None:
     fault = "def fault():\n    time.sleep(3600)"
     one = {"profile": None, "search__axes": {"batch_size": {"grid": [32]}}}
-    code, said, folder = run_with(tmp_path, fault, {"search__timeout": 10, "search__retries": 1} | one)
+    code, printed, folder = run_with(tmp_path, fault, {"search__timeout": 10, "search__retries": 1} | one)
     assert code == 1
     (path,) = folder.rglob("error.txt")
-    assert said.count("retry: ") == 1
-    assert f"failed: {path.parent.name}: it hung: no report for 10 s" in said
+    assert printed.count("retry: ") == 1
+    assert f"failed: {path.parent.name}: it hung: no report for 10 s" in printed
     assert "time.sleep(3600)" in path.read_text()
 
 
@@ -360,10 +360,10 @@ def fault():
             x[i] = 1
         time.sleep(60)
 """
-    code, said, folder = run_with(
+    code, printed, folder = run_with(
         tmp_path, fault, RAY_memory_usage_threshold=str(share), RAY_memory_monitor_refresh_ms="100"
     )
-    assert code == 0, said
-    assert said.count("retry: ") == 1
-    assert "out of memory: Ray ended its worker, which held " in said
+    assert code == 0, printed
+    assert printed.count("retry: ") == 1
+    assert "out of memory: Ray ended its worker, which held " in printed
     assert hash_records(folder) == hash_records(undisturbed)

@@ -42,7 +42,7 @@ Refused = Callable[..., list[str]]
 
 
 def _epsilon(config: TrialConfig) -> float:
-    """At which a training trains."""
+    """Return the epsilon at which a training trains."""
     method = config.method
     assert isinstance(method, Method) and isinstance(method.attack, PGD)
     return float(method.attack.epsilon)
@@ -61,12 +61,12 @@ def tiny(tmp_path: Path) -> Callable[..., Tiny]:
 
 
 def ranks(seed: int = 0) -> np.ndarray:
-    """As Dong et al. publish theirs: a permutation of 0 .. N - 1, over N."""
+    """Return ranks as Dong et al. publish theirs: a permutation of 0 .. N - 1, over N."""
     return np.random.default_rng(seed).permutation(EXAMPLES) / EXAMPLES
 
 
 def saved(path: Path, content: Any) -> str:
-    """The name of an .npz of arrays by name, an .npy of one array, or a file of bytes."""
+    """Save an .npz of arrays by name, an .npy of one array, or a file of bytes, and return its name."""
     with path.open("wb") as file:
         if isinstance(content, dict):
             np.savez(file, **content)
@@ -82,7 +82,7 @@ def fitted(path: Path, content: Any, data: Data, **knobs: Any) -> dict[str, np.n
 
 
 def sweeps(data: Data, seed: int = 0) -> dict[str, np.ndarray]:
-    """A ranking as sweeps write it, of all examples and in another order."""
+    """Return a ranking as sweeps write it, of all examples and in another order."""
     index = np.random.default_rng(seed).permutation(EXAMPLES)
     y = Digits().load().y_train[index]
     return {"index": index, "y": y, "rank_instability": ranks(1)[index], "rank_kappa": ranks(2)[index]}
@@ -298,10 +298,12 @@ def test_a_ranking_follows_an_axis_so_that_each_of_its_values_has_its_own(planne
     assert len(makers) == 2 * seeds
     for trial in own.trials:
         if trial.kind == "trial" and trial.ranks:
-            its = [maker for maker in makers if maker.ranks == trial.ranks]
-            assert len(its) == seeds
-            assert {_epsilon(maker.config) for maker in its} == {_epsilon(trial.config)}
-            assert all(maker.id.startswith(f"profile,epsilon={trial.axes['method.attack.epsilon']}") for maker in its)
+            fitting = [maker for maker in makers if maker.ranks == trial.ranks]
+            assert len(fitting) == seeds
+            assert {_epsilon(maker.config) for maker in fitting} == {_epsilon(trial.config)}
+            assert all(
+                maker.id.startswith(f"profile,epsilon={trial.axes['method.attack.epsilon']}") for maker in fitting
+            )
 
 
 def test_a_ranking_follows_a_whole_method(planned: Planned) -> None:
@@ -406,23 +408,23 @@ def test_a_sweep_trains_the_subset_of_a_ranking_file(tiny: Any, tmp_path: Path) 
     """The friendliest by the file are trained on, and the records name it."""
     values = ranks()
     name = saved(tmp_path / "prob_rank.npy", values)
-    it = tiny(profile={"file": name})
-    (ready,), blocked = it.sweep.prerequisites.build_ready([])
-    assert not blocked and ready == it.plan.trials[1].ranks
-    assert [it.run(i) for i in (0, 1)] == ["completed"] * 2
+    run = tiny(profile={"file": name})
+    (ready,), blocked = run.sweep.prerequisites.build_ready([])
+    assert not blocked and ready == run.plan.trials[1].ranks
+    assert [run.run(i) for i in (0, 1)] == ["completed"] * 2
 
-    found = read_arrays(it.store.ranking_path(ready))
+    found = read_arrays(run.store.ranking_path(ready))
     assert found is not None
-    assert found["rank_instability"].tolist() == normalized_rank(values[it.data(0).index]).tolist()
-    assert found["y"].tolist() == it.data(0).train.y.tolist()
+    assert found["rank_instability"].tolist() == normalized_rank(values[run.data(0).index]).tolist()
+    assert found["y"].tolist() == run.data(0).train.y.tolist()
     provenance = json.loads(str(found["provenance"]))
     assert provenance["file"] == name and len(provenance["sha256"]) == 64 and provenance["trials"] == []
-    assert it.plan.to_json("sweep")["rankings"][ready]["file"] == name
-    assert [yaml.safe_load((it.folder(i) / "config.yaml").read_text())["ranks"] for i in (0, 1)] == [None, provenance]
+    assert run.plan.to_json("sweep")["rankings"][ready]["file"] == name
+    assert [yaml.safe_load((run.folder(i) / "config.yaml").read_text())["ranks"] for i in (0, 1)] == [None, provenance]
 
-    records = read_arrays(it.folder(1) / "instances.npz")
+    records = read_arrays(run.folder(1) / "instances.npz")
     assert records is not None
-    chosen = np.sort(np.argsort(values[it.data(0).index])[:72])
+    chosen = np.sort(np.argsort(values[run.data(0).index])[:72])
     assert np.flatnonzero(records["correct"][0] != 255).tolist() == chosen.tolist()
 
 
@@ -433,7 +435,7 @@ def test_a_ranking_of_one_sweep_serves_another(tiny: Any) -> None:
     ranking = one.store.ranking_path(str(one.plan.trials[3].ranks))
     other = tiny(profile={"file": str(ranking)})
     assert [other.rank(), other.run(1)] == [None, "completed"]
-    subsets = [read_json(it.folder(i) / "result.json")["subset"] for it, i in ((one, 3), (other, 1))]
+    subsets = [read_json(study.folder(i) / "result.json")["subset"] for study, i in ((one, 3), (other, 1))]
     assert subsets[0] == subsets[1] and sum(subsets[0]["class_counts"]) == 72
     before, after = read_arrays(ranking), read_arrays(other.store.ranking_path(str(other.plan.trials[1].ranks)))
     assert before is not None and after is not None
@@ -442,17 +444,17 @@ def test_a_ranking_of_one_sweep_serves_another(tiny: Any) -> None:
 
 
 def test_a_computed_ranking_follows_the_records_of_its_trainings(tiny: Any) -> None:
-    it = tiny(profile__average="scores", profile__first_epoch=2)
-    assert [it.run(0), it.run(1), it.rank()] == ["completed", "completed", None]
-    found = read_arrays(it.store.ranking_path(str(it.plan.trials[0].ranks)))
+    run = tiny(profile__average="scores", profile__first_epoch=2)
+    assert [run.run(0), run.run(1), run.rank()] == ["completed", "completed", None]
+    found = read_arrays(run.store.ranking_path(str(run.plan.trials[0].ranks)))
     assert found is not None
-    runs = [compute_scores(read_arrays(it.folder(i) / "instances.npz") or {}, first_epoch=2) for i in (0, 1)]
+    runs = [compute_scores(read_arrays(run.folder(i) / "instances.npz") or {}, first_epoch=2) for i in (0, 1)]
     for name, values in average_runs(runs, "scores").items():
         assert found[name].tolist() == values.tolist(), name
     assert json.loads(str(found["agreement"])) == measure_agreement(runs)
     provenance = json.loads(str(found["provenance"]))
     assert (provenance["first_epoch"], provenance["average"]) == (2, "scores")
-    assert provenance["trials"] == [trial.id for trial in it.plan.trials[:2]]
+    assert provenance["trials"] == [trial.id for trial in run.plan.trials[:2]]
 
 
 def test_a_file_that_changed_meanwhile_is_another_sweep(here: Path, planned: Planned) -> None:

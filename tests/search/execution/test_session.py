@@ -41,12 +41,12 @@ def tiny(tmp_path: Path) -> Callable[..., Tiny]:
     return lambda **changes: Tiny(tmp_path / str(next(names)), **changes)
 
 
-def all_by(it: Tiny, way: Callable[[Tiny, int], str] = Tiny.run) -> Tiny:
-    """The profile trainings, the ranking, a plain and a ranked trial, each run in some way."""
-    assert [way(it, i) for i in (0, 1)] == ["completed"] * 2
-    assert it.rank() is None
-    assert [way(it, i) for i in (PLAIN, RANKED)] == ["completed"] * 2
-    return it
+def all_by(run: Tiny, way: Callable[[Tiny, int], str] = Tiny.run) -> Tiny:
+    """Run the profile trainings, the ranking, a plain and a ranked trial, each in some way."""
+    assert [way(run, i) for i in (0, 1)] == ["completed"] * 2
+    assert run.rank() is None
+    assert [way(run, i) for i in (PLAIN, RANKED)] == ["completed"] * 2
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +86,9 @@ def test_records_are_complete(undisturbed: Tiny) -> None:
 
 @pytest.mark.long
 def test_a_session_resumed_after_every_epoch_has_the_same_records(undisturbed: Tiny, tiny: Any) -> None:
-    def in_pieces(it: Tiny, i: int) -> str:
+    def in_pieces(run: Tiny, i: int) -> str:
         for _ in range(20):
-            if (outcome := it.session(i).advance(0)) != "running":
+            if (outcome := run.session(i).advance(0)) != "running":
                 return outcome
         pytest.fail("it does not get on")
 
@@ -100,7 +100,7 @@ def test_a_session_resumed_after_every_epoch_has_the_same_records(undisturbed: T
 
 @pytest.mark.long
 def test_slices_of_one_session_are_one_run(undisturbed: Tiny, tiny: Any) -> None:
-    disturbed = all_by(tiny(), lambda it, i: it.run(i, seconds=0))
+    disturbed = all_by(tiny(), lambda study, i: study.run(i, seconds=0))
     assert hash_records(disturbed.store.folder) == hash_records(undisturbed.store.folder)
 
 
@@ -111,53 +111,53 @@ def test_checkpoints_change_no_bits(undisturbed: Tiny, tiny: Any) -> None:
     assert len(list(rare.store.stages_folder.glob("*/*/state.pt"))) == 4, "the last of each"
 
 
-def states(it: Tiny) -> int:
-    return len(it.store.list_states())
+def states(run: Tiny) -> int:
+    return len(run.store.list_states())
 
 
 def test_the_newest_two_states_are_kept_and_at_the_end_the_last(tiny: Any) -> None:
-    it = tiny()
+    run = tiny()
     seen = []
-    session = it.session(PLAIN)
+    session = run.session(PLAIN)
     while session.advance(0) == "running":
         session.wait_for_writer()
-        seen.append(states(it))
+        seen.append(states(run))
     assert seen == [1, 2, 2, 2, 2]
-    assert states(it) == 1
-    assert len(list(it.store.stages_folder.glob("*/*/stage.json"))) == 6
+    assert states(run) == 1
+    assert len(list(run.store.stages_folder.glob("*/*/stage.json"))) == 6
 
 
 @pytest.mark.parametrize(("keep", "left"), [("all", 6), ("forks", 1), ("best", 1), ("none", 0)])
 def test_the_keep_setting_selects_stored_states(tiny: Any, keep: str, left: int) -> None:
-    it = tiny(search__keep=keep)
-    assert it.run(PLAIN) == "completed"
-    assert states(it) == left
+    run = tiny(search__keep=keep)
+    assert run.run(PLAIN) == "completed"
+    assert states(run) == left
 
 
 def test_a_session_pauses_at_its_limit_and_resumes_from_there(undisturbed: Tiny, tiny: Any) -> None:
-    it = tiny(search__checkpoint_seconds=1e9)
-    job, data = it.job(PLAIN), it.data(PLAIN)
+    run = tiny(search__checkpoint_seconds=1e9)
+    job, data = run.job(PLAIN), run.data(PLAIN)
     assert Session(replace(job, until=4), data).advance(inf) == "paused"
-    assert read_status(it.folder(PLAIN), job.final) == "begun"
+    assert read_status(run.folder(PLAIN), job.final) == "begun"
     assert Session(replace(job, since=4), data).advance(inf) == "completed"
-    assert len(read_rows(it.folder(PLAIN) / "cost.jsonl")) == 7
-    assert alike(it, undisturbed, PLAIN)
+    assert len(read_rows(run.folder(PLAIN) / "cost.jsonl")) == 7
+    assert alike(run, undisturbed, PLAIN)
 
 
 def test_a_stopped_trial_is_truncated_and_records_why(undisturbed: Tiny, tiny: Any) -> None:
-    it, other = tiny(search__checkpoint_seconds=0), tiny(search__checkpoint_seconds=1e9)
+    run, other = tiny(search__checkpoint_seconds=0), tiny(search__checkpoint_seconds=1e9)
     why = {"epoch": 3, "reason": "no new best"}
-    for each, trained in ((it, 5), (other, 3)):  # whether it ran beyond or not
+    for each, trained in ((run, 5), (other, 3)):  # whether it ran beyond or not
         assert Session(replace(each.job(PLAIN), until=trained), each.data(PLAIN)).advance(inf) == "paused"
         assert Session(replace(each.job(PLAIN), until=3, stop=why), each.data(PLAIN)).advance(inf) == "stopped"
-    assert alike(it, other, PLAIN)
-    result = read_json(it.folder(PLAIN) / "result.json")
+    assert alike(run, other, PLAIN)
+    result = read_json(run.folder(PLAIN) / "result.json")
     assert (result["status"], result["epochs"], result["stopped"]) == ("stopped", 3, why)
     rows = read_rows(undisturbed.folder(PLAIN) / "epochs.jsonl")[:3]
-    assert read_rows(it.folder(PLAIN) / "epochs.jsonl") == rows
+    assert read_rows(run.folder(PLAIN) / "epochs.jsonl") == rows
     assert result["last"]["val_pgd_acc"] == result["best"]["val_pgd_acc"] == rows[2]["val_pgd_acc"]
     assert not any(name.startswith("test_pgd20") for name in result["last"]), "what was not measured is not filled in"
-    arrays = read_arrays(it.folder(PLAIN) / "instances.npz")
+    arrays = read_arrays(run.folder(PLAIN) / "instances.npz")
     assert arrays is not None and len(arrays["loss"]) == 3
 
 
@@ -167,20 +167,20 @@ def alike(one: Tiny, other: Tiny, i: int) -> bool:
 
 
 def test_without_a_checkpoint_a_killed_session_starts_over(undisturbed: Tiny, tiny: Any) -> None:
-    it = tiny(search__checkpoint_seconds=1e9)
+    run = tiny(search__checkpoint_seconds=1e9)
     for _ in range(3):
-        assert it.session(PROFILE).advance(0) == "running"
-        assert len(read_rows(it.folder(PROFILE) / "epochs.jsonl")) == 1
-    assert it.run(PROFILE) == "completed"
+        assert run.session(PROFILE).advance(0) == "running"
+        assert len(read_rows(run.folder(PROFILE) / "epochs.jsonl")) == 1
+    assert run.run(PROFILE) == "completed"
     for name in ("epochs.jsonl", "result.json", "instances.npz"):
-        assert (it.folder(PROFILE) / name).read_bytes() == (undisturbed.folder(PROFILE) / name).read_bytes()
+        assert (run.folder(PROFILE) / name).read_bytes() == (undisturbed.folder(PROFILE) / name).read_bytes()
 
 
 @pytest.mark.long
 def test_pausing_stores_the_trained_epochs(undisturbed: Tiny, tiny: Any) -> None:
-    def politely(it: Tiny, i: int) -> str:
+    def politely(run: Tiny, i: int) -> str:
         for _ in range(20):
-            session = it.session(i)
+            session = run.session(i)
             outcome = session.advance(0)
             session.pause()
             if outcome != "running":
@@ -192,21 +192,21 @@ def test_pausing_stores_the_trained_epochs(undisturbed: Tiny, tiny: Any) -> None
 
 
 def test_pausing_before_the_first_epoch_or_after_the_last_does_nothing(tiny: Any) -> None:
-    it = tiny()
-    it.session(PROFILE).pause()
-    assert not list(it.store.stages_folder.iterdir())
-    session = it.session(PROFILE)
+    run = tiny()
+    run.session(PROFILE).pause()
+    assert not list(run.store.stages_folder.iterdir())
+    session = run.session(PROFILE)
     assert session.advance(inf) == "completed"
-    before = len(list(it.store.stages_folder.rglob("*")))
+    before = len(list(run.store.stages_folder.rglob("*")))
     session.pause()
-    assert len(list(it.store.stages_folder.rglob("*"))) == before
+    assert len(list(run.store.stages_folder.rglob("*"))) == before
 
 
 def test_pausing_after_an_error_within_an_epoch_stores_no_partial_state(
     undisturbed: Tiny, tiny: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    it = tiny(search__checkpoint_seconds=1e9)
-    session = it.session(PROFILE)
+    run = tiny(search__checkpoint_seconds=1e9)
+    session = run.session(PROFILE)
     assert session.advance(0) == "running"
     call, calls = Method.losses, [0]
 
@@ -221,64 +221,64 @@ def test_pausing_after_an_error_within_an_epoch_stores_no_partial_state(
         with pytest.raises(RuntimeError):
             session.advance(0)
     session.pause()
-    assert it.run(PROFILE) == "completed"
+    assert run.run(PROFILE) == "completed"
     for name in ("epochs.jsonl", "result.json", "instances.npz"):
-        assert (it.folder(PROFILE) / name).read_bytes() == (undisturbed.folder(PROFILE) / name).read_bytes()
+        assert (run.folder(PROFILE) / name).read_bytes() == (undisturbed.folder(PROFILE) / name).read_bytes()
 
 
 @pytest.mark.parametrize("tail", [b'{"epoch":3,"lr":0.', b"\0\0\0", b'{"epoch":3}\n{"epoch":4}\n', b"\n"])
 def test_rows_beyond_the_checkpoint_and_torn_rows_are_removed(undisturbed: Tiny, tiny: Any, tail: bytes) -> None:
-    it = tiny()
+    run = tiny()
     for _ in range(3):
-        it.session(PROFILE).advance(0)
+        run.session(PROFILE).advance(0)
     for name in ("epochs.jsonl", "cost.jsonl"):
-        with (it.folder(PROFILE) / name).open("ab") as file:
+        with (run.folder(PROFILE) / name).open("ab") as file:
             file.write(tail)
-    assert it.run(PROFILE) == "completed"
-    assert len(read_rows(it.folder(PROFILE) / "cost.jsonl")) == 7
-    mine, theirs = (x.folder(PROFILE) / "epochs.jsonl" for x in (it, undisturbed))
-    assert mine.read_bytes() == theirs.read_bytes()
+    assert run.run(PROFILE) == "completed"
+    assert len(read_rows(run.folder(PROFILE) / "cost.jsonl")) == 7
+    resumed, expected = (x.folder(PROFILE) / "epochs.jsonl" for x in (run, undisturbed))
+    assert resumed.read_bytes() == expected.read_bytes()
 
 
 @pytest.mark.parametrize("gone", ["epochs.jsonl", "cost.jsonl", "config.yaml", "instances.npz", "result.json"])
 def test_a_deleted_record_is_made_again_from_the_stages(tiny: Any, gone: str) -> None:
-    it = tiny()
-    assert it.run(PLAIN) == "completed"
-    before = hash_records(it.store.folder)
-    costs = (it.folder(PLAIN) / "cost.jsonl").read_text().splitlines()[:6]
-    (it.folder(PLAIN) / gone).unlink()
-    (it.folder(PLAIN) / "result.json").unlink(missing_ok=True)
-    assert it.run(PLAIN) == "completed"
-    assert hash_records(it.store.folder) == before
-    assert (it.folder(PLAIN) / "cost.jsonl").read_text().splitlines()[:6] == costs, "not trained again"
+    run = tiny()
+    assert run.run(PLAIN) == "completed"
+    before = hash_records(run.store.folder)
+    costs = (run.folder(PLAIN) / "cost.jsonl").read_text().splitlines()[:6]
+    (run.folder(PLAIN) / gone).unlink()
+    (run.folder(PLAIN) / "result.json").unlink(missing_ok=True)
+    assert run.run(PLAIN) == "completed"
+    assert hash_records(run.store.folder) == before
+    assert (run.folder(PLAIN) / "cost.jsonl").read_text().splitlines()[:6] == costs, "not trained again"
 
 
 def test_a_damaged_newest_state_costs_one_interval(undisturbed: Tiny, tiny: Any) -> None:
-    it = tiny()
+    run = tiny()
     for _ in range(4):
-        it.session(PROFILE).advance(0)
+        run.session(PROFILE).advance(0)
     wait_for_writes()
-    states = sorted(it.store.stages_folder.glob("*/*/state.pt"), key=lambda path: path.stat().st_mtime_ns)
+    states = sorted(run.store.stages_folder.glob("*/*/state.pt"), key=lambda path: path.stat().st_mtime_ns)
     states[-1].write_bytes(states[-1].read_bytes()[:100])
-    session = it.session(PROFILE)
+    session = run.session(PROFILE)
     assert session.advance(0) == "running"
     assert session.trainer.epoch == 4, "after the third epoch it went on, and trained the fourth again"
-    assert it.run(PROFILE) == "completed"
-    mine, theirs = (x.folder(PROFILE) / "result.json" for x in (it, undisturbed))
-    assert mine.read_bytes() == theirs.read_bytes()
+    assert run.run(PROFILE) == "completed"
+    resumed, expected = (x.folder(PROFILE) / "result.json" for x in (run, undisturbed))
+    assert resumed.read_bytes() == expected.read_bytes()
 
 
 def test_a_diverging_trial_is_an_outcome(tiny: Any) -> None:
-    it = tiny(trial__optimizer={"lr": 1e30})
-    assert it.run(PROFILE) == "diverged"
-    result = read_json(it.folder(PROFILE) / "result.json")
+    run = tiny(trial__optimizer={"lr": 1e30})
+    assert run.run(PROFILE) == "diverged"
+    result = read_json(run.folder(PROFILE) / "result.json")
     assert result["status"] == "diverged"
-    assert result["diverged"]["epoch"] == result["epochs"] == len(read_rows(it.folder(PROFILE) / "epochs.jsonl"))
+    assert result["diverged"]["epoch"] == result["epochs"] == len(read_rows(run.folder(PROFILE) / "epochs.jsonl"))
     assert result["diverged"]["why"].startswith(("loss is nan at update", "loss is inf at update"))
-    assert not (it.folder(PROFILE) / "error.txt").exists()
-    json.loads((it.folder(PROFILE) / "result.json").read_text(), parse_constant=pytest.fail)
-    trial = it.plan.trials[PROFILE]
-    assert read_status(it.store.trial_folder(trial.id), trial.final) == "diverged"
+    assert not (run.folder(PROFILE) / "error.txt").exists()
+    json.loads((run.folder(PROFILE) / "result.json").read_text(), parse_constant=pytest.fail)
+    trial = run.plan.trials[PROFILE]
+    assert read_status(run.store.trial_folder(trial.id), trial.final) == "diverged"
 
 
 def test_a_trial_that_diverges_late_does_so_after_a_kill_too(tiny: Any) -> None:
@@ -292,37 +292,37 @@ def test_a_trial_that_diverges_late_does_so_after_a_kill_too(tiny: Any) -> None:
 
 
 def test_a_ranking_is_not_made_of_a_diverged_training(tiny: Any) -> None:
-    it = tiny(trial__optimizer={"lr": 1e30})
-    assert it.rank() == f"{it.plan.trials[0].id} did not end, and {it.plan.trials[0].ranks} needs it"
+    run = tiny(trial__optimizer={"lr": 1e30})
+    assert run.rank() == f"{run.plan.trials[0].id} did not end, and {run.plan.trials[0].ranks} needs it"
     for i in (0, 1):
-        it.run(i)
-    assert it.rank() == f"{it.plan.trials[0].id} diverged, and {it.plan.trials[0].ranks} needs it"
+        run.run(i)
+    assert run.rank() == f"{run.plan.trials[0].id} diverged, and {run.plan.trials[0].ranks} needs it"
 
 
 def test_the_last_lines_are_broken_between_words_and_their_command_is_not(tiny: Any) -> None:
-    it = tiny(trial__optimizer={"lr": 1e30})
+    run = tiny(trial__optimizer={"lr": 1e30})
     for i in (0, 1, 2, 4):
-        it.run(i)
+        run.run(i)
     command = f"python -m search.run space.yaml {'--set trial.epochs=2 ' * 4}--name short"
-    assert it.sweep.run(command) == 1
-    it.sweep.console.width = 60
-    it.sweep.conclude()
-    lines = it.said().splitlines()
+    assert run.sweep.run(command) == 1
+    run.sweep.console.width = 60
+    run.sweep.conclude()
+    lines = run.said().splitlines()
     assert lines[-1] == f"  {command}"
     assert max(map(len, lines[-6:-1])) <= 60 and "carries on:" in lines[-2]
 
 
 def test_trials_without_their_ranking_are_named_and_ray_is_not_started(tiny: Any) -> None:
-    it = tiny(trial__optimizer={"lr": 1e30})
+    run = tiny(trial__optimizer={"lr": 1e30})
     for i in (0, 1, 2, 4):
-        assert it.run(i) == "diverged"
-    assert it.sweep.run("the command") == 1
-    it.sweep.conclude()
+        assert run.run(i) == "diverged"
+    assert run.sweep.run("the command") == 1
+    run.sweep.conclude()
     assert not ray.is_initialized()
-    ranks = it.plan.trials[0].ranks
-    assert it.said().splitlines() == [
-        f"{it.store.folder.name}: 6 trainings, 4 of them ended before",
-        f"not started: a ranking is missing: {it.plan.trials[0].id} diverged, and {ranks} needs it",
+    ranks = run.plan.trials[0].ranks
+    assert run.said().splitlines() == [
+        f"{run.store.folder.name}: 6 trainings, 4 of them ended before",
+        f"not started: a ranking is missing: {run.plan.trials[0].id} diverged, and {ranks} needs it",
         "2 of 6 trainings have no result yet. Equal seeds compute the same bits: the same command ends in the same way "
         "until the cause is fixed. All that was trained is kept, and the command then carries on:",
         "  the command",
@@ -331,85 +331,85 @@ def test_trials_without_their_ranking_are_named_and_ray_is_not_started(tiny: Any
 
 @pytest.mark.long
 def test_a_full_disk_while_a_ranking_is_written_is_reported(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    it = tiny()
-    assert [it.run(i) for i in (0, 1, 2, 4)] == ["completed"] * 4
+    run = tiny()
+    assert [run.run(i) for i in (0, 1, 2, 4)] == ["completed"] * 4
 
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    assert it.sweep.run("the command") == 1
-    it.sweep.conclude()
-    assert f"cannot be written: the disk is full ({it.store.folder}); free some room" in it.said()
+    assert run.sweep.run("the command") == 1
+    run.sweep.conclude()
+    assert f"cannot be written: the disk is full ({run.store.folder}); free some room" in run.said()
     assert not ray.is_initialized()
 
 
 def test_a_ranking_made_again_has_the_same_bytes(tiny: Any) -> None:
-    it = tiny()
-    assert [it.run(0), it.run(1), it.rank()] == ["completed", "completed", None]
-    before = hash_records(it.store.folder)
-    for path in (it.store.folder / "profile").iterdir():
+    run = tiny()
+    assert [run.run(0), run.run(1), run.rank()] == ["completed", "completed", None]
+    before = hash_records(run.store.folder)
+    for path in (run.store.folder / "profile").iterdir():
         path.unlink()
-    assert it.rank() is None
-    assert hash_records(it.store.folder) == before
-    (it.folder(0) / "instances.npz").write_bytes(b"torn")
-    assert "instances.npz is missing or damaged" in str(it.rank())
+    assert run.rank() is None
+    assert hash_records(run.store.folder) == before
+    (run.folder(0) / "instances.npz").write_bytes(b"torn")
+    assert "instances.npz is missing or damaged" in str(run.rank())
 
 
 def test_an_exception_is_recorded_and_removed_after_a_success(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    it = tiny()
-    trial = it.plan.trials[PROFILE]
+    run = tiny()
+    trial = run.plan.trials[PROFILE]
     with monkeypatch.context() as patched:
         patched.setattr(Method, "losses", lambda *arguments: 1 / 0)
-        assert it.run(PROFILE) == "failed"
-    text = (it.folder(PROFILE) / "error.txt").read_text()
+        assert run.run(PROFILE) == "failed"
+    text = (run.folder(PROFILE) / "error.txt").read_text()
     assert text.startswith("Traceback")
     assert text.endswith("ZeroDivisionError: division by zero\n")
-    assert not (it.folder(PROFILE) / "result.json").exists()
-    assert read_status(it.store.trial_folder(trial.id), trial.final) == "failed"
-    assert it.run(PROFILE) == "completed"
-    assert not (it.folder(PROFILE) / "error.txt").exists()
-    assert read_status(it.store.trial_folder(trial.id), trial.final) == "completed"
+    assert not (run.folder(PROFILE) / "result.json").exists()
+    assert read_status(run.store.trial_folder(trial.id), trial.final) == "failed"
+    assert run.run(PROFILE) == "completed"
+    assert not (run.folder(PROFILE) / "error.txt").exists()
+    assert read_status(run.store.trial_folder(trial.id), trial.final) == "completed"
 
 
 def test_a_worker_records_a_session_that_cannot_begin(tiny: Any) -> None:
     """A ranked trial whose ranking is not there."""
-    it = tiny()
-    worker, job = Worker(it._sources.loaded), it.job(RANKED)
+    run = tiny()
+    worker, job = Worker(run._sources.loaded), run.job(RANKED)
     worker.begin(job)
     assert worker.step() == Report("failed")
-    assert f"{job.ranks}.npz: it is missing; the command" in (it.folder(RANKED) / "error.txt").read_text()
+    assert f"{job.ranks}.npz: it is missing; the command" in (run.folder(RANKED) / "error.txt").read_text()
     worker.pause()
 
 
 def test_the_trainable_runs_one_job_after_another(undisturbed: Tiny, tiny: Any) -> None:
-    it = tiny()
+    run = tiny()
     trial = TrialTrainable.__new__(TrialTrainable)
-    trial.setup(config_of(it.job(0)), sources=it._sources.loaded)
+    trial.setup(config_of(run.job(0)), sources=run._sources.loaded)
     for following in (1, 2):
         while not (result := trial.step())["done"]:
             continue
         assert (result["epoch"], report_of(result).outcome) == (5, "completed")
-        assert trial.reset_config(config_of(it.job(following)))
+        assert trial.reset_config(config_of(run.job(following)))
     trial.cleanup()
     for i in (0, 1):
-        mine, theirs = (x.folder(i) / "instances.npz" for x in (it, undisturbed))
-        assert mine.read_bytes() == theirs.read_bytes()
+        recorded, expected = (x.folder(i) / "instances.npz" for x in (run, undisturbed))
+        assert recorded.read_bytes() == expected.read_bytes()
 
 
 def test_a_worker_with_other_training_code_refuses(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    it = tiny()
-    job, data = it.job(PROFILE), it.data(PROFILE)
+    run = tiny()
+    job, data = run.job(PROFILE), run.data(PROFILE)
     monkeypatch.setattr(search.execution.session, "training_code", lambda: "another")
     with pytest.raises(PlanMismatch, match="install the same on every node"):
         Session(job, data)
-    assert not it.folder(PROFILE).exists()
+    assert not run.folder(PROFILE).exists()
 
 
 def test_a_worker_with_another_number_of_threads_refuses(tiny: Any) -> None:
-    it = tiny()
+    run = tiny()
     with pytest.raises(PlanMismatch):
-        Session(replace(it.job(PROFILE), threads=7), it.data(PROFILE))
+        Session(replace(run.job(PROFILE), threads=7), run.data(PROFILE))
 
 
 @pytest.fixture
@@ -442,32 +442,32 @@ WRITES += [("mkdir", os, nth) for nth in (0, 1, 4)]
 def test_a_full_disk_is_an_outcome_and_loses_nothing(
     undisturbed: Tiny, tiny: Any, failures: Any, monkeypatch: pytest.MonkeyPatch, name: str, owner: Any, nth: int
 ) -> None:
-    it = tiny()
+    run = tiny()
     failures(name, owner, nth)
-    assert it.run(PROFILE) == "storage"
+    assert run.run(PROFILE) == "storage"
     monkeypatch.undo()
-    assert not (it.folder(PROFILE) / "result.json").exists()
-    assert not (it.folder(PROFILE) / "error.txt").exists()
-    assert it.run(PROFILE) == "completed"
+    assert not (run.folder(PROFILE) / "result.json").exists()
+    assert not (run.folder(PROFILE) / "error.txt").exists()
+    assert run.run(PROFILE) == "completed"
     for name in ("epochs.jsonl", "result.json", "instances.npz"):
-        assert (it.folder(PROFILE) / name).read_bytes() == (undisturbed.folder(PROFILE) / name).read_bytes()
+        assert (run.folder(PROFILE) / name).read_bytes() == (undisturbed.folder(PROFILE) / name).read_bytes()
 
 
 def test_the_running_epoch_is_reported_and_leaves_no_file(
     tiny: Callable[..., Tiny], undisturbed: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search.monitor.epoch_progress, "WRITE_SECONDS", 0.0)
-    it, heard = tiny(), []
+    run, heard = tiny(), []
     update = EpochProgressWriter.update
 
     def listened(writer: EpochProgressWriter, done: int, batches: int) -> None:
         update(writer, done, batches)
-        heard.append((read_epoch_progress(it.folder(PROFILE), len(heard) // batches).fraction, done / batches))
+        heard.append((read_epoch_progress(run.folder(PROFILE), len(heard) // batches).fraction, done / batches))
 
     monkeypatch.setattr(EpochProgressWriter, "update", listened)
-    assert it.run(PROFILE) == "completed"
+    assert run.run(PROFILE) == "completed"
     assert heard and all(share == expected for share, expected in heard)
-    assert hash_records(it.folder(PROFILE)) == hash_records(undisturbed.folder(PROFILE))
-    assert sorted(path.name for path in it.folder(PROFILE).iterdir()) == [
+    assert hash_records(run.folder(PROFILE)) == hash_records(undisturbed.folder(PROFILE))
+    assert sorted(path.name for path in run.folder(PROFILE).iterdir()) == [
         "config.yaml", "cost.jsonl", "epochs.jsonl", "instances.npz", "result.json",
     ]  # fmt: skip

@@ -38,7 +38,7 @@ Trainings = dict[str, dict[str, Accuracies]]  # configuration -> training -> cur
 
 
 def infos(trainings: Trainings, **more: str) -> list[TrialInfo]:
-    """PGD trainings whose learning rate drops after 10 and 15 epochs, each configuration of another weight decay."""
+    """Return PGD trainings whose learning rate drops after epochs 10 and 15, a weight decay for each configuration."""
     found = []
     for i, (name, seeds) in enumerate(trainings.items()):
         config = TrialConfig.model_validate(
@@ -79,7 +79,7 @@ class Driver:
         self.controller = control(folder, trainings, rule)
 
     def open(self) -> list[str]:
-        """Trainings that may go on."""
+        """Return trainings that may go on."""
         alive = (name for name in self.done if not self.diverged(name))
         return [name for name in alive if self.done[name] < self.controller.limit(name)]
 
@@ -92,7 +92,7 @@ class Driver:
         self._tell(name, start)
 
     def kill(self) -> None:
-        """What was in memory is gone; the records and the journal stand."""
+        """Drop what is in memory; the records and the journal stand."""
         self.controller = control(self.folder, self.trainings, self.rule)
         for name in self.done:
             self._tell(name, 0)
@@ -103,7 +103,7 @@ class Driver:
 
 
 def whole(trainings: Trainings, rule: StoppingRule) -> tuple[list[Decision], list[Candidate]]:
-    """What is decided of the whole curves at once."""
+    """Decide by the whole curves at once."""
     with TemporaryDirectory() as folder:
         controller = control(Path(folder), trainings, rule)
         for seeds in trainings.values():

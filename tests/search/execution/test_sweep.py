@@ -53,7 +53,7 @@ def beyond(folder: Path, count: float) -> bool:
 
 
 def main_here(*arguments: str | Path) -> int:
-    """The command within this process, from the repository's root, without its report; its lock ends with it."""
+    """Run the command in this process, from the repository's root, without its report; its lock ends with it."""
     with pytest.MonkeyPatch.context() as patched, ExitStack() as released:
         patched.chdir(ROOT)
         patched.setenv("RAY_ADDRESS", "")  # which the command may set, and which is put back
@@ -77,11 +77,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The records of the extended sweep, each training run in one go and without Ray."""
     folder = tmp_path_factory.mktemp("undisturbed") / "smoke"
     changes = {"trial__epochs": 40, "evaluate__every": 20, "pretrain__trial__epochs": 10}
-    it = Tiny(folder, search__replicates=2, **changes)
-    for i, trial in enumerate(it.plan.trials):
-        if trial.kind == "trial" and not it.store.ranking_path(str(it.plan.trials[0].ranks)).exists():
-            assert it.rank() is None
-        assert it.run(i) == "completed"
+    run = Tiny(folder, search__replicates=2, **changes)
+    for i, trial in enumerate(run.plan.trials):
+        if trial.kind == "trial" and not run.store.ranking_path(str(run.plan.trials[0].ranks)).exists():
+            assert run.rank() is None
+        assert run.run(i) == "completed"
     return folder
 
 
@@ -98,7 +98,7 @@ def greedy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SweepProc
 def life(greedy: tuple[SweepProcess, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     results = tmp_path_factory.mktemp("life")
     arguments = (SMOKE, *LONGER, "--results", results)
-    it, drivers = Life(results / "smoke"), []
+    history, drivers = Life(results / "smoke"), []
 
     def start(*more: str) -> SweepProcess:
         drivers.append(SweepProcess(*arguments, *more, scratch=results / "tmp"))
@@ -106,27 +106,27 @@ def life(greedy: tuple[SweepProcess, Path], tmp_path_factory: pytest.TempPathFac
 
     try:
         killed = start()
-        killed.wait_until(lambda: count_epochs(it.folder) > EPOCHS // 8)
+        killed.wait_until(lambda: count_epochs(history.folder) > EPOCHS // 8)
         killed.kill(workers=False)
-        it.costs["killed"] = read_costs(it.folder)
+        history.costs["killed"] = read_costs(history.folder)
 
         interrupted = start()
-        interrupted.wait_until(lambda: is_locked(it.folder))  # long before Ray is up
-        it.codes["second"] = main_here(*arguments)
-        it.codes["status"] = search.status.main([str(it.folder)])
-        interrupted.wait_until(lambda: count_epochs(it.folder) > EPOCHS // 3)
-        it.codes["interrupted"] = interrupted.stop(signal.SIGINT)
-        it.costs["interrupted"] = read_costs(it.folder)
+        interrupted.wait_until(lambda: is_locked(history.folder))  # long before Ray is up
+        history.codes["second"] = main_here(*arguments)
+        history.codes["status"] = search.status.main([str(history.folder)])
+        interrupted.wait_until(lambda: count_epochs(history.folder) > EPOCHS // 3)
+        history.codes["interrupted"] = interrupted.stop(signal.SIGINT)
+        history.costs["interrupted"] = read_costs(history.folder)
 
         finished = start(*MORE)
-        finished.wait_until(lambda: count_epochs(it.folder) > EPOCHS // 2 and bool(find_workers(finished)))
-        it.costs["worker killed"] = read_costs(it.folder)
+        finished.wait_until(lambda: count_epochs(history.folder) > EPOCHS // 2 and bool(find_workers(finished)))
+        history.costs["worker killed"] = read_costs(history.folder)
         kill_process(find_workers(finished)[0])
-        it.codes["finished"] = finished.wait()
-        it.costs["finished"] = read_costs(it.folder)
+        history.codes["finished"] = finished.wait()
+        history.costs["finished"] = read_costs(history.folder)
         names = ("killed", "interrupted", "finished")
-        it.said = {name: driver.output for name, driver in zip(names, drivers, strict=True)}
-        yield it
+        history.said = {name: driver.output for name, driver in zip(names, drivers, strict=True)}
+        yield history
     finally:
         for driver in drivers:
             driver.close()
@@ -386,12 +386,12 @@ def test_storage_that_cannot_be_written_or_is_gone_stops_it_and_when_it_is_back_
         before = read_costs(folder)
         if how == "read-only":
             mount("--bind", str(fixed), str(small_disk))
-            said = f"Stopped: the storage can only be read ({folder}); make it writable, then carry on with the same"
+            message = f"Stopped: the storage can only be read ({folder}); make it writable, then carry on with the same"
         else:
             subprocess.run(["umount", "--lazy", str(small_disk)], check=True)
-            said = f"Stopped: the storage is gone ({folder}); bring it back, then carry on with the same command"
+            message = f"Stopped: the storage is gone ({folder}); bring it back, then carry on with the same command"
         assert stopped.wait() == 1, stopped.output
-        assert said in stopped.output
+        assert message in stopped.output
         assert stopped.output.strip().splitlines()[-1].startswith("  python -m search.run ")
         if how == "read-only":
             subprocess.run(["umount", "--lazy", str(small_disk)], check=True)

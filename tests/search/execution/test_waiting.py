@@ -21,55 +21,57 @@ pytestmark = pytest.mark.long
 STOPPING: dict[str, Any] = {"search__stopping": {"margin": 0.1}, "evaluate__every": 1, "trial__epochs": 20}
 
 
-def ends(it: Tiny) -> dict[str, Any]:
-    """What each training that has a result came to: how it ended, and after how many epochs."""
-    found = {trial.id: read_json(it.store.trial_folder(trial.id) / "result.json") for trial in it.plan.trials}
+def ends(run: Tiny) -> dict[str, Any]:
+    """Return how each training that has a result ended, and after how many epochs."""
+    found = {trial.id: read_json(run.store.trial_folder(trial.id) / "result.json") for trial in run.plan.trials}
     return {name: (result["status"], result["epochs"]) for name, result in found.items() if result}
 
 
-def trainers(it: Tiny) -> set[str]:
-    return {row["by"] for trial in it.plan.trials for row in read_rows(it.store.trial_folder(trial.id) / "cost.jsonl")}
+def trainers(run: Tiny) -> set[str]:
+    return {
+        row["by"] for trial in run.plan.trials for row in read_rows(run.store.trial_folder(trial.id) / "cost.jsonl")
+    }
 
 
 @pytest.mark.parametrize("changes", [STOPPING, {}], ids=["stopping", "none"])
 def test_twins_are_trained_once_and_end_alike(tmp_path: Path, changes: dict[str, Any]) -> None:
-    it = Tiny(tmp_path / "sweep", burn_ins([1, "inf"], **changes)).all()
-    twins = [trial.id for trial in it.plan.trials if "lam=inf" in trial.id]
-    assert len(twins) == 2 and len({ends(it)[name] for name in twins}) == 1
-    assert len(trainers(it)) == len(it.plan.trials) - 1
+    run = Tiny(tmp_path / "sweep", burn_ins([1, "inf"], **changes)).all()
+    twins = [trial.id for trial in run.plan.trials if "lam=inf" in trial.id]
+    assert len(twins) == 2 and len({ends(run)[name] for name in twins}) == 1
+    assert len(trainers(run)) == len(run.plan.trials) - 1
 
 
 def test_twins_that_are_stopped_and_finished_after_all_end_alike(tmp_path: Path) -> None:
     stopping = {"margin": 0.0, "dominators": 1, "finish": 1.0}
-    it = Tiny(tmp_path / "sweep", burn_ins([-2, -1, "inf"], **STOPPING | {"search__stopping": stopping})).all()
-    decisions = [row["action"] for row in read_rows(it.store.folder / "stopping.jsonl")]
+    run = Tiny(tmp_path / "sweep", burn_ins([-2, -1, "inf"], **STOPPING | {"search__stopping": stopping})).all()
+    decisions = [row["action"] for row in read_rows(run.store.folder / "stopping.jsonl")]
     assert "stop" in decisions and "finish" in decisions
-    assert set(ends(it).values()) == {("completed", 20)}
+    assert set(ends(run).values()) == {("completed", 20)}
 
 
 def test_a_twin_makes_what_others_wait_for(tmp_path: Path) -> None:
     """The pretraining of a seed is the training that ranks."""
-    it = Tiny(tmp_path / "sweep", smoke(profile={"seeds": [0]}, pretrain={}, search__replicates=1))
-    makers = [trial for trial in it.plan.trials if trial.kind != "trial"]
+    run = Tiny(tmp_path / "sweep", smoke(profile={"seeds": [0]}, pretrain={}, search__replicates=1))
+    makers = [trial for trial in run.plan.trials if trial.kind != "trial"]
     assert len(makers) == 2 and len({trial.final for trial in makers}) == 1
-    it.all()
+    run.all()
 
 
 @pytest.mark.parametrize("budget", [{"trials": 6}, {"epochs": 130}])
 def test_what_a_budget_does_not_pay_for_is_not_waited_for(tmp_path: Path, budget: dict[str, int]) -> None:
-    it = Tiny(tmp_path / "sweep", rivals(search__budget=budget))
-    it.going(Random(0))
-    paid = it.sweep.budget.count_affordable(it.plan)
-    assert 0 < paid < len(it.plan.trials)
-    assert list(ends(it)) == [trial.id for trial in it.plan.trials[:paid]]
+    run = Tiny(tmp_path / "sweep", rivals(search__budget=budget))
+    run.going(Random(0))
+    paid = run.sweep.budget.count_affordable(run.plan)
+    assert 0 < paid < len(run.plan.trials)
+    assert list(ends(run)) == [trial.id for trial in run.plan.trials[:paid]]
 
 
 def test_states_that_it_does_not_pay_for_yet_are_kept(tmp_path: Path) -> None:
     text = burn_ins([1, 2], search__budget={"trials": 2})
     Tiny(tmp_path / "sweep", text).going(Random(0))
-    it = Tiny(tmp_path / "sweep", burn_ins([1, 2])).all()
-    assert it.trained() == it.plan.tree.distinct
-    assert hash_records(it.store.folder) == hash_records(
+    run = Tiny(tmp_path / "sweep", burn_ins([1, 2])).all()
+    assert run.trained() == run.plan.tree.distinct
+    assert hash_records(run.store.folder) == hash_records(
         Tiny(tmp_path / "whole" / "sweep", burn_ins([1, 2])).all().store.folder
     )
 
@@ -87,24 +89,24 @@ def test_given_again_a_budget_pays_for_no_more(tmp_path: Path, n: int) -> None:
 
 
 def test_what_waits_for_a_ranking_that_fails_is_not_waited_for(tmp_path: Path) -> None:
-    it = Tiny(tmp_path / "sweep", smoke(**STOPPING))
+    run = Tiny(tmp_path / "sweep", smoke(**STOPPING))
 
     def disturb(backend: DisturbedBackend, turn: int) -> None:
         for task in list(backend.running):
-            if it.plan.trials[backend.place(task)].kind == "profile":
+            if run.plan.trials[backend.place(task)].kind == "profile":
                 backend.fail(task, "it is broken")
 
-    assert it.serve(DisturbedBackend(1, disturb)) == 1
-    free = {trial.id for trial in it.plan.trials if trial.kind == "trial" and not trial.ranks}
-    assert free and set(ends(it)) == free
+    assert run.serve(DisturbedBackend(1, disturb)) == 1
+    free = {trial.id for trial in run.plan.trials if trial.kind == "trial" and not trial.ranks}
+    assert free and set(ends(run)) == free
 
 
 def test_near_a_front_trials_are_finished_when_the_search_is_over(tmp_path: Path) -> None:
     stopping = {"margin": 0.05, "dominators": 1, "finish": 1.0}
     text = adaptive(search__stopping=stopping, trial__epochs=20, evaluate__every=1, search__replicates=1)
-    it = Tiny(tmp_path / "sweep", text).all()
-    actions = [row["action"] for row in read_rows(it.store.folder / "stopping.jsonl")]
+    run = Tiny(tmp_path / "sweep", text).all()
+    actions = [row["action"] for row in read_rows(run.store.folder / "stopping.jsonl")]
     assert "finish" in actions
     assert {"pass"} >= set(actions[actions.index("finish") :]) - {"finish"}
-    told = [outcome for row in read_rows(it.store.folder / "generations.jsonl") for outcome in row.get("told", ())]
+    told = [outcome for row in read_rows(run.store.folder / "generations.jsonl") for outcome in row.get("told", ())]
     assert "stopped" in {outcome["status"] for outcome in told}

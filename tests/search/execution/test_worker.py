@@ -44,9 +44,9 @@ def test_nothing_of_a_session_lives_once_its_job_is_done(
             parts.extend(map(weakref.ref, (self, trainer, trainer.net.module, trainer.examples, trainer.optimizer)))
 
     monkeypatch.setattr(search.execution.worker, "Session", Watched)
-    it = Tiny(tmp_path / "sweep", **(PLAIN | changes))
-    worker = Worker(it.sweep.sources.loaded)
-    worker.begin(it.job(0))
+    run = Tiny(tmp_path / "sweep", **(PLAIN | changes))
+    worker = Worker(run.sweep.sources.loaded)
+    worker.begin(run.job(0))
     while (report := worker.step()).outcome == "running":
         assert all(part() is not None for part in parts)
     assert report.outcome == "completed"

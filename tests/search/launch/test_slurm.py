@@ -234,8 +234,8 @@ def test_a_requeued_job_does_not_repeat_one_time_options(rehearsal: Slurm, once:
 @pytest.fixture
 def two_nodes(tmp_path: Path) -> Iterator[Slurm]:
     """The real sweep, with a stand-in for Slurm."""
-    it = Slurm(tmp_path)
-    yield it
+    cluster = Slurm(tmp_path)
+    yield cluster
     for line in Path("/proc").glob("[0-9]*"):  # what a failed test left
         if f"/tmp/ray-{JOB}-" in read_command_line(int(line.name)):
             kill_process(int(line.name))
@@ -258,5 +258,5 @@ def test_a_job_that_is_cut_off_resumes_when_requeued(two_nodes: Slurm, tmp_path:
     assert code == 0, out
     assert [run["slots"] for run in read_json(folder / "provenance.json")["runs"]] == [2, 2]
     assert not list(Path("/tmp").glob(f"ray-{JOB}-*"))
-    it = Tiny(tmp_path / "alone" / "smoke", trial__epochs=40, evaluate__every=20).all()
-    assert hash_records(folder) == hash_records(it.store.folder)
+    study = Tiny(tmp_path / "alone" / "smoke", trial__epochs=40, evaluate__every=20).all()
+    assert hash_records(folder) == hash_records(study.store.folder)

@@ -47,7 +47,7 @@ class Run:
         self.leave(i)
 
     def leave(self, i: int) -> None:
-        """The task is over."""
+        """End the task."""
         self.watch.on_end(str(i), self.records.job(i))
 
     def beat(self) -> None:
@@ -70,147 +70,151 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
         return open_runs[-1]
 
     yield begin
-    for it in open_runs:
-        it.watch.__exit__()
+    for opened in open_runs:
+        opened.watch.__exit__()
 
 
 def test_a_log_has_a_line_for_each_end_and_a_headline_now_and_then(run: Callable[..., Run]) -> None:
-    it = run("aaab", "aaac", "dddd")
-    i = it.start()
-    it.records.train(i, 4)
-    it.beat()
-    it.records.end(i, clean=0.75, robust=0.5)
-    it.end(i)
-    it.beat()
-    it.beat()
-    whole, ended, again, _ = it.said.splitlines()
+    live = run("aaab", "aaac", "dddd")
+    i = live.start()
+    live.records.train(i, 4)
+    live.beat()
+    live.records.end(i, clean=0.75, robust=0.5)
+    live.end(i)
+    live.beat()
+    live.beat()
+    whole, ended, again, _ = live.said.splitlines()
     assert whole.startswith("0 of 3 trainings ended, 4 of 9 epochs trained, 0 s so far, about ")
-    assert ended == f"[1/3] completed: {it.records.ids[i]} (validation at epoch 3: clean 75.0%, PGD 50.0%)"
+    assert ended == f"[1/3] completed: {live.records.ids[i]} (validation at epoch 3: clean 75.0%, PGD 50.0%)"
     assert again.startswith("1 of 3 trainings ended, 4 of 9 epochs trained")
 
 
 def test_the_first_progress_is_a_line_at_once(run: Callable[..., Run]) -> None:
-    it = run("aaaa")
-    i = it.start()
-    (it.records.place(i) / "epochs.jsonl").touch()
+    live = run("aaaa")
+    i = live.start()
+    (live.records.place(i) / "epochs.jsonl").touch()
 
     def look() -> None:
-        it.watch._read_at = float("-inf")  # an update is due, a plain line is not
-        it.watch.on_step()
+        live.watch._read_at = float("-inf")  # an update is due, a plain line is not
+        live.watch.on_step()
 
     look()
-    assert it.said == ""
-    write_json(it.records.place(i) / "epoch.json", {"epoch": 0, "share": 0.001, "seconds": 3.6})
+    assert live.said == ""
+    write_json(live.records.place(i) / "epoch.json", {"epoch": 0, "share": 0.001, "seconds": 3.6})
     look()
     look()
-    (line,) = it.said.splitlines()
+    (line,) = live.said.splitlines()
     assert line.startswith("0 of 1 training ended, 0.001 of 4 epochs trained, 0 s so far, about 4 h 00 min left")
     assert line.endswith(" left beside evaluation"), "no evaluation is measured yet"
 
 
 def test_a_training_without_progress_for_long_is_probed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    it, asked = Run(tmp_path / "study", ["aaaa", "bbbb"]), list[list[int]]()
+    live, asked = Run(tmp_path / "study", ["aaaa", "bbbb"]), list[list[int]]()
 
     def probe(trainings: Iterable[int]) -> dict[int, Costs]:
         asked.append(list(trainings))
         return {0: Costs(epochs=4, train=360.0, evaluate=36.0, final=20.0, final_evaluations=1)}
 
-    it.watch._probe = probe
-    with it.watch:
-        it.start()
+    live.watch._probe = probe
+    with live.watch:
+        live.start()
         monkeypatch.setattr(search.monitor.live, "PROBE_SECONDS", 60.0)
-        it.beat()
+        live.beat()
         assert asked == [], "the run has just begun"
         monkeypatch.setattr(search.monitor.live, "PROBE_SECONDS", 0.0)
-        it.watch._read_at = float("-inf")
-        it.watch.on_step()
-        it.beat()
+        live.watch._read_at = float("-inf")
+        live.watch.on_step()
+        live.beat()
         assert asked == [[0, 1]]
-        assert "about 6 min 56 s left by a probe" in it.said.splitlines()[-1]  # (8 epochs of 99 s + 2 x 20 s) / 2
-        it.records.train(0, 1, seconds=2.0)
-        it.beat()
-        assert it.said.splitlines()[-1].endswith(" left"), "what is recorded takes precedence"
+        assert "about 6 min 56 s left by a probe" in live.said.splitlines()[-1]  # (8 epochs of 99 s + 2 x 20 s) / 2
+        live.records.train(0, 1, seconds=2.0)
+        live.beat()
+        assert live.said.splitlines()[-1].endswith(" left"), "what is recorded takes precedence"
 
 
 def test_a_probe_that_fails_ends_no_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search.monitor.live, "PROBE_SECONDS", 0.0)
-    it = Run(tmp_path / "study", ["aaaa"])
+    live = Run(tmp_path / "study", ["aaaa"])
 
     def probe(trainings: Iterable[int]) -> dict[int, Costs]:
         raise ValueError("model: the images are too small")
 
-    it.watch._probe = probe
-    with it.watch:
-        it.start()
-        it.beat()
-        assert "time left not known yet" in it.said
+    live.watch._probe = probe
+    with live.watch:
+        live.start()
+        live.beat()
+        assert "time left not known yet" in live.said
 
 
 def test_trainings_that_start_and_end_between_two_updates_are_reported_with_their_duplicates(
     run: Callable[..., Run],
 ) -> None:
-    it = run("aaaa", "bbbb", "dddd")
-    begun = [it.start(), it.start()]
+    live = run("aaaa", "bbbb", "dddd")
+    begun = [live.start(), live.start()]
     for i in begun:
-        it.records.train(i, 4)
-        it.records.end(i)
-        it.end(i)
+        live.records.train(i, 4)
+        live.records.end(i)
+        live.end(i)
     (twin,) = {0, 1, 2} - set(begun)
-    it.records.train(twin, 4)
-    it.records.end(twin)  # by adoption
-    it.beat()
-    assert [line.partition("]")[0] for line in it.said.splitlines() if "completed" in line] == ["[1/3", "[2/3", "[3/3"]
+    live.records.train(twin, 4)
+    live.records.end(twin)  # by adoption
+    live.beat()
+    assert [line.partition("]")[0] for line in live.said.splitlines() if "completed" in line] == [
+        "[1/3",
+        "[2/3",
+        "[3/3",
+    ]
 
 
 def test_tasks_of_one_training_are_reported_as_one_training(run: Callable[..., Run]) -> None:
-    it = run("aaaa")
+    live = run("aaaa")
     for until in (2, 4):
-        i = it.start()
-        it.records.train(i, until, since=until - 2)
-        it.beat()
+        i = live.start()
+        live.records.train(i, until, since=until - 2)
+        live.beat()
         if until == 2:
-            it.schedule.release(i, ended=False)
-            it.leave(i)
-            it.beat()
-            assert it.watch._compute_status().states == {"paused": 1}
-    it.records.end(i)
-    it.end(i)
-    it.beat()
-    assert it.said.count("completed") == 1
-    assert it.watch._compute_status().states == {"completed": 1}
+            live.schedule.release(i, ended=False)
+            live.leave(i)
+            live.beat()
+            assert live.watch._compute_status().states == {"paused": 1}
+    live.records.end(i)
+    live.end(i)
+    live.beat()
+    assert live.said.count("completed") == 1
+    assert live.watch._compute_status().states == {"completed": 1}
 
 
 def test_a_stopped_training_that_is_resumed_counts_once(run: Callable[..., Run]) -> None:
-    it = run("aaaa", "bbbb")
+    live = run("aaaa", "bbbb")
     for since, status in ((0, "stopped"), (2, "completed")):
-        i = it.start()
-        it.records.train(i, since + 2, since=since)
-        it.beat()
-        it.records.end(i, status)
-        it.end(i)
-        it.beat()
-        it.schedule.add([i])
-    lines = [line.partition(": ")[0] for line in it.said.splitlines() if line.startswith("[")]
+        i = live.start()
+        live.records.train(i, since + 2, since=since)
+        live.beat()
+        live.records.end(i, status)
+        live.end(i)
+        live.beat()
+        live.schedule.add([i])
+    lines = [line.partition(": ")[0] for line in live.said.splitlines() if line.startswith("[")]
     assert lines == ["[1/2] stopped", "[1/2] completed"]
 
 
 def test_another_terminal_sees_running_and_waiting_trainings(
     run: Callable[..., Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    it = run("aaab", "aaac", "dddd")
-    acquire_lock(it.records.folder)
-    first = it.start()
-    it.records.train(first, 1)
-    assert it.start() == 2
-    assert it.schedule.next_task() is None
-    it.beat()
-    now = Heartbeat.read(it.records.folder)
+    live = run("aaab", "aaac", "dddd")
+    acquire_lock(live.records.folder)
+    first = live.start()
+    live.records.train(first, 1)
+    assert live.start() == 2
+    assert live.schedule.next_task() is None
+    live.beat()
+    now = Heartbeat.read(live.records.folder)
     assert now is not None
-    assert (now.running, now.waiting) == ((it.records.ids[first], it.records.ids[2]), {it.records.ids[first]: 1})
+    assert (now.running, now.waiting) == ((live.records.ids[first], live.records.ids[2]), {live.records.ids[first]: 1})
     assert (now.freed, now.forgotten, now.slots) == (2048, 3, 2)
-    assert search.status.main([str(it.records.folder)]) == 1
+    assert search.status.main([str(live.records.folder)]) == 1
     out = capsys.readouterr().out
-    assert f"waiting   1 for {it.records.ids[first]}\n" in out
+    assert f"waiting   1 for {live.records.ids[first]}\n" in out
     assert "2 of 2 processes busy" in out
     assert "2.05 kB freed" in out
 
@@ -225,50 +229,50 @@ def test_bytes_freed_by_earlier_runs_are_added(run: Callable[..., Run], tmp_path
 
 
 def test_a_training_whose_worker_was_lost_does_not_run(run: Callable[..., Run]) -> None:
-    it = run("aaaa")
-    i = it.start()
-    it.records.train(i, 2)
-    it.beat()
-    it.schedule.release(i, ended=True)
-    it.leave(i)
-    it.beat()
-    assert it.watch._compute_status().states == {"lost": 1}
+    live = run("aaaa")
+    i = live.start()
+    live.records.train(i, 2)
+    live.beat()
+    live.schedule.release(i, ended=True)
+    live.leave(i)
+    live.beat()
+    assert live.watch._compute_status().states == {"lost": 1}
 
 
 def test_the_live_view_redraws_in_place_and_is_wiped_at_the_end(run: Callable[..., Run]) -> None:
-    it = run("aaab", "aaac", "dddd", terminal=True)
-    i = it.start()
-    it.records.train(i, 2)
-    it.beat()
-    assert "1 of 2 processes busy" in it.said
-    assert it.said.count("\x1b[?2026h") == it.said.count("\x1b[?2026l") == 1
-    it.records.end(i)
-    it.end(i)
-    it.beat()
-    assert "[1/3]" not in it.said
+    live = run("aaab", "aaac", "dddd", terminal=True)
+    i = live.start()
+    live.records.train(i, 2)
+    live.beat()
+    assert "1 of 2 processes busy" in live.said
+    assert live.said.count("\x1b[?2026h") == live.said.count("\x1b[?2026l") == 1
+    live.records.end(i)
+    live.end(i)
+    live.beat()
+    assert "[1/3]" not in live.said
 
 
 def test_a_failing_display_does_not_end_the_sweep(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    it = run("aaaa")
+    live = run("aaaa")
 
     def full(*arguments: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(search.monitor.heartbeat.Heartbeat, "write", full)
-    it.start()
-    it.beat()
-    (it.records.folder / "plan.json").unlink()
-    it.beat()
+    live.start()
+    live.beat()
+    (live.records.folder / "plan.json").unlink()
+    live.beat()
 
 
 def test_a_training_that_is_retried_has_not_failed(run: Callable[..., Run]) -> None:
     """The error file of a training that hung says where."""
-    it = run("aaaa")
-    i = it.start()
-    it.records.train(i, 2)
-    (it.records.folder / "trials" / it.records.ids[i] / "error.txt").write_text("it hung\n")
-    it.schedule.release(i, ended=False)
-    it.watch.report_retry(it.records.ids[i], "it hung")
-    it.beat()
-    assert f"retry: {it.records.ids[i]}: it hung\n" in it.said
-    assert "failed" not in it.said
+    live = run("aaaa")
+    i = live.start()
+    live.records.train(i, 2)
+    (live.records.folder / "trials" / live.records.ids[i] / "error.txt").write_text("it hung\n")
+    live.schedule.release(i, ended=False)
+    live.watch.report_retry(live.records.ids[i], "it hung")
+    live.beat()
+    assert f"retry: {live.records.ids[i]}: it hung\n" in live.said
+    assert "failed" not in live.said

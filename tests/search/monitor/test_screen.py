@@ -68,24 +68,24 @@ def test_outliers_do_not_squeeze_the_other_dots() -> None:
 def big(tmp_path_factory: pytest.TempPathFactory) -> SweepStatus:
     """A sweep of many trainings in every state, one of them with a name wider than any terminal."""
     names = [f"a{i % 7}b{i % 5}cd"[: 3 + i % 4] for i in range(40)]
-    it = MadeUp(tmp_path_factory.mktemp("view") / "big", names, seeds=2)
+    made = MadeUp(tmp_path_factory.mktemp("view") / "big", names, seeds=2)
     for i in range(60):
-        it.train(i, 2, taken=1, clean=0.89 - i / 1000, robust=0.49 + i / 1000)
+        made.train(i, 2, taken=1, clean=0.89 - i / 1000, robust=0.49 + i / 1000)
         if i < 40:
-            it.end(i, ("completed", "stopped", "diverged")[i % 3], 0.9 - i / 1000, 0.5 + i / 1000)
-    reader = SweepReader(it.folder)
+            made.end(i, ("completed", "stopped", "diverged")[i % 3], 0.9 - i / 1000, 0.5 + i / 1000)
+    reader = SweepReader(made.folder)
     reader.read_records()
     long = f"method={'very-' * 40}long-abcdef,seed=0"
     reader.planned[50] = reader.planned[50]._replace(id=long)
-    waiting = {it.ids[45]: 7, long: 5, "a ranking": 3}
-    now = Heartbeat(time.time() - 100, 16, running=tuple(it.ids[40:56]), waiting=waiting, freed=3_000_000)
+    waiting = {made.ids[45]: 7, long: 5, "a ranking": 3}
+    now = Heartbeat(time.time() - 100, 16, running=tuple(made.ids[40:56]), waiting=waiting, freed=3_000_000)
     return compute_status(reader, now, is_running=True)
 
 
-def shown(it: SweepStatus, width: int, height: int, encoding: str = "utf-8") -> list[str]:
+def shown(status: SweepStatus, width: int, height: int, encoding: str = "utf-8") -> list[str]:
     file = TextIOWrapper(BytesIO(), encoding=encoding)
     console = Console(file=file, width=width, height=height, force_terminal=True, color_system=None)
-    console.print(build_screen(it, console, 123_456_789, height))
+    console.print(build_screen(status, console, 123_456_789, height))
     file.seek(0)
     return file.read().splitlines()
 
@@ -163,22 +163,22 @@ def test_of_a_member_of_the_front_the_end_is_shown_that_tells_it_from_others(roo
 
 
 def test_an_unknown_time_is_said_to_be_unknown(tmp_path: Path) -> None:
-    it = MadeUp(tmp_path / "new", ["aaaa", "aabb"])
+    made = MadeUp(tmp_path / "new", ["aaaa", "aabb"])
     assert "no estimate: no comparable training was measured" in format_headline(
-        compute_status(SweepReader(it.folder), None, is_running=False)
+        compute_status(SweepReader(made.folder), None, is_running=False)
     )
     assert "time left not known yet" in format_headline(
-        compute_status(SweepReader(it.folder), Heartbeat(time.time(), 2), is_running=True)
+        compute_status(SweepReader(made.folder), Heartbeat(time.time(), 2), is_running=True)
     )
 
 
 def test_each_problem_has_a_front_with_its_name(tmp_path: Path) -> None:
-    it = MadeUp(tmp_path / "two", ["aaaa", "bbbb", "cccc"])
-    noisy(it, 1, 2)
+    made = MadeUp(tmp_path / "two", ["aaaa", "bbbb", "cccc"])
+    noisy(made, 1, 2)
     for i, accuracy in enumerate((0.9, 0.8, 0.7)):
-        it.train(i, 2)
-        it.end(i, "completed", accuracy, accuracy)
-    reader = SweepReader(it.folder)
+        made.train(i, 2)
+        made.end(i, "completed", accuracy, accuracy)
+    reader = SweepReader(made.folder)
     reader.read_records()
     lines = shown(compute_status(reader, None, is_running=False), 100, 40)
     title = next(i for i, line in enumerate(lines) if line.startswith("validation"))
@@ -201,13 +201,13 @@ def test_each_problem_has_a_front_with_its_name(tmp_path: Path) -> None:
 def test_totals_of_a_search_in_generations_are_marked_as_so_far(
     tmp_path: Path,
 ) -> None:
-    it = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
-    for row, generation in zip(it.plan["trials"], (0, 1), strict=True):
+    made = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
+    for row, generation in zip(made.plan["trials"], (0, 1), strict=True):
         row["generation"] = generation
-    write_json(it.folder / "plan.json", it.plan)
-    it.train(0, 4)
-    it.end(0)
-    reader = SweepReader(it.folder)
+    write_json(made.folder / "plan.json", made.plan)
+    made.train(0, 4)
+    made.end(0)
+    reader = SweepReader(made.folder)
     reader.read_records()
     now = compute_status(reader, Heartbeat(time.time(), 1), is_running=True)
     assert "4 of 8 epochs trained, in 2 generations so far, 0 s so far, about 16 s left of this generation" in (
@@ -216,8 +216,8 @@ def test_totals_of_a_search_in_generations_are_marked_as_so_far(
     title, trainings, *_ = shown(now, 80, 24)
     assert title.endswith("0 s so far, about 16 s left of this generation")
     assert trainings.endswith(" 1 of 2 in 2 generations so far")
-    it.train(1, 4)
-    it.end(1)
+    made.train(1, 4)
+    made.end(1)
     reader.read_records()
     over = compute_status(reader, None, is_running=False)
     assert format_headline(over) == "2 of 2 trainings ended, 8 of 8 epochs trained, in 2 generations"
@@ -226,12 +226,12 @@ def test_totals_of_a_search_in_generations_are_marked_as_so_far(
 @pytest.mark.parametrize("height", range(12, 40))
 def test_a_table_is_never_a_header_alone(tmp_path: Path, height: int) -> None:
     """Between generations no training runs, and those that have begun will go on."""
-    it = MadeUp(tmp_path / "between", [f"{i}ab" for i in range(9)])
+    made = MadeUp(tmp_path / "between", [f"{i}ab" for i in range(9)])
     for i in range(9):
-        it.train(i, 2, clean=0.9, robust=0.5)
+        made.train(i, 2, clean=0.9, robust=0.5)
         if i < 5:
-            it.end(i, "completed", 0.9, 0.5)
-    reader = SweepReader(it.folder)
+            made.end(i, "completed", 0.9, 0.5)
+    reader = SweepReader(made.folder)
     reader.read_records()
     lines = shown(compute_status(reader, Heartbeat(time.time() - 1, 2), is_running=True), 80, height)
     heads = [i for i, line in enumerate(lines) if line.rstrip().endswith("best PGD")]

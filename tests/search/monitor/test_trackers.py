@@ -55,10 +55,12 @@ def sweep(tmp_path: Path) -> MadeUp:
     return MadeUp(tmp_path / "study", ["aaaa", "aabb"])
 
 
-def feed(it: MadeUp, *stubs: Stub, hurried: bool = False) -> TrackerCallback:
-    said: list[str] = []
-    fed = TrackerCallback(it.folder, {f"stub{i}": stub for i, stub in enumerate(stubs)}, said.append, lambda: hurried)
-    fed.said = said  # type: ignore[attr-defined]
+def feed(made: MadeUp, *stubs: Stub, hurried: bool = False) -> TrackerCallback:
+    notes: list[str] = []
+    fed = TrackerCallback(
+        made.folder, {f"stub{i}": stub for i, stub in enumerate(stubs)}, notes.append, lambda: hurried
+    )
+    fed.said = notes  # type: ignore[attr-defined]
     return fed
 
 
@@ -222,7 +224,7 @@ def test_mlflow_has_one_run_for_a_training_in_two_runs_of_the_sweep(
     (run,) = client.search_runs([client.get_experiment_by_name("study").experiment_id])
     assert (run.info.run_name, run.info.status) == (sweep.ids[0], "FINISHED")
     history = client.get_metric_history(run.info.run_id, "val_pgd_acc")
-    assert [(it.step, round(it.value, 4)) for it in history] == [(0, 0.3), (1, 0.31), (2, 0.32), (3, 0.33)]
+    assert [(point.step, round(point.value, 4)) for point in history] == [(0, 0.3), (1, 0.31), (2, 0.32), (3, 0.33)]
 
 
 @pytest.mark.slow

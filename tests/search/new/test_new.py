@@ -65,8 +65,8 @@ def unwrapped() -> str:
 
 def test_the_space_has_the_data_splits_seeds_attacks_and_an_epsilon_grid(write: Callable[..., Written]) -> None:
     store()
-    code, said, _ = write("data.npz")
-    assert code == 0 and "mine.yaml is written: some minutes." in said and "--dry-run" in said
+    code, printed, _ = write("data.npz")
+    assert code == 0 and "mine.yaml is written: some minutes." in printed and "--dry-run" in printed
     space = written()
     assert space["trial"]["data"] == {"name": "npz", "path": "data.npz", "val": "10%", "test": "20%"}
     assert space["trial"]["model"] == "digits_cnn"

@@ -118,17 +118,17 @@ def noted(capsys: pytest.CaptureFixture[str], trial: dict[str, Any], evaluate: d
     return " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.parametrize(("evaluate", "said"), MEASURED.values(), ids=MEASURED.keys())
+@pytest.mark.parametrize(("evaluate", "message"), MEASURED.values(), ids=MEASURED.keys())
 def test_unusual_evaluation_budget_is_noted(
-    here: Path, capsys: pytest.CaptureFixture[str], evaluate: dict[str, Any], said: str | None
+    here: Path, capsys: pytest.CaptureFixture[str], evaluate: dict[str, Any], message: str | None
 ) -> None:
     l2 = {"method": {"attack": {"norm": "l2", "epsilon": 1}}} if evaluate.get("norm") == "l2" else {}
     notes = noted(capsys, l2, evaluate)
-    assert (said in notes and "note: space.yaml:" in notes) if said else notes == ""
+    assert (message in notes and "note: space.yaml:" in notes) if message else notes == ""
 
 
 @pytest.mark.parametrize(
-    ("method", "said"),
+    ("method", "message"),
     [
         ({"attack": {"epsilon": 0.1, "step_size": 0.0001}}, "the attack's steps end within its epsilon"),
         (
@@ -146,10 +146,10 @@ def test_unusual_evaluation_budget_is_noted(
     ],
 )
 def test_unusual_training_budget_is_noted(
-    here: Path, capsys: pytest.CaptureFixture[str], method: Any, said: str | None
+    here: Path, capsys: pytest.CaptureFixture[str], method: Any, message: str | None
 ) -> None:
     notes = noted(capsys, {"method": method, "select": {"from": "burn-in"}}, {})
-    assert (said in notes) if said else notes == ""
+    assert (message in notes) if message else notes == ""
 
 
 @pytest.mark.parametrize(

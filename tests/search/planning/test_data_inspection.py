@@ -20,7 +20,7 @@ Noted = Callable[..., list[str]]
 
 
 def images(n: int, seed: int = 0, size: int = 6) -> np.ndarray:
-    """Noise on 0..255, no two images alike."""
+    """Return noise on 0..255, no two images alike."""
     return np.random.default_rng(seed).integers(0, 256, (n, size, size, 1), np.uint8)
 
 
@@ -40,14 +40,14 @@ def test_ordinary_data_has_no_notes() -> None:
 
 
 def note(of: Source) -> str:
-    (it,) = note_source(of)
-    return it
+    (text,) = note_source(of)
+    return text
 
 
 def test_pixels_of_zero_and_one_are_black() -> None:
-    said = list(note_source(source(images(60) % 2)))
-    assert said[0].startswith("every pixel of the training images is 0 or 1, which of 0..255 is black")
-    assert "times 255" in said[0]
+    notes = list(note_source(source(images(60) % 2)))
+    assert notes[0].startswith("every pixel of the training images is 0 or 1, which of 0..255 is black")
+    assert "times 255" in notes[0]
     assert note(source(images(60), x_test=images(30, seed=1) % 2)).startswith(
         "every pixel of the test images is 0 or 1"
     )
@@ -66,15 +66,15 @@ def test_images_of_one_value_are_counted() -> None:
 
 
 def test_images_that_are_all_the_same_colour_tell_nothing_apart() -> None:
-    said = list(note_source(source(np.full((60, 6, 6, 1), 200, np.uint8))))
-    assert said[0].startswith("all 60 training images are one colour, the same in all")
+    notes = list(note_source(source(np.full((60, 6, 6, 1), 200, np.uint8))))
+    assert notes[0].startswith("all 60 training images are one colour, the same in all")
 
 
 def test_copies_within_the_training_set_are_counted_and_their_labels_compared() -> None:
     x = images(60)
     x[30], x[31], x[40] = x[0], x[0], x[2]  # labels 0, 1 for 0, and 1 for 2
-    said = note(source(x))
-    assert said.startswith(
+    text = note(source(x))
+    assert text.startswith(
         "3 of 60 training images are copies of others (image 30 is a copy of image 0); 2 of them have"
     )
 
@@ -82,8 +82,8 @@ def test_copies_within_the_training_set_are_counted_and_their_labels_compared() 
 def test_test_images_in_the_training_set_are_noted() -> None:
     x, x_test = images(60), images(30, seed=1)
     x_test[4], x_test[5] = x[50], x[3]
-    said = note(source(x, x_test))
-    assert said.startswith("2 of 30 test images are training images too (the first is test image 4, training image 50)")
+    text = note(source(x, x_test))
+    assert text.startswith("2 of 30 test images are training images too (the first is test image 4, training image 50)")
 
 
 def test_corruption_equal_to_the_clean_set_is_noted() -> None:
@@ -129,20 +129,20 @@ def noted(here: Path, capsys: pytest.CaptureFixture[str]) -> Noted:
 def test_a_note_stands_at_its_data_block_and_once_for_all_trials(noted: Noted) -> None:
     assert noted() == []
     axes = {"data.label_noise": {"grid": ["10%", "20%"]}, "optimizer.lr": {"grid": [0.1, 0.2]}}
-    (said,) = noted(axes=axes, x_train=images(60) % 16)
-    assert said.startswith("space.yaml:2: trial: data: no pixel of the training images is above 15 of 255")
+    (message,) = noted(axes=axes, x_train=images(60) % 16)
+    assert message.startswith("space.yaml:2: trial: data: no pixel of the training images is above 15 of 255")
 
 
 def test_classes_that_a_split_lacks_are_named(noted: Noted) -> None:
-    (said,) = noted(y_test=np.zeros(30, np.int64))
-    assert "no test example of classes 1, 2; classes are numbered by the training set" in said
-    (said,) = noted({"val": 2})
-    assert "no validation example of class 2;" in said
+    (message,) = noted(y_test=np.zeros(30, np.int64))
+    assert "no test example of classes 1, 2; classes are numbered by the training set" in message
+    (message,) = noted({"val": 2})
+    assert "no validation example of class 2;" in message
 
 
 def test_pool_that_is_the_whole_source_is_noted_for_each_split(noted: Noted) -> None:
-    said = noted({"extra": {"name": "npz", "path": "data.npz"}})
-    assert [line.partition("extra: ")[2].partition(";")[0] for line in said] == [
+    messages = noted({"extra": {"name": "npz", "path": "data.npz"}})
+    assert [line.partition("extra: ")[2].partition(";")[0] for line in messages] == [
         "48 of 48 training images are in the pool too, which counts them twice",
         "12 of 12 validation images are in the pool too, which is measured on what was trained on",
     ]
@@ -161,6 +161,6 @@ def test_ranks_that_are_equal_to_others_are_counted(
     space = {"trial": {"epochs": 2, "subset": {"name": "ranked", "size": "50%"}}, "profile": {"file": "ranks.npy"}}
     Path("space.yaml").write_text(yaml.safe_dump(space))
     assert main(["space.yaml", "--dry-run"]) == 0
-    said = capsys.readouterr().err
-    assert said.count(f"{tied} of the 1,797 ranks by instability in ranks.npy are equal to another's") == bool(tied)
-    assert bool(said) == bool(tied)
+    printed = capsys.readouterr().err
+    assert printed.count(f"{tied} of the 1,797 ranks by instability in ranks.npy are equal to another's") == bool(tied)
+    assert bool(printed) == bool(tied)

@@ -167,7 +167,7 @@ def test_a_plan_of_ten_thousand_trials_takes_seconds(planned: Planned, capsys: p
 
 
 def _unsigned(plan: Row) -> Row:
-    """Without the checksums that the file has."""
+    """Drop the checksums that the file has."""
     trials = [{key: value for key, value in trial.items() if key != "digest"} for trial in plan["trials"]]
     return {key: value for key, value in plan.items() if key not in ("head", "count")} | {"trials": trials}
 

@@ -30,7 +30,7 @@ class Shelf:
 
 
 def played(letters: list[str], keep: Keep, random: Any = None) -> tuple[Any, Shelf, list[int]]:
-    """A sweep with one worker: what is left on the shelf, and how many states stood there after each step."""
+    """Run a sweep with one worker: what is left on the shelf, and how many states stood there after each step."""
     plan, shelf, seen = plan_of(letters), Shelf(), []
     schedule, keeper = Schedule(plan, range(len(letters)), {}), StateRetention(shelf, plan, keep)  # type: ignore[arg-type]
     keeper.add(list(range(len(letters))), {})

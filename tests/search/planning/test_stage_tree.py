@@ -21,7 +21,7 @@ def test_distinct_epochs_are_the_distinct_prefixes(letters: list[str]) -> None:
 
 
 def parts(word: str, other: str, epoch: int) -> bool:
-    """Whether another has this beginning and no more of it, or both end with it."""
+    """Return whether another has this beginning and no more of it, or both end with it."""
     alike = word[:epoch] == other[:epoch] and len(other) >= epoch
     return alike and (word[: epoch + 1] != other[: epoch + 1] or epoch == len(word) == len(other))
 

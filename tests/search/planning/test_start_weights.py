@@ -32,28 +32,28 @@ def tiny(tmp_path: Path) -> Make:
     return lambda **changes: Tiny(tmp_path / str(next(names)), **changes)
 
 
-def run_all(it: Tiny, way: Callable[[Tiny, int], str] = Tiny.run) -> Tiny:
-    """All trainings in the plan's order, with the ranking made before the first trial."""
-    for i, trial in enumerate(it.plan.trials):
-        if trial.ranks and trial.kind == "trial" and not it.store.ranking_path(trial.ranks).exists():
-            assert it.rank() is None
-        assert way(it, i) == "completed"
-    return it
+def run_all(run: Tiny, way: Callable[[Tiny, int], str] = Tiny.run) -> Tiny:
+    """Run all trainings in the plan's order, with the ranking made before the first trial."""
+    for i, trial in enumerate(run.plan.trials):
+        if trial.ranks and trial.kind == "trial" and not run.store.ranking_path(trial.ranks).exists():
+            assert run.rank() is None
+        assert way(run, i) == "completed"
+    return run
 
 
 def kinds(plan: Plan, kind: str) -> list[PlannedTrial]:
     return [trial for trial in plan.trials if trial.kind == kind]
 
 
-def state_file(it: Tiny, i: int) -> Path:
-    """Where a sweep stores the end of a training, as a user would name it in `start_from`."""
-    name = it.plan.trials[i].final
-    return local(it.store.stages_folder / name[:2] / name / "state.pt")
+def state_file(run: Tiny, i: int) -> Path:
+    """Return where a sweep stores the end of a training, as a user would name it in `start_from`."""
+    name = run.plan.trials[i].final
+    return local(run.store.stages_folder / name[:2] / name / "state.pt")
 
 
-def weights(it: Tiny, i: int) -> dict[str, torch.Tensor]:
-    """Those that a training starts with."""
-    return it.session(i).trainer.net.module.state_dict()
+def weights(run: Tiny, i: int) -> dict[str, torch.Tensor]:
+    """Return the weights that a training starts with."""
+    return run.session(i).trainer.net.module.state_dict()
 
 
 def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -63,18 +63,18 @@ def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The state at the end of a training; its best weights are not its last."""
-    it = Tiny(tmp_path_factory.mktemp("trained") / "sweep", trial__optimizer={"lr": 0.2}, evaluate__every=1, **PLAIN)
-    assert it.run(0) == "completed"
-    path = state_file(it, 0)
+    run = Tiny(tmp_path_factory.mktemp("trained") / "sweep", trial__optimizer={"lr": 0.2}, evaluate__every=1, **PLAIN)
+    assert run.run(0) == "completed"
+    path = state_file(run, 0)
     assert not equal(load_weights(path, "best"), load_weights(path, "last"))
     return path
 
 
 @pytest.mark.parametrize("which", ["best", "last"])
 def test_a_trial_starts_from_the_weights_in_a_file(tiny: Make, trained: Path, which: str) -> None:
-    it = tiny(trial__start_from={"path": str(trained), "weights": which}, **PLAIN)
-    assert equal(weights(it, 0), load_weights(trained, which))
-    assert not equal(weights(it, 0), weights(tiny(**PLAIN), 0))
+    run = tiny(trial__start_from={"path": str(trained), "weights": which}, **PLAIN)
+    assert equal(weights(run, 0), load_weights(trained, which))
+    assert not equal(weights(run, 0), weights(tiny(**PLAIN), 0))
 
 
 def test_start_file_is_identified_by_content_and_not_by_path(planned: Plans, trained: Path, here: Path) -> None:
@@ -92,64 +92,64 @@ def test_start_file_is_identified_by_content_and_not_by_path(planned: Plans, tra
     assert same.start and same.start.path == str(here / "copy.pt")
 
 
-@pytest.mark.parametrize("theirs", [True, False])
+@pytest.mark.parametrize("given", [True, False])
 def test_weights_with_other_input_normalisation_are_refused(
-    tiny: Make, here: Path, capsys: pytest.CaptureFixture[str], theirs: bool
+    tiny: Make, here: Path, capsys: pytest.CaptureFixture[str], given: bool
 ) -> None:
     model = {"name": "mlp", "hidden": [8]}
-    lender = tiny(trial__model=model | {"normalize": theirs}, trial__epochs=1, **PLAIN)
+    lender = tiny(trial__model=model | {"normalize": given}, trial__epochs=1, **PLAIN)
     assert lender.run(0) == "completed"
     start = {"path": str(state_file(lender, 0)), "weights": "last"}
     for ours in (True, False):
         (here / "next.yaml").write_text(
             smoke(trial__model=model | {"normalize": ours}, trial__start_from=start, **PLAIN)
         )
-        assert main(["next.yaml", "--dry-run"]) == (0 if ours == theirs else 2)
-        said = " ".join(capsys.readouterr().err.split())
-        assert (f"write `normalize: {str(theirs).lower()}`" in said) is (ours != theirs)
+        assert main(["next.yaml", "--dry-run"]) == (0 if ours == given else 2)
+        printed = " ".join(capsys.readouterr().err.split())
+        assert (f"write `normalize: {str(given).lower()}`" in printed) is (ours != given)
 
 
 def test_a_file_that_changed_since_the_plan_is_not_trained_from(tiny: Make, trained: Path, tmp_path: Path) -> None:
     file = tmp_path / "weights.pt"
     shutil.copy(trained, file)
-    it = tiny(trial__start_from={"path": str(file)}, **PLAIN)
+    run = tiny(trial__start_from={"path": str(file)}, **PLAIN)
     torch.save(load_weights(trained, "last"), file)
-    assert it.run(0) == "failed"
-    assert f"{file} is not the file that the sweep was planned with" in (it.folder(0) / "error.txt").read_text()
+    assert run.run(0) == "failed"
+    assert f"{file} is not the file that the sweep was planned with" in (run.folder(0) / "error.txt").read_text()
 
 
 def test_a_file_that_is_gone_since_the_plan_is_named(tiny: Make, trained: Path, tmp_path: Path) -> None:
     file = tmp_path / "weights.pt"
     shutil.copy(trained, file)
-    it = tiny(trial__start_from={"path": str(file)}, **PLAIN)
+    run = tiny(trial__start_from={"path": str(file)}, **PLAIN)
     file.unlink()
-    assert it.run(0) == "failed"
-    assert (it.folder(0) / "error.txt").read_text().endswith(f"FileError: no file {file}\n")
+    assert run.run(0) == "failed"
+    assert (run.folder(0) / "error.txt").read_text().endswith(f"FileError: no file {file}\n")
 
 
 def test_every_trial_starts_from_the_pretraining_of_its_seed(tiny: Make) -> None:
-    it = tiny(pretrain=FIRST, search__replicates=[0, 5], **PLAIN)
-    assert [(trial.kind, trial.config.seed) for trial in it.plan.trials] == [
+    run = tiny(pretrain=FIRST, search__replicates=[0, 5], **PLAIN)
+    assert [(trial.kind, trial.config.seed) for trial in run.plan.trials] == [
         ("pretrain", 0), ("pretrain", 5), ("trial", 0), ("trial", 5),
     ]  # fmt: skip
-    assert [it.run(0), it.run(1)] == ["completed"] * 2
+    assert [run.run(0), run.run(1)] == ["completed"] * 2
     for before, after in ((0, 2), (1, 3)):
-        assert equal(weights(it, after), load_weights(state_file(it, before), "best"))
+        assert equal(weights(run, after), load_weights(state_file(run, before), "best"))
 
 
 @pytest.mark.long
 def test_from_the_store_or_from_a_file_it_is_the_same_training(tiny: Make) -> None:
-    it = run_all(tiny(pretrain=FIRST, **PLAIN))
-    by_file = run_all(tiny(trial__start_from={"path": str(state_file(it, 0))}, **PLAIN))
-    mine, theirs = it.folder(1), by_file.folder(0)
+    run = run_all(tiny(pretrain=FIRST, **PLAIN))
+    by_file = run_all(tiny(trial__start_from={"path": str(state_file(run, 0))}, **PLAIN))
+    by_store, by_path = run.folder(1), by_file.folder(0)
     for name in ("epochs.jsonl", "instances.npz"):
-        assert (mine / name).read_bytes() == (theirs / name).read_bytes()
+        assert (by_store / name).read_bytes() == (by_path / name).read_bytes()
 
 
 @pytest.mark.long
 def test_stopped_after_every_epoch_and_continued_by_another_process_it_has_the_same_records(tiny: Make) -> None:
-    def in_pieces(it: Tiny, i: int) -> str:
-        while (outcome := it.session(i).advance(0)) == "running":
+    def in_pieces(run: Tiny, i: int) -> str:
+        while (outcome := run.session(i).advance(0)) == "running":
             continue
         return outcome
 
@@ -209,13 +209,13 @@ def test_another_pretraining_makes_other_trials(planned: Plans) -> None:
 
 
 def test_trials_of_a_pretraining_that_diverged_are_named_and_ray_is_not_started(tiny: Make) -> None:
-    it = tiny(pretrain={"trial": {"optimizer": {"lr": 1e30}}}, **PLAIN)
-    assert it.run(0) == "diverged"
-    assert it.sweep.run("the command") == 1
-    it.sweep.conclude()
+    run = tiny(pretrain={"trial": {"optimizer": {"lr": 1e30}}}, **PLAIN)
+    assert run.run(0) == "diverged"
+    assert run.sweep.run("the command") == 1
+    run.sweep.conclude()
     assert not ray.is_initialized()
-    assert it.said().splitlines()[1:3] == [
-        f"not started: the start weights are missing: {it.plan.trials[0].id} diverged, and trials start from it",
+    assert run.said().splitlines()[1:3] == [
+        f"not started: the start weights are missing: {run.plan.trials[0].id} diverged, and trials start from it",
         "1 of 2 trainings has no result yet. Equal seeds compute the same bits: the same command ends in the same way "
         "until the cause is fixed. All that was trained is kept, and the command then carries on:",
     ]
@@ -224,33 +224,33 @@ def test_trials_of_a_pretraining_that_diverged_are_named_and_ray_is_not_started(
 @pytest.mark.long
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"torn")])
 def test_weights_that_were_lost_are_named_and_can_be_made_again(tiny: Make, damage: Callable[[Path], Any]) -> None:
-    it = tiny(pretrain=FIRST, **PLAIN)
-    assert it.run(0) == "completed"
-    before, path = hash_records(it.store.folder), state_file(it, 0)
+    run = tiny(pretrain=FIRST, **PLAIN)
+    assert run.run(0) == "completed"
+    before, path = hash_records(run.store.folder), state_file(run, 0)
     damage(path)
-    complaint = f"{it.plan.trials[0].id}: its last state is missing or damaged; remove its result.json"
-    assert it.sweep.run("the command") == 1
-    it.sweep.conclude()
-    assert complaint in it.said()
+    complaint = f"{run.plan.trials[0].id}: its last state is missing or damaged; remove its result.json"
+    assert run.sweep.run("the command") == 1
+    run.sweep.conclude()
+    assert complaint in run.said()
     with pytest.raises(CheckpointError, match="its last state is missing or damaged"):
-        it.session(1)
-    (it.folder(0) / "result.json").unlink()
-    assert [it.run(0), it.run(1)] == ["completed"] * 2
+        run.session(1)
+    (run.folder(0) / "result.json").unlink()
+    assert [run.run(0), run.run(1)] == ["completed"] * 2
     assert path.exists()
-    assert {name: hash_records(it.store.folder)[name] for name in before} == before
+    assert {name: hash_records(run.store.folder)[name] for name in before} == before
 
 
 def test_a_longer_training_that_passes_the_end_of_a_pretraining_leaves_it_there(tiny: Make) -> None:
     """Both are one chain, so whoever comes first trains it for the other."""
-    it = tiny(pretrain={"trial": {"epochs": 3}}, profile__seeds=[0], trial__optimizer={"lr": 0.1})
-    (longer,), (first,) = (kinds(it.plan, kind) for kind in ("profile", "pretrain"))
-    assert it.run(it.plan.trials.index(longer)) == "completed"
-    assert it.store.load_state(first.final) is not None
-    i = it.plan.trials.index(first)
-    session = it.session(i)
+    run = tiny(pretrain={"trial": {"epochs": 3}}, profile__seeds=[0], trial__optimizer={"lr": 0.1})
+    (longer,), (first,) = (kinds(run.plan, kind) for kind in ("profile", "pretrain"))
+    assert run.run(run.plan.trials.index(longer)) == "completed"
+    assert run.store.load_state(first.final) is not None
+    i = run.plan.trials.index(first)
+    session = run.session(i)
     assert session.advance(0) == "completed"
     assert session.saved == [0, 3], "not trained again"
-    assert equal(weights(it, i + 1), load_weights(state_file(it, i), "best"))
+    assert equal(weights(run, i + 1), load_weights(state_file(run, i), "best"))
 
 
 def test_a_profile_training_starts_as_the_trial_block_says_and_never_from_a_pretraining(
@@ -279,11 +279,11 @@ def test_a_plan_says_what_is_trained_first(here: Path, capsys: pytest.CaptureFix
 
 
 def test_records_say_where_a_trial_started(tiny: Make) -> None:
-    it = run_all(tiny(pretrain=FIRST, **PLAIN))
-    first, trial = it.plan.trials
+    run = run_all(tiny(pretrain=FIRST, **PLAIN))
+    first, trial = run.plan.trials
     row = trial.to_row()["start"]
     assert (row["training"], row["weights"]) == (first.id, "best")
-    assert f"start: {first.final}:best" in (it.folder(1) / "config.yaml").read_text()
-    assert [r["epoch"] for r in read_rows(it.folder(1) / "epochs.jsonl")] == list(range(6))
-    assert read_json(it.folder(1) / "result.json")["status"] == "completed"
-    assert read_arrays(it.folder(1) / "instances.npz") is not None
+    assert f"start: {first.final}:best" in (run.folder(1) / "config.yaml").read_text()
+    assert [r["epoch"] for r in read_rows(run.folder(1) / "epochs.jsonl")] == list(range(6))
+    assert read_json(run.folder(1) / "result.json")["status"] == "completed"
+    assert read_arrays(run.folder(1) / "instances.npz") is not None

@@ -79,8 +79,8 @@ MISTAKES = {
 @pytest.mark.parametrize(("text", "complaint"), MISTAKES.values(), ids=MISTAKES.keys())
 def test_a_mistake_is_refused_with_its_place_and_the_remedy(refused: Refused, text: str, complaint: str) -> None:
     (problem,) = refused(text)
-    said, _, configuration = problem.rpartition(" (")
-    assert said == complaint
+    message, _, configuration = problem.rpartition(" (")
+    assert message == complaint
     assert configuration.endswith(")")
 
 
@@ -128,23 +128,23 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize(("method", "said"), ATTACKS.values(), ids=ATTACKS.keys())
+@pytest.mark.parametrize(("method", "message"), ATTACKS.values(), ids=ATTACKS.keys())
 def test_an_epsilon_that_no_attack_reaches_is_noted(
-    here: Path, capsys: pytest.CaptureFixture[str], method: str, said: str | None
+    here: Path, capsys: pytest.CaptureFixture[str], method: str, message: str | None
 ) -> None:
     axes = f"search: {{axes: {{method: {{grid: {{it: {method}, other: mart}}}}}}}}\n"
     Path("space.yaml").write_text("trial: {data: digits, model: mlp, epochs: 4}\n" + axes)
     assert main(["space.yaml", "--dry-run"]) == 0
     notes = capsys.readouterr().err
-    assert (f"steps {said} (method=it-" in notes) if said else not notes
-    assert notes.count("in 1 of 2 configurations the attack's steps end within its epsilon") == bool(said)
+    assert (f"steps {message} (method=it-" in notes) if message else not notes
+    assert notes.count("in 1 of 2 configurations the attack's steps end within its epsilon") == bool(message)
 
 
 SHORT, SHORTER, LONG = (f"{{base: trades, attack: {{epsilon: {budget}}}}}" for budget in (0.1, 0.2, 0.05))
 
 
 @pytest.mark.parametrize(
-    ("profile", "methods", "said"),
+    ("profile", "methods", "message"),
     [
         (LONG, {"a": SHORT, "b": LONG}, "in 1 of 2 configurations"),
         (SHORT, {"a": SHORT, "b": SHORTER}, "in 2 of 2 configurations and in trainings that come first"),
@@ -152,16 +152,18 @@ SHORT, SHORTER, LONG = (f"{{base: trades, attack: {{epsilon: {budget}}}}}" for b
     ],
 )
 def test_configurations_of_short_attacks_are_counted_without_what_comes_first(
-    here: Path, capsys: pytest.CaptureFixture[str], profile: str, methods: dict[str, str], said: str
+    here: Path, capsys: pytest.CaptureFixture[str], profile: str, methods: dict[str, str], message: str
 ) -> None:
     space = {
         "trial": {"data": "digits", "epochs": 4, "subset": {"name": "ranked", "side": "friendly", "size": "50%"}},
         "profile": {"trial": {"method": yaml.safe_load(profile)}},
-        "search": {"axes": {"method": {"grid": {name: yaml.safe_load(it) for name, it in methods.items()}}}},
+        "search": {"axes": {"method": {"grid": {name: yaml.safe_load(text) for name, text in methods.items()}}}},
     }
     Path("space.yaml").write_text(yaml.safe_dump(space))
     assert main(["space.yaml", "--dry-run"]) == 0
-    assert capsys.readouterr().err.partition("note: in")[2].startswith(said.removeprefix("in") + " the attack's steps")
+    assert (
+        capsys.readouterr().err.partition("note: in")[2].startswith(message.removeprefix("in") + " the attack's steps")
+    )
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def planned(folder: Path, text: str, fingerprint: Callable[..., str] = lambda da
         ({"name": "svhn", "val": 3257}, 70_000),
         ({"name": "mnist", "train": 500}, 500),
     ],
-    ids=lambda it: it["name"] if isinstance(it, dict) else "",
+    ids=lambda value: value["name"] if isinstance(value, dict) else "",
 )
 def test_a_named_data_set_has_its_published_size(tmp_path: Path, data: dict[str, Any], n: int) -> None:
     text = space(data).replace("search:\n", "search:\n  checkpoint: last\n")  # which validation need not select

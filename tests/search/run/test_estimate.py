@@ -127,8 +127,8 @@ def test_a_dry_run_shows_the_objectives_and_limits_of_a_search(
     monkeypatch.setenv("COLUMNS", "120")
     (here / "space.yaml").write_text(SEARCHED.replace("{patience: 20%}", block))
     assert main(["space.yaml", "--dry-run"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    rows = dict(re.split(r" {2,}", line.rstrip(), maxsplit=1) for line in said if "  " in line.strip())
+    printed = capsys.readouterr().out.splitlines()
+    rows = dict(re.split(r" {2,}", line.rstrip(), maxsplit=1) for line in printed if "  " in line.strip())
     assert rows["axis optimizer.lr"] == "loguniform, 0.01 to 1"
     assert rows["axis batch_size"] == "int, 16 to 64"
     assert rows["axis method"] == "pgd-at, trades"
@@ -154,13 +154,13 @@ def test_a_dry_run_shows_where_an_axis_acts(here: Path, capsys: pytest.CaptureFi
     (here / "space.yaml").write_text(text)
     plan, space = planned_space(text), load_space(here / "space.yaml", []).space
     print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), count_remaining(None, plan))
-    said = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert "axis epochs 4, 6; where method is pgd or trades" in said
-    assert "axis method pgd, trades" in said
+    printed = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "axis epochs 4, 6; where method is pgd or trades" in printed
+    assert "axis method pgd, trades" in printed
 
 
 def test_a_dry_run_shows_what_sharing_saves_and_what_is_unknown(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def said() -> str:
+    def printed() -> str:
         plan = planned_space(text)
         print_plan(Console(width=200), plan, space, here / "results", sources, count_remaining(None, plan))
         return " ".join(capsys.readouterr().out.split())
@@ -169,7 +169,7 @@ def test_a_dry_run_shows_what_sharing_saves_and_what_is_unknown(here: Path, caps
     (here / "space.yaml").write_text(text)
     space, sources = load_space(here / "space.yaml", []).space, DatasetCache()
     sources.fingerprint(planned_space(text).trials[0].config.data)
-    first = said()
+    first = printed()
     assert "epochs 2,800 asked, 1,480 to train: 1,320 (47.1%) saved by sharing" in first
     assert re.search(r"time [\d hmins]+ on one process, .*estimated from a few training steps on this machine", first)
     assert "in the end (keep: best), at most " in first
@@ -178,7 +178,7 @@ def test_a_dry_run_shows_what_sharing_saves_and_what_is_unknown(here: Path, caps
     before.plan["trials"][0] |= {key: row[key] for key in ("passes", "fraction")}
     write_json(before.folder / "plan.json", before.plan)
     before.train(0, 2, seconds=2.0)
-    later = said()
+    later = printed()
     assert "time 49 min 20 s on one process" in later  # 1,480 x 2 s; another evaluation is none of the same
     assert (
         f"without evaluating {len(planned_space(text).trials)} trainings, as this evaluation was never measured"
@@ -205,9 +205,9 @@ def test_a_dry_run_says_which_axes_let_nothing_be_shared(
     (here / "space.yaml").write_text(text)
     plan, space = planned_space(text), load_space(here / "space.yaml", []).space
     print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), count_remaining(None, plan))
-    said = " ".join(capsys.readouterr().out.split())
+    printed = " ".join(capsys.readouterr().out.split())
     why = f"not shared trainings part in their first epoch if they differ in {words}"
-    assert (why in said) if words else "not shared" not in said
+    assert (why in printed) if words else "not shared" not in printed
 
 
 def test_a_dry_run_shows_how_often_attacks_are_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,10 +216,14 @@ def test_a_dry_run_shows_how_often_attacks_are_run(here: Path, capsys: pytest.Ca
     (here / "space.yaml").write_text(text)
     plan, space = planned_space(text), load_space(here / "space.yaml", []).space
     print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), count_remaining(None, plan))
-    said = " ".join(capsys.readouterr().out.split())
-    assert "evaluate: fgsm FGSM, linf, epsilon 0.1; every 3 epochs, and after the last" in said
-    assert "evaluate: rare FGSM, linf, epsilon 0.1 on 50 images drawn by class; every 6 epochs, and after the" in said
-    assert "on 30 images drawn by class resources 1 CPU" in said, "an attack that runs once at the end has no frequency"
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "evaluate: fgsm FGSM, linf, epsilon 0.1; every 3 epochs, and after the last" in printed
+    assert (
+        "evaluate: rare FGSM, linf, epsilon 0.1 on 50 images drawn by class; every 6 epochs, and after the" in printed
+    )
+    assert "on 30 images drawn by class resources 1 CPU" in printed, (
+        "an attack that runs once at the end has no frequency"
+    )
 
 
 def test_the_last_training_takes_as_long_on_many_processes(
@@ -247,9 +251,10 @@ def test_duplicates_alone_give_no_time(here: Path, capsys: pytest.CaptureFixture
         sources,
         count_remaining(None, plan),
     )
-    said = " ".join(capsys.readouterr().out.split())
+    printed = " ".join(capsys.readouterr().out.split())
     assert (
-        "time no estimate: no comparable training is recorded in this results folder yet, and the data is not" in said
+        "time no estimate: no comparable training is recorded in this results folder yet, and the data is not"
+        in printed
     )
 
 
@@ -276,9 +281,11 @@ def test_a_part_without_a_record_is_probed_and_named(
 
     monkeypatch.setattr("search.run.estimate.probe_costs", probe)
     print_plan(Console(width=400), plan, loaded.space, here / "results", sources, count_remaining(None, plan))
-    said = " ".join(capsys.readouterr().out.split())
+    printed = " ".join(capsys.readouterr().out.split())
     assert probed == [plan.trials[1].id]
-    assert re.search(r"time 28 s on one process, .*, as measured in \S+, 1 training estimated from a few", said), said
+    assert re.search(r"time 28 s on one process, .*, as measured in \S+, 1 training estimated from a few", printed), (
+        printed
+    )
 
 
 def test_files_that_vanish_have_no_size(tmp_path: Path) -> None:

@@ -43,9 +43,9 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return Tiny(tmp_path_factory.mktemp("asked") / "sweep", adaptive()).all()
 
 
-def memory(it: Tiny) -> list[Any]:
-    """What was asked and told; Optuna's operations also hold the time of day and the process."""
-    rows = read_rows(it.store.folder / "generations.jsonl")
+def memory(run: Tiny) -> list[Any]:
+    """Return what was asked and told; Optuna's operations also hold the time of day and the process."""
+    rows = read_rows(run.store.folder / "generations.jsonl")
     return [row.get("asked") or row["told"] for row in rows]
 
 
@@ -69,36 +69,36 @@ def test_optuna_opens_the_finished_study(asked: Tiny) -> None:
 
 @pytest.mark.parametrize("seed", [0, *slow(1, 2)])
 def test_proposals_are_the_same_at_any_concurrency_and_speed(asked: Tiny, tmp_path: Path, seed: int) -> None:
-    it = Tiny(tmp_path / "sweep", adaptive())
-    assert it.going(Random(seed), workers=3 + seed)
-    assert memory(it) == memory(asked)
-    assert hash_records(it.store.folder) == hash_records(asked.store.folder)
+    run = Tiny(tmp_path / "sweep", adaptive())
+    assert run.going(Random(seed), workers=3 + seed)
+    assert memory(run) == memory(asked)
+    assert hash_records(run.store.folder) == hash_records(asked.store.folder)
 
 
 def test_proposals_are_the_same_after_kills(asked: Tiny, tmp_path: Path) -> None:
     random = Random(0)
     for _ in range(1000):
-        it = Tiny(tmp_path / "sweep", adaptive())
-        if it.going(random, workers=2, slices=random.randrange(3, 25)):
+        run = Tiny(tmp_path / "sweep", adaptive())
+        if run.going(random, workers=2, slices=random.randrange(3, 25)):
             break
-    assert memory(it) == memory(asked)
-    assert hash_records(it.store.folder) == hash_records(asked.store.folder)
+    assert memory(run) == memory(asked)
+    assert hash_records(run.store.folder) == hash_records(asked.store.folder)
 
 
 def test_a_longer_search_begins_like_a_shorter_one_and_trains_only_what_is_new(asked: Tiny, tmp_path: Path) -> None:
     Tiny(tmp_path / "sweep", adaptive(search__trials=4)).all()
-    it = Tiny(tmp_path / "sweep", adaptive())
-    before = {trial.id for trial in it.plan.trials}
-    it.all()
-    assert {trial.id for trial in it.plan.trials} == {trial.id for trial in asked.plan.trials} > before
-    assert it.trained() == asked.trained()
+    run = Tiny(tmp_path / "sweep", adaptive())
+    before = {trial.id for trial in run.plan.trials}
+    run.all()
+    assert {trial.id for trial in run.plan.trials} == {trial.id for trial in asked.plan.trials} > before
+    assert run.trained() == asked.trained()
 
 
 def test_diverged_configuration_is_told_as_failed(tmp_path: Path) -> None:
     axes = {"optimizer.lr": {"loguniform": [1e-3, 1e30]}}
-    it = Tiny(tmp_path / "sweep", adaptive(search__axes=axes, search__replicates=1, search__trials=6)).all()
-    found = [read_json(it.store.trial_folder(trial.id) / "result.json")["status"] for trial in it.plan.trials]
-    storage = JournalStorage(JournalFileBackend(str(it.store.folder / "journal.log")))
+    run = Tiny(tmp_path / "sweep", adaptive(search__axes=axes, search__replicates=1, search__trials=6)).all()
+    found = [read_json(run.store.trial_folder(trial.id) / "result.json")["status"] for trial in run.plan.trials]
+    storage = JournalStorage(JournalFileBackend(str(run.store.folder / "journal.log")))
     states = [trial.state for trial in optuna.load_study(study_name=None, storage=storage).trials]
     assert "diverged" in found
     assert [state == TrialState.FAIL for state in states] == [status == "diverged" for status in found]

@@ -100,7 +100,7 @@ def test_a_fixed_number_of_seeds_is_not_extended() -> None:
 
 
 def certified(most: int = 5, **changes: Any) -> str:
-    """A sweep of tiny trainings on few images, whose accuracies scatter by several points."""
+    """Return a sweep of tiny trainings on few images, whose accuracies scatter by several points."""
     given = {
         "profile": None,
         "trial__method": {"base": "pgd-at", "attack": {"steps": 2}},
@@ -116,8 +116,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return Tiny(tmp_path_factory.mktemp("certified") / "sweep", certified()).all()
 
 
-def counts(it: Tiny) -> dict[str, int]:
-    plan = read_json(it.store.folder / "plan.json")
+def counts(run: Tiny) -> dict[str, int]:
+    plan = read_json(run.store.folder / "plan.json")
     names = [row["configuration"] for row in plan["trials"]]
     return {name: names.count(name) for name in names}
 
@@ -130,28 +130,28 @@ def test_a_sweep_gives_some_configurations_more_seeds_than_others(whole: Tiny) -
 
 @pytest.mark.long
 def test_the_same_seeds_are_given_at_any_concurrency_and_speed(whole: Tiny, tmp_path: Path) -> None:
-    it = Tiny(tmp_path / "sweep", certified())
-    assert it.going(Random(1), workers=4)
-    assert counts(it) == counts(whole)
-    assert hash_records(it.store.folder) == hash_records(whole.store.folder)
+    run = Tiny(tmp_path / "sweep", certified())
+    assert run.going(Random(1), workers=4)
+    assert counts(run) == counts(whole)
+    assert hash_records(run.store.folder) == hash_records(whole.store.folder)
 
 
 @pytest.mark.long
 def test_the_same_seeds_are_given_after_kills(whole: Tiny, tmp_path: Path) -> None:
     random, kills = Random(0), 0
-    while not (it := Tiny(tmp_path / "sweep", certified())).going(random, workers=2, slices=random.randrange(2, 9)):
+    while not (run := Tiny(tmp_path / "sweep", certified())).going(random, workers=2, slices=random.randrange(2, 9)):
         kills += 1
     assert kills > 1
-    assert counts(it) == counts(whole)
-    assert hash_records(it.store.folder) == hash_records(whole.store.folder)
+    assert counts(run) == counts(whole)
+    assert hash_records(run.store.folder) == hash_records(whole.store.folder)
 
 
 @pytest.mark.long
 def test_a_sweep_of_a_smaller_maximum_is_extended_to_the_one_of_the_larger(whole: Tiny, tmp_path: Path) -> None:
     Tiny(tmp_path / "sweep", certified(most=4)).all()
-    it = Tiny(tmp_path / "sweep", certified()).all()
-    assert counts(it) == counts(whole)
-    assert hash_records(it.store.folder) == hash_records(whole.store.folder)
+    run = Tiny(tmp_path / "sweep", certified()).all()
+    assert counts(run) == counts(whole)
+    assert hash_records(run.store.folder) == hash_records(whole.store.folder)
 
 
 @pytest.mark.long
@@ -162,11 +162,11 @@ def test_a_search_that_draws_is_certified_once_all_is_drawn(tmp_path: Path) -> N
         search__trials=4,
         search__generation=2,
     )
-    it = Tiny(tmp_path / "sweep", text).all()
-    rows = read_json(it.store.folder / "plan.json")["trials"]
+    run = Tiny(tmp_path / "sweep", text).all()
+    rows = read_json(run.store.folder / "plan.json")["trials"]
     assert [row["replicate"] for row in rows[:12]] == [0, 1, 2] * 4
     again = Tiny(tmp_path / "again" / "sweep", text)
     random = Random(3)
     while not again.going(random, workers=3, slices=random.randrange(3, 12)):
         again = Tiny(tmp_path / "again" / "sweep", text)
-    assert counts(again) == counts(it) and hash_records(again.store.folder) == hash_records(it.store.folder)
+    assert counts(again) == counts(run) and hash_records(again.store.folder) == hash_records(run.store.folder)

@@ -18,20 +18,28 @@ KNOBS = {f"knob{i}": {"uniform": [0, 1]} for i in range(5)}
 
 
 def traded(point: AxisPoint) -> dict[str, float]:
-    """A trade-off by the first knob, the others best at 0.3."""
+    """Return a trade-off by the first knob, the others best at 0.3."""
     first, *others = (choice.value for choice in point.values())
     quality = math.exp(-2 * sum((value - 0.3) ** 2 for value in others))
     return {"val_clean_acc": (1 - first) * quality, "val_pgd_acc": first**0.5 * quality}
 
 
 def found(folder: Path, **knobs: object) -> np.ndarray:
-    """Clean and robust accuracy of a search's configurations, (trials, 2)."""
+    """Return clean and robust accuracy of a search's configurations, (trials, 2)."""
     search = Search.model_validate({"axes": KNOBS, "generation": 8} | knobs)
     asker, values = AskTellStudy(search, folder), []
     while asker.list_waiting() or asker.ask():
         rows = [traded(point) for point in asker.list_waiting()]
-        broken = [{str(it): it.measure_violation(row[it.metric]) for it in search.constraints} for row in rows]
-        asker.tell([Outcome("c", "completed", (0,), row, None, its) for row, its in zip(rows, broken, strict=True)])
+        broken = [
+            {str(constraint): constraint.measure_violation(row[constraint.metric]) for constraint in search.constraints}
+            for row in rows
+        ]
+        asker.tell(
+            [
+                Outcome("c", "completed", (0,), row, None, violations)
+                for row, violations in zip(rows, broken, strict=True)
+            ]
+        )
         values += [list(row.values()) for row in rows]
     return np.array(values)
 

@@ -53,7 +53,7 @@ def searching(strategy: str = "tpe", trials: int = 12, **knobs: Any) -> Search:
 
 
 def measured(point: AxisPoint) -> dict[str, float]:
-    """A trade-off by beta, best at an lr of 0.06 and many steps."""
+    """Return a trade-off by beta, best at an lr of 0.06 and many steps."""
     value = {path: choice.value for path, choice in point.items()}
     beta, steps = value.get("method.loss.beta", 0) / 10, value.get("method.attack.steps", 10) / 10
     quality = 1 - 0.15 * (math.log10(value.get("optimizer.lr", 0.06)) + 1.2) ** 2 - 0.2 * (1 - steps)
@@ -61,12 +61,14 @@ def measured(point: AxisPoint) -> dict[str, float]:
 
 
 def outcome(search: Search, point: AxisPoint, i: int) -> Outcome:
-    """Every fifth training fails or diverges, every seventh is stopped."""
+    """Make up an outcome: every fifth training fails or diverges, every seventh is stopped."""
     status = FAILS[i % 2] if i % 5 == 4 else "stopped" if i % 7 == 3 else "completed"
     if status in FAILS:
         return Outcome(f"c{i}", status, (0, 1))
     values = measured(point)
-    violations = {str(it): it.measure_violation(values[it.metric]) for it in search.constraints}
+    violations = {
+        str(constraint): constraint.measure_violation(values[constraint.metric]) for constraint in search.constraints
+    }
     kept = {name: values[name] for name in search.objectives}
     return Outcome(f"c{i}", status, (0, 1), kept, dict.fromkeys(kept, 0.01), violations)
 
@@ -78,7 +80,7 @@ def told(asker: AskTellStudy, search: Search, most: int | None = None) -> None:
 
 
 def run(search: Search, folder: Path) -> list[AxisPoint]:
-    """A whole search, begun or carried on."""
+    """Run a whole search, begun or carried on."""
     asker = AskTellStudy(search, folder)
     while asker.list_waiting() or asker.ask():
         told(asker, search)
@@ -384,7 +386,7 @@ def study(folder: Path) -> optuna.Study:
 
 
 def asked(folder: Path) -> Iterator[FrozenTrial]:
-    """The trials that are configurations."""
+    """Yield the trials that are configurations."""
     numbers = [number for row in read_rows(folder / "generations.jsonl") for number in row.get("trials", ())]
     return (study(folder).trials[number] for number in numbers)
 
@@ -406,14 +408,15 @@ def test_optuna_loads_the_study_with_all_told_outcomes(strategy: str, undisturbe
     trials = list(asked(folder))
     assert len(trials) == 12
     for i, (trial, point) in enumerate(zip(trials, points, strict=True)):
-        its = outcome(searching(), point, i)
-        assert trial.state == (TrialState.COMPLETE if its.values else TrialState.FAIL)
-        assert trial.values == (list(its.values.values()) if its.values else None)
-        assert trial.constraints == (its.violations or {})
+        expected = outcome(searching(), point, i)
+        assert trial.state == (TrialState.COMPLETE if expected.values else TrialState.FAIL)
+        assert trial.values == (list(expected.values.values()) if expected.values else None)
+        assert trial.constraints == (expected.violations or {})
         assert {key: trial.user_attrs[key] for key in ("configuration", "status", "seeds", "censored")} == {
-            "configuration": f"c{i}", "status": its.status, "seeds": [0, 1], "censored": its.status == "stopped"
+            "configuration": f"c{i}", "status": expected.status, "seeds": [0, 1],
+            "censored": expected.status == "stopped",
         }  # fmt: skip
-        assert ("standard error of val_pgd_acc" in trial.user_attrs) == (its.values is not None)
+        assert ("standard error of val_pgd_acc" in trial.user_attrs) == (expected.values is not None)
         assert trial.params.keys() == point.keys()
     assert {"completed", "stopped", "failed", "diverged"} <= {trial.user_attrs["status"] for trial in trials}
 

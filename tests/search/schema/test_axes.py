@@ -213,7 +213,7 @@ def test_labels_have_enough_digits_to_distinguish_values() -> None:
     assert len({narrow.pick_at_quantile(i / 50).label for i in range(50)}) == 50
 
 
-@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=6, unique_by=lambda it: it + 0.0))
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=6, unique_by=lambda value: value + 0.0))
 def test_distinct_values_have_distinct_labels(listed: list[float]) -> None:
     labels = format_distinct_labels(listed)
     assert len(set(labels)) == len(listed)

@@ -77,15 +77,15 @@ def spaces(draw: st.DrawFn) -> Written:
 
 
 def shortened(tree: Any) -> Any:
-    """Mappings that hold a name alone, as the word."""
+    """Write mappings that hold a name alone as the word."""
     if isinstance(tree, dict) and len(tree) == 1 and (word := tree.get("name") or tree.get("base")):
         return word
     return {key: shortened(value) for key, value in tree.items()} if isinstance(tree, dict) else tree
 
 
-def trees(it: Written) -> dict[str, Any]:
-    found = {how: tree_of({p: v for p, v in it.leaves.items() if it.places[p] == how}) for how in HOW[:-1]}
-    return {how: shortened(tree) for how, tree in found.items()} if it.words else found
+def trees(written: Written) -> dict[str, Any]:
+    found = {how: tree_of({p: v for p, v in written.leaves.items() if written.places[p] == how}) for how in HOW[:-1]}
+    return {how: shortened(tree) for how, tree in found.items()} if written.words else found
 
 
 def loaded(folder: Path, layers: dict[str, Any], axes: Leaves, block: tuple[str, ...] = ("trial",)) -> LoadedSpace:
@@ -109,24 +109,30 @@ def loaded(folder: Path, layers: dict[str, Any], axes: Leaves, block: tuple[str,
 @pytest.mark.long
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(spaces())
-def test_trial_is_the_same_wherever_its_knobs_are_written(tmp_path: Path, it: Written) -> None:
-    axes = {path: value for path, value in it.leaves.items() if it.places[path] == "axis"}
-    its = loaded(tmp_path, trees(it), axes)
-    (point,) = list_grid_points(its.space.search.axes)
-    assert build_config_at(its, point) == TrialConfig.model_validate(tree_of(it.leaves))
+def test_trial_is_the_same_wherever_its_knobs_are_written(tmp_path: Path, written: Written) -> None:
+    axes = {path: value for path, value in written.leaves.items() if written.places[path] == "axis"}
+    loaded_space = loaded(tmp_path, trees(written), axes)
+    (point,) = list_grid_points(loaded_space.space.search.axes)
+    assert build_config_at(loaded_space, point) == TrialConfig.model_validate(tree_of(written.leaves))
 
 
 @pytest.mark.parametrize("block", ["profile", "pretrain"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
 @given(spaces())
-def test_upstream_training_is_the_same_wherever_its_knobs_are_written(tmp_path: Path, block: str, it: Written) -> None:
-    own = {path: value for path, value in it.leaves.items() if path.partition(".")[0] not in ("data", "model")}
-    named_first = {p: "base" if p.endswith((".name", ".base")) else it.places[p].replace("axis", "set") for p in own}
-    its = loaded(tmp_path, trees(Written(own, named_first, it.words)), {}, (block, "trial"))
-    its.space.trial.update(expand_short_forms({"method": "mart", "optimizer": {"momentum": 0.1}, "batch_size": 7})[0])
-    overlay = getattr(its.space, block).trial
+def test_upstream_training_is_the_same_wherever_its_knobs_are_written(
+    tmp_path: Path, block: str, written: Written
+) -> None:
+    own = {path: value for path, value in written.leaves.items() if path.partition(".")[0] not in ("data", "model")}
+    named_first = {
+        p: "base" if p.endswith((".name", ".base")) else written.places[p].replace("axis", "set") for p in own
+    }
+    loaded_space = loaded(tmp_path, trees(Written(own, named_first, written.words)), {}, (block, "trial"))
+    loaded_space.space.trial.update(
+        expand_short_forms({"method": "mart", "optimizer": {"momentum": 0.1}, "batch_size": 7})[0]
+    )
+    overlay = getattr(loaded_space.space, block).trial
     apart = TrialConfig.model_validate({"batch_size": 7} | tree_of(own))
-    config = build_config(its, overlay_trial(its.space.trial, overlay))
+    config = build_config(loaded_space, overlay_trial(loaded_space.space.trial, overlay))
     if "optimizer.name" not in own:
         config = config.model_copy(update={"optimizer": apart.optimizer})  # the trial's own
     assert config == apart
@@ -153,10 +159,10 @@ def test_upstream_training_is_the_same_wherever_its_knobs_are_written(tmp_path: 
 def test_short_form_survives_an_overlay(tmp_path: Path, trial: str, axes: str, overrides: list[str]) -> None:
     path = tmp_path / "space.yaml"
     path.write_text(f"trial: {trial}\nsearch: {{axes: {{{axes}}}}}\n")
-    its = load_space(path, [f"trial.{override}" for override in overrides])
-    (point,) = list_grid_points(its.space.search.axes)
+    loaded_space = load_space(path, [f"trial.{override}" for override in overrides])
+    (point,) = list_grid_points(loaded_space.space.search.axes)
     pieces = {"method": {"base": "trades", "attack": {"epsilon": 0.05}}, "optimizer": {"name": "adam", "lr": 0.01}}
-    assert build_config_at(its, point) == TrialConfig.model_validate(pieces)
+    assert build_config_at(loaded_space, point) == TrialConfig.model_validate(pieces)
 
 
 def test_implied_name_is_not_another_piece(tmp_path: Path) -> None:
@@ -165,10 +171,10 @@ def test_implied_name_is_not_another_piece(tmp_path: Path) -> None:
         "trial: {method: {attack: {epsilon: 0.05}}, optimizer: {lr: 0.01}}\nsearch: {stopping: {margin: 0.2}}"
     )
     names = ("trial.method.base=pgd-at", "trial.method.attack.name=pgd", "trial.optimizer.name=sgd")
-    its = load_space(path, [*names, "search.stopping.name=robust"])
-    assert build_config_at(its, {}).method.attack.epsilon == 0.05  # type: ignore[union-attr]
-    assert build_config_at(its, {}).optimizer.lr == 0.01
-    assert its.space.search.stopping.margin == 0.2  # type: ignore[union-attr]
+    loaded_space = load_space(path, [*names, "search.stopping.name=robust"])
+    assert build_config_at(loaded_space, {}).method.attack.epsilon == 0.05  # type: ignore[union-attr]
+    assert build_config_at(loaded_space, {}).optimizer.lr == 0.01
+    assert loaded_space.space.search.stopping.margin == 0.2  # type: ignore[union-attr]
 
 
 def test_axis_over_a_name_keeps_the_knobs_beside_it(tmp_path: Path) -> None:
@@ -178,13 +184,13 @@ def test_axis_over_a_name_keeps_the_knobs_beside_it(tmp_path: Path) -> None:
     path.write_text(
         f"trial: {{method: {{attack: {{epsilon: 0.1}}}}, optimizer: {{lr: 0.3}}}}\nsearch: {{axes: {{{axes}}}}}"
     )
-    its = load_space(path, ["trial.epochs=9"])
-    configs = [build_config_at(its, point) for point in list_grid_points(its.space.search.axes)]
-    assert [(it.optimizer.name, it.method.attack.name) for it in configs] == [  # type: ignore[union-attr]
+    loaded_space = load_space(path, ["trial.epochs=9"])
+    configs = [build_config_at(loaded_space, point) for point in list_grid_points(loaded_space.space.search.axes)]
+    assert [(config.optimizer.name, config.method.attack.name) for config in configs] == [  # type: ignore[union-attr]
         ("sgd", "pgd"), ("sgd", "iat"), ("adam", "pgd"), ("adam", "iat")
     ]  # fmt: skip
-    for it in configs:
-        assert (it.optimizer.lr, it.method.attack.epsilon, it.subset.epoch) == (0.3, 0.1, 2)  # type: ignore[union-attr]
+    for config in configs:
+        assert (config.optimizer.lr, config.method.attack.epsilon, config.subset.epoch) == (0.3, 0.1, 2)  # type: ignore[union-attr]
 
 
 def test_piece_of_another_name_replaces_all_knobs(tmp_path: Path) -> None:
@@ -201,9 +207,11 @@ def test_implied_kind_of_a_method_is_not_another_method(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text("trial: {method: {base: trades, loss: {beta: 3}}}")
     path = tmp_path / "space.yaml"
     path.write_text("extends: base.yaml\ntrial: {method: {kind: pieces}}\n")
-    its = load_space(path, ["trial.method.kind=pieces", "trial.method={kind: pieces, attack: {epsilon: 0.05}}"])
+    loaded_space = load_space(
+        path, ["trial.method.kind=pieces", "trial.method={kind: pieces, attack: {epsilon: 0.05}}"]
+    )
     method = {"base": "trades", "loss": {"beta": 3}, "attack": {"epsilon": 0.05}}
-    assert build_config_at(its, {}) == TrialConfig.model_validate({"method": method})
+    assert build_config_at(loaded_space, {}) == TrialConfig.model_validate({"method": method})
 
 
 @pytest.mark.parametrize("block", ["profile", "pretrain"])
@@ -269,10 +277,10 @@ def test_value_in_place_of_a_mapping_is_refused_at_its_line_under_any_overlay(
 def test_axis_value_in_place_of_a_mapping_is_refused_beside_a_deeper_axis(tmp_path: Path) -> None:
     path = tmp_path / "space.yaml"
     path.write_text("search:\n  axes:\n    method: {grid: [[trades]]}\n    method.attack.epsilon: {grid: [0.1]}\n")
-    its = load_space(path, [])
-    (point,) = list_grid_points(its.space.search.axes)
+    loaded_space = load_space(path, [])
+    (point,) = list_grid_points(loaded_space.space.search.axes)
     with pytest.raises(SpaceError) as caught:
-        build_config_at(its, point)
+        build_config_at(loaded_space, point)
     (problem,) = caught.value.problems
     assert problem.startswith(f"{path}:3: axis method=trades: trial.method: should be the name of a piece")
 

@@ -605,9 +605,9 @@ def test_overrides_reach_a_value_an_axis_and_take_keys_out(here: Path, capsys: p
 def test_a_dry_run_says_that_no_trial_fits_here(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "space.yaml").write_text(smoke(resources={"cpus": 4096}))
     assert main(["space.yaml", "--dry-run"]) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "on this machine none: a trial asks for more than it has; lower `resources:` or join a cluster" in said
-    assert "note: on this machine a run would be refused: a trial asks for 4096 CPU, 0 GPU, and it has " in said
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "on this machine none: a trial asks for more than it has; lower `resources:` or join a cluster" in printed
+    assert "note: on this machine a run would be refused: a trial asks for 4096 CPU, 0 GPU, and it has " in printed
 
 
 def test_a_dry_run_says_which_data_is_not_here(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -622,8 +622,10 @@ def test_a_dry_run_says_which_data_is_not_here(here: Path, capsys: pytest.Captur
 
 def test_a_missing_file_is_refused(refused: Refused, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["nowhere.yaml"]) == 2
-    said = "error: nowhere.yaml: no such file; python -m search.list spaces lists the spaces that a bare word names\n"
-    assert capsys.readouterr().err == said + "1 problem; nothing was started.\n"
+    message = (
+        "error: nowhere.yaml: no such file; python -m search.list spaces lists the spaces that a bare word names\n"
+    )
+    assert capsys.readouterr().err == message + "1 problem; nothing was started.\n"
 
 
 def test_a_results_folder_that_cannot_be_written_is_refused(refused: Refused, here: Path) -> None:
@@ -740,9 +742,9 @@ def test_a_dry_run_names_the_pieces_of_every_family(here: Path, capsys: pytest.C
     text = smoke(trial__method={"base": "trades"}, trial__optimizer={"name": "adam"}, search__axes__method=None)
     (here / "space.yaml").write_text(text + "pretrain: {trial: {method: pgd-at, optimizer: sgd}}\n")
     assert main(["space.yaml", "--dry-run"]) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "trial: model mlp, hidden 16 trial: attack pgd, epsilon 0.031" in said
-    assert "trial: loss trades, beta 6" in said and "trial: optimizer adam, lr 0.0001" in said
-    assert "trial: data set digits, train 96" in said
-    assert "profile mlp on digits, pgd with trades, adam; trained as the trials" in said
-    assert "pretrain mlp on digits, pgd with ce, sgd; trained as the trials, but for attack pgd, eps" in said
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "trial: model mlp, hidden 16 trial: attack pgd, epsilon 0.031" in printed
+    assert "trial: loss trades, beta 6" in printed and "trial: optimizer adam, lr 0.0001" in printed
+    assert "trial: data set digits, train 96" in printed
+    assert "profile mlp on digits, pgd with trades, adam; trained as the trials" in printed
+    assert "pretrain mlp on digits, pgd with ce, sgd; trained as the trials, but for attack pgd, eps" in printed

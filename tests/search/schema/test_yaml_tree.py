@@ -70,7 +70,7 @@ def test_numbers_agree_with_pyyaml(whole: int, real: float) -> None:
         | st.booleans(),
         lambda inner: (
             st.lists(inner, max_size=3)
-            | st.dictionaries(st.text(min_size=1).filter(lambda it: it != "<<"), inner, max_size=3)
+            | st.dictionaries(st.text(min_size=1).filter(lambda key: key != "<<"), inner, max_size=3)
         ),
         max_leaves=5,
     )

@@ -134,7 +134,7 @@ def test_guessing_stops_at_the_second_rung_and_late_learning_does_not() -> None:
 
 
 def curve(*pieces: tuple[int, float, float]) -> list[tuple[float, float]]:
-    """Robust accuracy on straight lines: pieces of (epochs, from, to); clean accuracy is constant at 0.8."""
+    """Return robust accuracy on straight lines: pieces of (epochs, from, to); clean accuracy is constant at 0.8."""
     return [(0.8, float(r)) for n, start, end in pieces for r in np.linspace(start, end, n)]
 
 

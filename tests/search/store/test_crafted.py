@@ -45,7 +45,7 @@ def test_an_ordinary_name_is_accepted(name: str) -> None:
 
 
 def stage(store: Store, name: str, **changes: Any) -> None:
-    """A stage as anybody can make one: with the checksum that it should have."""
+    """Write a stage as anybody can: with the checksum that it should have."""
     files = {"state.pt": b"code", "instances.npz": pack_arrays({"loss": np.zeros((1, 2), np.float32)})}
     place = store.stages_folder / name[:2] / name
     assert isinstance(place, Path)
@@ -67,10 +67,10 @@ def stores(tmp_path: Path) -> tuple[Store, Store]:
 
 
 def test_intact_stages_are_copied_to_another_store(stores: tuple[Store, Store]) -> None:
-    theirs, mine = stores
-    stage(theirs, "ab" * 16)
-    theirs.copy_state_to("ab" * 16, mine)
-    assert mine.list_states() == {"ab" * 16}
+    source, target = stores
+    stage(source, "ab" * 16)
+    source.copy_state_to("ab" * 16, target)
+    assert target.list_states() == {"ab" * 16}
 
 
 @pytest.mark.parametrize(
@@ -95,22 +95,22 @@ def test_intact_stages_are_copied_to_another_store(stores: tuple[Store, Store]) 
     ids=str,
 )
 def test_a_crafted_stage_is_not_copied(stores: tuple[Store, Store], tmp_path: Path, changes: dict[str, Any]) -> None:
-    theirs, mine = stores
+    source, target = stores
     (tmp_path / "victim.py").write_bytes(b"mine")
-    stage(theirs, "ab" * 16, **changes)
+    stage(source, "ab" * 16, **changes)
     before = hash_files(tmp_path)
-    theirs.copy_state_to("ab" * 16, mine)
+    source.copy_state_to("ab" * 16, target)
     assert hash_files(tmp_path) == before
-    assert theirs.load_deepest(["00", "ab" * 16]) is None  # type: ignore[arg-type]
+    assert source.load_deepest(["00", "ab" * 16]) is None  # type: ignore[arg-type]
 
 
 def test_a_cycle_of_stages_ends_the_walk(stores: tuple[Store, Store]) -> None:
-    theirs, mine = stores
-    stage(theirs, "ab" * 16, parent="cd" * 16, epoch=2, rows=[{"epoch": 1}])
-    stage(theirs, "cd" * 16, parent="ab" * 16, epoch=1)
-    theirs.copy_state_to("ab" * 16, mine)
-    assert mine.list_states() == set()
-    assert theirs.load_deepest(["00", "cd" * 16, "ab" * 16]) is None  # type: ignore[arg-type]
+    source, target = stores
+    stage(source, "ab" * 16, parent="cd" * 16, epoch=2, rows=[{"epoch": 1}])
+    stage(source, "cd" * 16, parent="ab" * 16, epoch=1)
+    source.copy_state_to("ab" * 16, target)
+    assert target.list_states() == set()
+    assert source.load_deepest(["00", "cd" * 16, "ab" * 16]) is None  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -149,8 +149,8 @@ def test_a_crafted_plan_leads_to_no_path_outside_its_folder(
     write_json(secret / "result.json", {"status": "completed", "chain": plan["trials"][0]["chain"]})
     before = hash_files(tmp_path)
     assert verify([str(tmp_path / "sweep")]) == status([str(tmp_path / "sweep")]) == 2
-    said = " ".join(capsys.readouterr().err.split())
-    assert "its plan.json is damaged: training" in said and "Traceback" not in said
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "its plan.json is damaged: training" in printed and "Traceback" not in printed
     assert hash_files(tmp_path) == before
     assert find_plan(tmp_path / "sweep") is None
     with pytest.raises(NoSweep):

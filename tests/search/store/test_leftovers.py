@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def killed(write: Callable[[], object], at: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that is killed as it calls a function of os."""
+    """Kill a process as it calls a function of os."""
     child = os.fork()
     if not child:
         monkeypatch.setattr(os, at, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))

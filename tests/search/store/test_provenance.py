@@ -15,8 +15,8 @@ AXIS = "search.axes.subset.grid=[all, {name: random, size: 50}]"
 def test_a_command_can_be_pasted_into_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     typed = ["spaces/smoke.yaml", "--set", AXIS, "--name", "it's"]
     monkeypatch.setattr(sys, "argv", ["run", *typed])
-    for said in (format_command(), format_resume_command()):
-        assert shlex.split(said)[3:] == typed
+    for command in (format_command(), format_resume_command()):
+        assert shlex.split(command)[3:] == typed
 
 
 @pytest.mark.parametrize(

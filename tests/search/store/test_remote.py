@@ -41,7 +41,7 @@ class Killed(BaseException):
 
 
 def folder(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> RemotePath:
-    """In memory, in a system that writes by renaming or one whose files come whole, or in an object store."""
+    """Return a folder in memory, of a system that renames or one whose files come whole, or in an object store."""
     if kind == "whole":
         monkeypatch.setattr(search.store.remote, "ATOMIC_STORES", ("s3", "gcs", "mock"))
     path = f"{str(tmp_path).strip('/')}/{kind}/sweep"
@@ -83,11 +83,11 @@ def mortal(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], list[int]]:
 
 @pytest.mark.parametrize("url", ["s3://b", "s3://b/x/y?region=r&scheme=http", "hdfs://h:1/x", "abfs://c@a.net/x"])
 def test_a_url_keeps_its_text_and_names_are_inserted_before_its_options(url: str) -> None:
-    it, (bare, _, options) = parse_path(url), url.partition("?")
-    assert str(it) == url
-    assert str(it / "a" / "b") == f"{bare}/a/b{'?' if options else ''}{options}"
-    assert (it / "a" / "b").parent == it / "a" == parse_path(str(it / "a"))
-    assert (it / "a").name == "a"
+    place, (bare, _, options) = parse_path(url), url.partition("?")
+    assert str(place) == url
+    assert str(place / "a" / "b") == f"{bare}/a/b{'?' if options else ''}{options}"
+    assert (place / "a" / "b").parent == place / "a" == parse_path(str(place / "a"))
+    assert (place / "a").name == "a"
 
 
 def test_a_path_or_file_url_is_a_local_path() -> None:
@@ -228,7 +228,7 @@ def test_decisions_are_kept(there: RemotePath) -> None:
     ]
     for decision in decisions:
         Journal(there / "stopping.jsonl").append([decision])
-    rows = [{key: its for key, its in row.items() if key != SEAL} for row in read_rows(there / "stopping.jsonl")]
+    rows = [{key: value for key, value in row.items() if key != SEAL} for row in read_rows(there / "stopping.jsonl")]
     assert rows == [decision.model_dump() for decision in decisions]
     assert Journal(there / "stopping.jsonl").state.passed == {("a", 3), ("b", 3)}
 
@@ -299,17 +299,17 @@ def test_one_of_two_simultaneous_drivers_gets_the_lease(
 def test_a_sweep_behind_a_url_has_the_records_of_a_local_one(
     near: RemotePath, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    local, it = Tiny(tmp_path / "local").all(), Tiny(tmp_path / "here", at=near).all()
+    local, remote = Tiny(tmp_path / "local").all(), Tiny(tmp_path / "here", at=near).all()
     assert hash_records(near) == hash_records(local.store.folder)
-    assert it.store.list_states() == local.store.list_states()
+    assert remote.store.list_states() == local.store.list_states()
     assert status([str(near)]) == 0
     assert "sweep  finished" in capsys.readouterr().out
     assert verify([str(near), "--sample", "2"]) == 0
 
 
 def test_prefixes_are_shared_and_states_dropped_as_in_a_folder(near: RemotePath, tmp_path: Path) -> None:
-    local, it = Tiny(tmp_path / "local", burn_ins()).all(), Tiny(tmp_path / "here", burn_ins(), near).all()
-    assert (it.trained(), it.store.list_states()) == (local.trained(), local.store.list_states())
+    local, remote = Tiny(tmp_path / "local", burn_ins()).all(), Tiny(tmp_path / "here", burn_ins(), near).all()
+    assert (remote.trained(), remote.store.list_states()) == (local.trained(), local.store.list_states())
     assert hash_records(near) == hash_records(local.store.folder)
     more = Tiny(tmp_path / "more", burn_ins([3], search__keep="forks"), near.parent / "more")
     assert import_states(more.store, more.plan, [near]) == {near: (0, 0, 0)}, "no fork was kept"

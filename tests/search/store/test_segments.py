@@ -30,14 +30,14 @@ NOTHING = Segment([], [], {}, {})
 
 
 def epoch(number: int, names: set[str]) -> Segment:
-    """One whose arrays hold its number."""
+    """Return a segment whose arrays hold its number."""
     arrays = {name: np.full((1, KINDS[name][1]), number, KINDS[name][0]) for name in sorted(names)}
     diagnostics = {f"{kind}_{what}": np.array([number]) for kind in names & {"kappa"} for what in ("epochs", "depth")}
     return Segment([{"epoch": number}], [{"epoch": number}], arrays, diagnostics)
 
 
 def recorded(epochs: list[set[str]], checkpoints: set[int] = frozenset()) -> list[Segment]:  # type: ignore[assignment]
-    """In parts, as a session has them: one between two checkpoints."""
+    """Return the segments as a session has them: one between two checkpoints."""
     parts = []
     for first, last in pairwise(sorted({0, len(epochs), *(each for each in checkpoints if each < len(epochs))})):
         part = NOTHING

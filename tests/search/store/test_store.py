@@ -46,7 +46,7 @@ def publish(store: Store, epoch: int, parent: int) -> None:
 
 
 def depth(store: Store) -> int:
-    """The epoch a session would resume from; checks that what it is given is what was published."""
+    """Return the epoch a session would resume from; check that what it is given is what was published."""
     resumed = store.load_deepest(CHAIN)
     if resumed is None:
         return 0
@@ -285,7 +285,7 @@ def test_two_writers_of_the_same_stage_both_succeed(store: Store, monkeypatch: p
 
 
 def full_disk(monkeypatch: pytest.MonkeyPatch, at: int, number: int = errno.ENOSPC) -> list[int]:
-    """os.fsync fails at its at-th call (from 0) and from then on; returns the count of calls."""
+    """Let os.fsync fail at its at-th call (from 0) and from then on; return the count of calls."""
     calls, fsync = [0], os.fsync
 
     def failing(handle: int) -> None:

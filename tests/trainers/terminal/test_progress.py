@@ -42,8 +42,8 @@ def run(quiet: float, plain: float, terminal: str) -> tuple[str, str]:
             break
     os.close(master)
     assert process.returncode == 0
-    written, said = ((shown if pipe is None else pipe).decode() for pipe in (out, err))
-    return written, said
+    written, errors = ((shown if pipe is None else pipe).decode() for pipe in (out, err))
+    return written, errors
 
 
 def test_the_line_says_how_much_is_done_and_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ HEADERS = (
 
 
 def printed(width: int | None) -> list[str]:
-    """The lines of a table that takes 114 columns, 74 with headers of two lines."""
+    """Return the lines of a table that takes 114 columns, 74 with headers of two lines."""
     options = {} if width is None else {"width": width}
     shown = io.StringIO()
     table = Table(title="a title that says more than the table is wide", box=None, pad_edge=False)

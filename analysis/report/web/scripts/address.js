@@ -28,7 +28,7 @@ function writeAddress() {
   }
 }
 
-/** Read the state from the address; what this page does not know is left out. */
+/** Read the state from the address; what it lacks, or this page does not know, is as when the page opened. */
 function readAddress() {
   if (!location.hash.startsWith(PREFIX)) return;
   const parameters = new URLSearchParams(location.hash.slice(PREFIX.length));
@@ -41,7 +41,8 @@ function readAddress() {
   };
   for (const [name, key] of Object.entries(PLAIN)) {
     const value = parameters.get(name);
-    if (value !== null && (!allowed[key] || allowed[key].includes(value))) state[key] = value;
+    const isKnown = value !== null && (!allowed[key] || allowed[key].includes(value));
+    state[key] = isKnown ? value : startState[key];
   }
   const names = parameters.getAll("keep").map((name) => CONFIGURATIONS.name.indexOf(name));
   state.kept = [...new Set(names)].filter((i) => i >= 0).slice(0, KEPT_AT_MOST);

@@ -114,7 +114,7 @@ function invertOn(axis, pixel) {
   const [first, last] = [Math.min(axis.start, axis.to), Math.max(axis.start, axis.to)];
   const value = axis.scale.invert(Math.max(first, Math.min(last, pixel)));
   if (pixel > first && pixel < last) return Number(value.toPrecision(BRUSH_DIGITS));
-  return pixel <= first === axis.start < axis.to ? axis.domain[0] : axis.domain[1];
+  return (pixel <= first) === (axis.start < axis.to) ? axis.domain[0] : axis.domain[1];
 }
 
 /** Release the range of an axis. */

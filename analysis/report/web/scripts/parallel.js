@@ -146,7 +146,8 @@ function attachLines() {
 function findLine(px, py) {
   const { lying, axes, lines } = parallel;
   const [along, place] = lying ? [py, px] : [px, py];
-  const k = Math.max(0, Math.min(axes.length - 2, axes.findIndex(({ across }) => across > along) - 1));
+  const beyond = axes.findIndex(({ across }) => across > along);
+  const k = beyond < 0 ? axes.length - 2 : Math.max(0, beyond - 1);
   const share = (along - axes[k].across) / (axes[k + 1].across - axes[k].across);
   const part = lying ? 0 : 1;
   let least = LINE_REACH;

@@ -86,6 +86,30 @@ def test_a_drag_keeps_the_choices_under_it_until_the_title_is_clicked(
     assert opened.count_shown() == 60 and opened.count("#cards .card") == 0
 
 
+# where the hovered line ends at the last of the upright axes, in pixels of the figure; null without a line
+END = """() => {
+  const path = document.querySelector('#parallel .over path');
+  return path && path.getAttribute('d').match(/[\\d.]+/g).slice(-2).map(Number);
+}"""
+
+
+def test_a_pointer_just_beyond_the_last_axis_finds_the_line_that_ends_there(search: Path, open_page: Opener) -> None:
+    opened = open_page(search)
+    svg = opened.page.locator("#parallel svg").first
+    svg.scroll_into_view_if_needed()
+    box = svg.bounding_box()
+    assert box
+    found = []
+    for share in np.linspace(0.2, 0.9, 15):
+        y = share * box["height"]
+        opened.page.mouse.move(box["x"] + box["width"] - 38, box["y"] + y)  # the axis stands 40 px from the edge
+        opened.rest()
+        if end := opened.run(END):
+            assert end[0] < box["width"] - 38
+            found.append(abs(end[1] - y))
+    assert len(found) >= 5 and max(found) < 16
+
+
 def test_a_click_on_the_tick_of_what_is_not_set_keeps_those_without_the_knob(
     search: Path, block: dict[str, Any], open_page: Opener
 ) -> None:

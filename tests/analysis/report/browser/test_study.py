@@ -49,6 +49,20 @@ def test_no_address_breaks_the_page(study: Path, address: str, open_page: Opener
     assert opened.count("#front svg[role=application]") == 2
 
 
+def test_an_address_opened_in_the_same_tab_leaves_nothing_of_the_one_before(study: Path, open_page: Opener) -> None:
+    opened = open_page(study)
+    start = opened.page.input_value("#axis-x")
+    opened.page.fill("#query", "friendly")
+    opened.page.select_option("#axis-x", index=2)
+    opened.rest()
+    assert opened.count_shown() == 12 and "x=" in opened.page.url
+    opened.run("() => { document.activeElement.blur(); location.hash = '#?keep=nobody'; }")
+    opened.rest()
+    assert opened.count_shown() == 30
+    assert opened.page.input_value("#query") == ""
+    assert opened.page.input_value("#axis-x") == start
+
+
 def assert_all_follow(opened: Opened, count: int) -> None:
     assert opened.count_shown() == count
     assert opened.count("#configurations tr[data-i]") == count
