@@ -11,7 +11,8 @@ Effects           differences (paired by seed), families (of differences, judged
                   fanova, and PED-ANOVA), one_axis, subsets, chosen_value (by validation, and its optimism)
 Along training    curves, overfitting, floor (of best − last), onset, generalization, cost,
                   kappa (weights against κ too), diagnostic_curves (flatness, Lipschitz bounds)
-Attacks           masking, audit (what AutoAttack by growing margin may have missed), attack_passes (what it saved)
+Attacks           masking, audit (what AutoAttack by growing margin may have missed), attack_passes (what it saved),
+                  run_passes (what a whole run took)
 Classes           classes
 Examples          difficulty (flipped labels), group_means, groups (also when they are learned), difficulty_reference,
                   difficulty_relation, example_scatter, hardness, agreement, corrupted, gallery, logit_components,
@@ -32,6 +33,7 @@ MODULES = {  # of the public names
     "agreement_tables": ("measure_corrupted_distances", "measure_distances"),
     "attack_steps": ("measure_attack_steps",),
     "attack_passes": ("measure_savings",),
+    "run_passes": ("count_run_passes",),
     "audit": ("collect_audit",),
     "chosen_value": ("choose_values",),
     "class_accuracy": ("measure_class_accuracy",),

@@ -41,22 +41,40 @@ class Savings(NamedTuple):
 
 def measure_savings(sweep: Sweep) -> Savings | None:
     """Sum up what AutoAttack took in a sweep, each training once; None if it left nothing out or took nothing."""
-    same = defaultdict(list)  # trials by training, of which one was attacked and the others have copies of its records
-    for trial, outcome in sweep.outcomes.items():
-        if outcome["status"] == COMPLETED:
-            same[outcome["chain"]].append(trial)
-    forwards = backwards = attacked = by_margin = by_front = spared = 0
-    for trials in same.values():
+    taken = count_attacks(sweep)
+    by_margin = by_front = spared = 0
+    for trials in _group_trainings(sweep):
         outcome = sweep.outcomes[trials[0]]
-        for found in _read_attacked(sweep, trials):
-            forwards, backwards = forwards + found["forwards"], backwards + found["backwards"]
-            attacked += sum(code not in VERDICT_CODES[:2] for code in found["by"])
         by_margin += _count_left_by_margin(outcome)
         left = _count_left_by_front(sweep, outcome)
         by_front, spared = by_front + left, spared + bool(left)
-    if not attacked or not by_margin + by_front:
+    if not taken.images or not by_margin + by_front:
         return None
-    return Savings(forwards, backwards, attacked, by_margin, by_front, spared)
+    return Savings(taken.forwards, taken.backwards, taken.images, by_margin, by_front, spared)
+
+
+class Taken(NamedTuple):
+    """What AutoAttack took, over all trainings and checkpoints of a sweep."""
+
+    forwards: int
+    backwards: int
+    images: int  # that it attacked
+
+
+def count_attacks(sweep: Sweep) -> Taken:
+    """Count what AutoAttack took in a sweep, each training once."""
+    found = [row for trials in _group_trainings(sweep) for row in _read_attacked(sweep, trials)]
+    images = sum(code not in VERDICT_CODES[:2] for row in found for code in row["by"])
+    return Taken(sum(row["forwards"] for row in found), sum(row["backwards"] for row in found), images)
+
+
+def _group_trainings(sweep: Sweep) -> Iterable[list[str]]:
+    """Group trials by training, of which one was attacked and the others have copies of its records."""
+    same = defaultdict(list)
+    for trial, outcome in sweep.outcomes.items():
+        if outcome["status"] == COMPLETED:
+            same[outcome["chain"]].append(trial)
+    return same.values()
 
 
 def _read_attacked(sweep: Sweep, trials: Iterable[str]) -> list[Row]:

@@ -18,6 +18,7 @@ from analysis.measures.front import FrontData, FrontPanel
 from analysis.measures.front_difference import FrontDifference
 from analysis.measures.front_members import estimate_axis, list_members
 from analysis.measures.front_seeds import BOOTSTRAP
+from analysis.measures.run_passes import describe_run_passes
 from analysis.measures.stats import POINTS, format_count
 from analysis.report.answers import describe_terms, list_answers
 from analysis.report.data import ReportData
@@ -68,8 +69,9 @@ def print_summary(data: ReportData, console: Console) -> None:
             if certainty := explain_certainty(found, panel):
                 console.print(plain_text(certainty))
         console.print(plain_text(explain_columns(found) + found.note))
-    for text in (*describe_audits(results), *filter(None, [describe_savings(results)])):
-        console.print(plain_text(text))
+    for text in (*describe_audits(results), describe_savings(results), describe_run_passes(results)):
+        if text:
+            console.print(plain_text(text))
     console.print(plain_text(f"{describe_endings(results)} Time in trials: {describe_time(results)}."))
 
 
