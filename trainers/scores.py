@@ -115,6 +115,7 @@ SCORES: dict[str, Callable[[Arrays], np.ndarray]] = {
     "probability": probability,
     "min_perturbation": min_perturbation,
 }
+COUNTS = {"instability": "correct", "instability_eval": "withstood"}  # scores that count epochs, and of which array
 FROM_FIRST_EPOCH = ("difficulty", "difficulty_01", "difficulty_entropy")
 
 

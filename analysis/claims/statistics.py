@@ -16,6 +16,7 @@ import pandas as pd
 from analysis.claims.agreement import measure_agreement
 from analysis.claims.claim import Along, Check
 from analysis.claims.metric import Metric, NotRecorded, parse_metric
+from analysis.claims.rankings import measure_rankings
 from analysis.claims.trainings import Trainings
 from analysis.results.choice import SIZES, list_configs, matches
 from analysis.results.sweep import Sweep
@@ -42,6 +43,8 @@ def measure_check(trainings: Trainings, check: Check, metric: Metric) -> list[Me
     sweep = trainings.sweep
     if check.statistic == "agreement":
         return _measure_agreement(sweep, check, metric)
+    if check.statistic == "ranking":
+        return [Measured(found.setting, "", found.values, found.step) for found in measure_rankings(sweep, metric)]
     found = _compare(trainings, check, metric, check.of, check.against)
     if check.less:
         subtracted = parse_metric(check.less.metric) if check.less.metric else metric
