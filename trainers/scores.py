@@ -260,5 +260,5 @@ def _seen(values: np.ndarray) -> np.ndarray:
 def _mean(values: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Return the mean over epochs of the values that are seen, (T, N), (T, N) bool -> (N,); NaN if none is seen."""
     epochs = seen.sum(0)
-    totals = np.where(seen, values, 0).sum(0, dtype=np.float64)
+    totals = (values if seen.all() else np.where(seen, values, 0)).sum(0, dtype=np.float64)
     return np.divide(totals, epochs, out=np.full(len(epochs), np.nan), where=epochs > 0)
