@@ -125,7 +125,8 @@ def _compare(
     sides = [select_trainings(sweep, table, choice) for choice in (of, against) if choice is not None]
     along = check.along.axis if check.along else ""
     varying = [path for path in sweep.axes.varying if not _is_same_axis(path, along)]
-    free = [path for path in varying if not any(_is_same_axis(path, name) for name in (*of, *(against or ())))]
+    named = (*of, *(against or ()))
+    free = [path for path in varying if not any(_decides(sweep, name, path) for name in named)]
     own = [[path for path in varying if path not in free and _varies(side[path])] for side in sides]
     reduced = [_reduce(sweep, side, check.along, [*free, *kept]) for side, kept in zip(sides, own, strict=True)]
     if len(sides) == 1:
@@ -145,6 +146,11 @@ def _compare(
 def _varies(labels: pd.Series) -> bool:
     """Return whether an axis has several values among some trainings; where it does not act, it has none."""
     return labels[labels != ""].nunique() > 1
+
+
+def _decides(sweep: Sweep, name: str, path: str) -> bool:
+    """Return whether a name of a choice decides an axis; `method`, if it is an axis too, decides no `method.lr`."""
+    return path == name if name in sweep.axes.varying else _is_same_axis(path, name)
 
 
 def _is_same_axis(path: str, name: str) -> bool:
