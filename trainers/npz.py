@@ -8,13 +8,13 @@ import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
 from trainers.record_io import Place
-from trainers.record_reader import NOT_AS_RECORDED, Damage, ExpectedFile, open_record, read_with
+from trainers.record_reader import NOT_AS_RECORDED, Damage, ExpectedFile, open_record, read_with, try_reading
 
 Arrays = dict[str, np.ndarray]
 CHUNK = 1 << 20  # bytes
@@ -98,18 +98,23 @@ def open_arrays(path: Path, damage: Damage, expected: ExpectedFile | None = None
     OSError if the file cannot be read.
     """
 
-    def read(content: bytes) -> StoredArrays:
-        if expected and not expected.matches(content):
-            raise ValueError(NOT_AS_RECORDED)
-        checked = expected is not None and expected.sha256 is not None
-        try:
-            with ZipFile(io.BytesIO(content)) as archive:
-                headers = {name: _read_header(archive, name, checked) for name in archive.namelist()}
-        except DAMAGED as error:
-            raise ValueError(f"it is no .npz of numbers ({type(error).__name__})") from None
+    def read() -> StoredArrays:
+        with open_record(path) as file:
+            if expected and not expected.matches_file(file):
+                raise ValueError(NOT_AS_RECORDED)
+            headers = _read_headers(file, checked=expected is not None and expected.sha256 is not None)
         return StoredArrays(path, {name.removesuffix(".npy"): header for name, header in headers.items()})
 
-    return read_with(path, read, damage, sys.maxsize)
+    return try_reading(path, read, damage)
+
+
+def _read_headers(file: BinaryIO, checked: bool) -> dict[str, ArrayHeader]:
+    """Return the header of each member of an archive. Raises ValueError if it is none of arrays of numbers."""
+    try:
+        with ZipFile(file) as archive:
+            return {name: _read_header(archive, name, checked) for name in archive.namelist()}
+    except DAMAGED as error:
+        raise ValueError(f"it is no .npz of numbers ({type(error).__name__})") from None
 
 
 def _read_header(archive: ZipFile, member: str, checked: bool) -> ArrayHeader:

@@ -15,11 +15,13 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from trainers.record_io import Place, Row, broken, unchanged
 
+PIECE = 1 << 18  # bytes of a file that are read at once
 LARGEST = 1 << 30  # bytes of a record of text; the plan of half a million trainings has fewer
 EXPANDED = 1_000_000  # largest number of values in a YAML file once its aliases are expanded
 MISSING = (FileNotFoundError, NotADirectoryError)
@@ -51,9 +53,19 @@ class ExpectedFile(NamedTuple):
 
     def matches(self, content: bytes) -> bool:
         """Return whether the content of a record is as stated; if not `whole`, its first `size` bytes."""
-        if len(content) != self.size and (self.whole or len(content) < self.size):
+        return self.matches_file(BytesIO(content))
+
+    def matches_file(self, file: BinaryIO) -> bool:
+        """Return the same of a file, which is read in pieces: memory for a whole one takes longer than its checksum."""
+        length = file.seek(0, SEEK_END)
+        if length != self.size and (self.whole or length < self.size):
             return False
-        return self.sha256 is None or sha256(content[: self.size]).hexdigest() == self.sha256
+        file.seek(0)
+        checksum, left = sha256(), self.size if self.sha256 else 0
+        while left and (piece := file.read(min(left, PIECE))):
+            checksum.update(piece)
+            left -= len(piece)
+        return self.sha256 is None or checksum.hexdigest() == self.sha256
 
 
 def expected_files(result: Row | None) -> dict[str, ExpectedFile]:
@@ -187,8 +199,13 @@ def read_with(path: Place, read: Callable[[bytes], T], damage: Damage | None, mo
     Damage is recorded in `damage`. Raises OSError if the record cannot be read; a lack of permission counts as damage
     if `damage` is given.
     """
+    return try_reading(path, lambda: read(read_content(path, most)), damage)
+
+
+def try_reading(path: Place, read: Callable[[], T], damage: Damage | None) -> T | None:
+    """Return what reading a record gives, as `read_with` does, for a `read` that opens the record itself."""
     try:
-        return read(read_content(path, most))
+        return read()
     except MISSING:
         return None
     except PermissionError:

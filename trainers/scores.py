@@ -12,7 +12,6 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
-import scipy
 
 Arrays = Mapping[str, np.ndarray]
 Scores = dict[str, np.ndarray]  # name -> (N,)
@@ -49,10 +48,14 @@ def difficulty(run: Arrays) -> np.ndarray:
 
 def difficulty_last(run: Arrays) -> np.ndarray:
     """Return the adversarial CE in the last epoch that trained an example, (N,): mode "last" of Liu et al.'s code."""
-    seen = _seen(run["loss"])
-    last = len(seen) - 1 - seen[::-1].argmax(0)
-    values = np.take_along_axis(run["loss"], last[None], axis=0)[0].astype(np.float64)
-    return np.where(seen.any(0), values, np.nan)
+    losses = run["loss"]
+    last, unseen = np.full(losses.shape[1], np.nan), np.ones(losses.shape[1], dtype=bool)
+    for epoch in losses[::-1]:  # the first of these has most examples, if not all
+        found = unseen & _seen(epoch)
+        last[found], unseen = epoch[found], unseen & ~found
+        if not unseen.any():
+            break
+    return last
 
 
 def difficulty_entropy(run: Arrays) -> np.ndarray:
@@ -112,6 +115,7 @@ SCORES: dict[str, Callable[[Arrays], np.ndarray]] = {
     "probability": probability,
     "min_perturbation": min_perturbation,
 }
+COUNTS = {"instability": "correct", "instability_eval": "withstood"}  # scores that count epochs, and of which array
 FROM_FIRST_EPOCH = ("difficulty", "difficulty_01", "difficulty_entropy")
 
 
@@ -130,13 +134,29 @@ def compute_scores(run: Arrays, first_epoch: int = 0) -> Scores:
     return out
 
 
+def rank_ascending(values: np.ndarray) -> np.ndarray:
+    """Return the rank of each value, (N,) -> (N,): 1 the lowest, ties averaged; all NaN if a value is.
+
+    It is `scipy.stats.rankdata`, whose module takes a second to import.
+    """
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    if len(values) and np.isnan(ordered[-1]):  # NaN is sorted last
+        return np.full(len(values), np.nan)
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(values)])
+    sizes = np.diff(starts, append=len(values))
+    ranks = np.empty(len(values))
+    ranks[order] = np.repeat(starts + (sizes + 1) / 2, sizes)
+    return ranks
+
+
 def normalized_rank(score: np.ndarray) -> np.ndarray:
     """Return (#{lower} + half of #{equal, itself included}) / N for each score, (N,) -> (N,).
 
     This is 1 - d of Liu et al. 2021, eq. 1; its mean is exactly 1/2. In eq. 4 of Dong et al. ties share the lowest rank
     instead, which keeps the order.
     """
-    return (scipy.stats.rankdata(score, method="average") - 0.5) / len(score)
+    return (rank_ascending(score) - 0.5) / len(score)
 
 
 def difficulty_d(losses: np.ndarray) -> np.ndarray:
@@ -166,7 +186,7 @@ def average_runs(runs: Sequence[Scores], average: Literal["ranks", "scores"] = "
         if average == "scores":
             key = out[name].round(12)  # so that ties stay ties
         else:
-            key = np.sum([scipy.stats.rankdata(score) for score in values], axis=0)  # exact: a sum of half-integers
+            key = np.sum([rank_ascending(score) for score in values], axis=0)  # exact: a sum of half-integers
         out[f"rank_{name}"] = normalized_rank(key)
     return out
 
@@ -233,12 +253,12 @@ def _counted(counts: np.ndarray) -> np.ndarray:
 
 
 def _seen(values: np.ndarray) -> np.ndarray:
-    """Return which examples were trained on in which epoch, (T, N) -> (T, N) bool."""
+    """Return which examples were trained on in which epoch, (T, N), or in one epoch, (N,): bool of the same shape."""
     return (values != UNSEEN) if values.dtype == np.uint8 else ~np.isnan(values)
 
 
 def _mean(values: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Return the mean over epochs of the values that are seen, (T, N), (T, N) bool -> (N,); NaN if none is seen."""
     epochs = seen.sum(0)
-    totals = np.where(seen, values, 0).sum(0, dtype=np.float64)
+    totals = (values if seen.all() else np.where(seen, values, 0)).sum(0, dtype=np.float64)
     return np.divide(totals, epochs, out=np.full(len(epochs), np.nan), where=epochs > 0)

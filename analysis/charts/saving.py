@@ -93,19 +93,21 @@ def save_figure(draw: Draw, size: tuple[float, float], paths: Sequence[Path]) ->
 
 def _render(figure: Figure, suffix: str) -> bytes:
     """Return the bytes of a figure, without the date and version that would make equal figures differ."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from PIL import Image
-
-    buffer = BytesIO()
+    buffer = BytesIO()  # each backend is imported where it is used, as that of PDF takes a while
     if suffix == ".png":
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from PIL import Image
+
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")  # the ground is white
         pixels.save(buffer, "png", dpi=(figure.dpi, figure.dpi), compress_level=1)  # the least of the processor
     elif suffix == ".svg":
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
     else:
+        from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
         FigureCanvasPdf(figure).print_pdf(buffer, metadata={"CreationDate": None})
     return buffer.getvalue()

@@ -141,7 +141,7 @@ def _split(table: TidyTable, width: float) -> list[list[Line]]:
 
 
 def _wrap(title: str, letters: int) -> list[str]:
-    return wrap(title, max(6, letters)) or [""]
+    return wrap_parts(title.split(SEPARATOR), max(6, letters)) or [""]
 
 
 def plot_table(tables: Sequence[TidyTable], width: float = WIDTH, note: str = "") -> Chart:

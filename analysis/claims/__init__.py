@@ -8,6 +8,7 @@ curves         a curve around the first drop of its learning rate
 examples       means and correlations over the examples of each training
 trainings      the terms of a metric, read from the records of each training
 agreement      how alike trainings of different seeds rank examples, a number a seed
+rankings       how finely the trainings of a profiling rank the examples together
 statistics     one number a seed: levels, differences and ratios of selections, and reductions along an axis
 second_attack  the attack that stands beside PGD
 judging        the verdicts on claims from the runs that have their data, and what the runs lack for the others

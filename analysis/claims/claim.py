@@ -52,10 +52,10 @@ class Check(Knobs):
 
     level: of the trainings `of`; difference, ratio: of those less, or over, those `against`, paired by seed with
     everything else equal; order: each of `choices` less the one before it; agreement: between the rankings of
-    trainings `of` and `against`, or among those `of`, with different seeds.
+    trainings `of` and `against`, or among those `of`, with different seeds; ranking: of all trainings that profile.
     """
 
-    statistic: Literal["level", "difference", "ratio", "order", "agreement"]
+    statistic: Literal["level", "difference", "ratio", "order", "agreement", "ranking"]
     metric: Metrics  # the first that a run recorded counts
     of: Choice = Field(default_factory=dict)  # all trainings
     against: Choice | None = None
@@ -74,6 +74,13 @@ class Check(Knobs):
                 "an agreement has metrics such as 'iou instability', and no other statistic has; "
                 f"got statistic {self.statistic} of {' or '.join(self.metric)}"
             )
+        if (self.statistic == "ranking") != ("ranking" in kinds) or ("ranking" in kinds and len(kinds) > 1):
+            raise ValueError(
+                "a ranking has metrics such as 'tied instability', and no other statistic has; "
+                f"got statistic {self.statistic} of {' or '.join(self.metric)}"
+            )
+        if self.statistic == "ranking" and (self.of or self.against or self.less or self.along):
+            raise ValueError("statistic ranking has neither `of`, `against`, `less` nor `along`")
         needs = {"difference": "against", "ratio": "against", "order": "choices"}.get(self.statistic)
         if needs and not getattr(self, needs):
             raise ValueError(f"statistic {self.statistic} needs `{needs}`")

@@ -11,7 +11,6 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis.claims.curves import find_moment
 from analysis.claims.metric import NotRecorded
@@ -26,7 +25,7 @@ from analysis.measures.group_means import assign_groups, read_group_means
 from analysis.measures.hardness import explain_recording, measure_hardness
 from analysis.results.instances import Instances
 from analysis.results.sweep import Sweep
-from trainers.scores import SCORES
+from trainers.scores import SCORES, rank_ascending
 
 TARGETS = ("weight", "epsilon", "t_y", "t_max")
 
@@ -83,7 +82,7 @@ class Examples:
         if name == "own_d":
             return find_difficulty(instances, self._seed(trial), None)
         if name in TARGETS:
-            return np.asarray(reduce_epochs(name, instances[name]), float) if name in instances else None
+            return np.asarray(reduce_epochs(name, instances), float) if name in instances else None
         return measure_hardness(instances, name)
 
     def _difficulty(self, trial: str, instances: Instances) -> np.ndarray | None:
@@ -112,4 +111,4 @@ def _correlate(coefficient: str, one: np.ndarray, other: np.ndarray) -> float:
     if both.sum() < 2:
         return math.nan
     pair = one[both], other[both]
-    return correlate(*(map(stats.rankdata, pair) if coefficient == "spearman" else pair))
+    return correlate(*(map(rank_ascending, pair) if coefficient == "spearman" else pair))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from analysis.measures.diagnostic_curves import FLATNESS, LIPSCHITZ
 from analysis.measures.group_means import GROUPS, QUANTITIES
 from trainers.formatting import did_you_mean, format_list
-from trainers.scores import SCORES
+from trainers.scores import COUNTS, SCORES
 
 CHECKPOINTS = ("best", "last", "peak")
 SPLITS = ("train", "val", "test")
@@ -22,6 +22,7 @@ DIAGNOSTICS = tuple(array for arrays in (LIPSCHITZ, FLATNESS) for array in array
 ENDS = ("first", "last")  # of the epochs after which a diagnostic was measured
 COSTS = ("seconds", "forwards", "backwards")
 MEASURES = ("distance", "correlation", "iou")  # of the agreement between trainings
+RANKINGS = ("ranks", "tied")  # of the ranking by the trainings of a profiling
 EXAMPLES = ("d", "own_d", *SCORES, "weight", "epsilon", "t_y", "t_max")  # what each example of a training has
 CURVES = ("kappa_mean", "kappa_median", "test_pgd_acc", "test_clean_acc", "train_pgd_acc", "train_clean_acc")
 _WORD = r"[A-Za-z_]\w*"
@@ -35,6 +36,7 @@ _FORMS = {  # kind -> its form for messages, and the words that each place allow
     "curve": ("step|slope CURVE", (("step", "slope"), CURVES)),
     "relation": ("pearson|spearman EXAMPLES EXAMPLES", (("pearson", "spearman"), EXAMPLES, EXAMPLES)),
     "agreement": ("MEASURE SCORE [SCORE]", (MEASURES, (), ())),
+    "ranking": ("ranks|tied COUNT", (RANKINGS, tuple(COUNTS))),
 }
 _LEADS = (
     *CHECKPOINTS,
@@ -48,6 +50,7 @@ _LEADS = (
     "pearson",
     "spearman",
     *MEASURES,
+    *RANKINGS,
 )
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from analysis.claims.agreement import measure_agreement
 from analysis.claims.claim import Along, Check
 from analysis.claims.metric import Metric, NotRecorded, parse_metric
+from analysis.claims.rankings import measure_rankings
 from analysis.claims.trainings import Trainings
 from analysis.results.choice import SIZES, list_configs, matches
 from analysis.results.sweep import Sweep
@@ -42,6 +43,8 @@ def measure_check(trainings: Trainings, check: Check, metric: Metric) -> list[Me
     sweep = trainings.sweep
     if check.statistic == "agreement":
         return _measure_agreement(sweep, check, metric)
+    if check.statistic == "ranking":
+        return [Measured(found.setting, "", found.values, found.step) for found in measure_rankings(sweep, metric)]
     found = _compare(trainings, check, metric, check.of, check.against)
     if check.less:
         subtracted = parse_metric(check.less.metric) if check.less.metric else metric
@@ -122,7 +125,8 @@ def _compare(
     sides = [select_trainings(sweep, table, choice) for choice in (of, against) if choice is not None]
     along = check.along.axis if check.along else ""
     varying = [path for path in sweep.axes.varying if not _is_same_axis(path, along)]
-    free = [path for path in varying if not any(_is_same_axis(path, name) for name in (*of, *(against or ())))]
+    named = (*of, *(against or ()))
+    free = [path for path in varying if not any(_decides(sweep, name, path) for name in named)]
     own = [[path for path in varying if path not in free and _varies(side[path])] for side in sides]
     reduced = [_reduce(sweep, side, check.along, [*free, *kept]) for side, kept in zip(sides, own, strict=True)]
     if len(sides) == 1:
@@ -142,6 +146,11 @@ def _compare(
 def _varies(labels: pd.Series) -> bool:
     """Return whether an axis has several values among some trainings; where it does not act, it has none."""
     return labels[labels != ""].nunique() > 1
+
+
+def _decides(sweep: Sweep, name: str, path: str) -> bool:
+    """Return whether a name of a choice decides an axis; `method`, if it is an axis too, decides no `method.lr`."""
+    return path == name if name in sweep.axes.varying else _is_same_axis(path, name)
 
 
 def _is_same_axis(path: str, name: str) -> bool:

@@ -21,7 +21,7 @@ from analysis.results.choice import list_configs
 from analysis.results.instances import Instances, locate
 from analysis.results.rankings import Ranking, read_ranking
 from analysis.results.sweep import Sweep
-from trainers.scores import difficulty, difficulty_last, normalized_rank
+from trainers.scores import difficulty, normalized_rank
 from trainers.scores import difficulty_d as difficulty_d
 
 CURVES = ("weight", "epsilon", "t_y", "t_max")
@@ -212,10 +212,9 @@ def correlate_with_difficulty(results: Sweep, references: References) -> Difficu
             continue
         known = np.isfinite(d)
         for curve in curves:  # one at a time: all would not fit memory
-            values = instances[curve]
-            rows[curve].setdefault(name, []).append(correlate(d, reduce_epochs(curve, values)))
+            rows[curve].setdefault(name, []).append(correlate(d, reduce_epochs(curve, instances)))
             if curve == "t_max":
-                grouped = compute_group_means(values[-1:, known], assign_groups(d[known]))
+                grouped = compute_group_means(instances[curve][-1:, known], assign_groups(d[known]))
                 means.setdefault(name, []).append(grouped[:, 0])
     tables = {
         curve: _mean_table({name: np.array(values) for name, values in found.items()}) for curve, found in rows.items()
@@ -229,19 +228,9 @@ def correlate_with_difficulty(results: Sweep, references: References) -> Difficu
     )
 
 
-def reduce_epochs(curve: str, values: np.ndarray) -> np.ndarray:
-    """Reduce a curve to one number for each example, (T, N) -> (N,): its last value or its mean over epochs."""
-    return reduce_last(values) if curve in LAST else reduce_mean(values)
-
-
-def reduce_last(values: np.ndarray) -> np.ndarray:
-    """Return the value of each example in the last epoch that trained it, (T, N) -> (N,)."""
-    return difficulty_last({"loss": values})
-
-
-def reduce_mean(values: np.ndarray) -> np.ndarray:
-    """Return the mean of each example over the epochs that trained it, (T, N) -> (N,)."""
-    return difficulty({"loss": values})
+def reduce_epochs(curve: str, instances: Instances) -> np.ndarray:
+    """Reduce a curve to one number for each example, (N,): its last value, or its mean over epochs."""
+    return instances.read_last(curve) if curve in LAST else difficulty({"loss": instances[curve]})
 
 
 def _mean_table(rows: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -62,7 +62,7 @@ def _read_pairs(results: Sweep, references: References | None, quantity: str) ->
             continue
         d = find_difficulty(instances, int(seed), references)
         if d is not None:
-            known = keep_known(d, reduce_epochs(quantity, instances[quantity]))
+            known = keep_known(d, reduce_epochs(quantity, instances))
             if len(known[0]) > 1:
                 yield ExamplePairs(quantity, str(configuration), *known)
 

@@ -6,13 +6,14 @@ Liu et al. 2021, Figures 3, 13, 18 and 19; Dong et al. 2021, Figure 7.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from analysis.measures.difficulty_reference import References, find_shared_references, reduce_last, reduce_mean
+from analysis.measures.difficulty_reference import References, find_shared_references, reduce_epochs
 from analysis.measures.example_scatter import WHOLE, ExamplePairs, keep_known, tabulate_scatter
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.hardness import measure_hardness
@@ -63,9 +64,9 @@ QUANTITIES: Mapping[str, ExampleQuantity] = {
         "min_perturbation", "least radius that misleads", lambda arrays: arrays["min_perturbation"]
     ),
     "first_learned": ExampleQuantity("correct", "first learned epoch", lambda arrays: first_learned(arrays)),
-    "epsilon": ExampleQuantity("epsilon", "radius at the end", lambda arrays: reduce_last(arrays["epsilon"])),
-    "weight": ExampleQuantity("weight", "mean weight over epochs", lambda arrays: reduce_mean(arrays["weight"])),
-    "t_y": ExampleQuantity("t_y", "mean target of the label over epochs", lambda arrays: reduce_mean(arrays["t_y"])),
+    "epsilon": ExampleQuantity("epsilon", "radius at the end", partial(reduce_epochs, "epsilon")),
+    "weight": ExampleQuantity("weight", "mean weight over epochs", partial(reduce_epochs, "weight")),
+    "t_y": ExampleQuantity("t_y", "mean target of the label over epochs", partial(reduce_epochs, "t_y")),
 }
 
 

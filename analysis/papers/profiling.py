@@ -60,7 +60,7 @@ FIGURES = (
         f"{CIFAR}; AutoAttack on 1,000 test images",
         (
             Curves("clean", splits=("test",)),
-            Curves("pgd", splits=("test",)),
+            Curves("pgd10", splits=("test",)),  # on the images of AutoAttack, unlike that of the curves
             Curves("aa", splits=("test",)),
         ),
         Choice({}, {"subset.side": ("friendly", "problematic"), "method.attack.name": ("none", "pgd")}, ("method",)),

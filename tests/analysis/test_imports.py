@@ -13,7 +13,7 @@ import analysis
 pytestmark = pytest.mark.long
 
 FORBIDDEN = ("torch", "ray", "optuna", "search")
-LATE = ("matplotlib", "moocore", "pyarrow.parquet")
+LATE = ("matplotlib", "moocore", "pyarrow.parquet", "scipy.stats")
 
 
 def imported(modules: list[str]) -> set[str]:

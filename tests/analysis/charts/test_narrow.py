@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +19,7 @@ from analysis.charts.matrix import draw_matrix, size_matrix
 from analysis.charts.overfitting import draw_gaps
 from analysis.charts.saving import Draw, _draw_in_house_style
 from analysis.charts.styles import Style
+from analysis.charts.table import draw_table, size_table
 from analysis.charts.trade_off import draw_trade_off, size_trade_off
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.overfitting import Gaps
@@ -105,3 +107,17 @@ def test_the_numbers_of_a_narrow_panel_of_overfitting_do_not_touch() -> None:
     )
     figure = lay_out(lambda figure: draw_gaps(figure, info), (WIDTH, 2.0))
     assert all(have_room_between(figure, plot) for plot in figure.axes)
+
+
+def test_the_head_of_a_column_breaks_between_the_parts_of_a_name() -> None:
+    names = ["MLP · FGSM · epochs 40", "MLP · PGD · epochs 80"]
+    rows = [
+        {"panel": "", "line": one, "variant": other, "x": 0.0, "mean": 0.1, "lo": np.nan, "hi": np.nan, "n": 2}
+        for one in names
+        for other in names
+    ]
+    tables = [TidyTable(pd.DataFrame(rows), "", "distance", percent=False)]
+    figure = lay_out(partial(draw_table, tables=tables), size_table(tables, WIDTH))
+    heads = [text.get_text() for text in figure.findobj(Text) if text.get_fontweight() == "bold"]
+    assert {"epochs 40", "epochs 80"} <= set(heads)
+    assert not [head for head in heads if head.startswith("·")]

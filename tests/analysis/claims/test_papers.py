@@ -112,3 +112,11 @@ def measure(check: Check, trainings: Trainings) -> None:
 @pytest.mark.parametrize("claim", [claim for claim in CLAIMS if claim.sets], ids=lambda claim: claim.id)
 def test_what_a_claim_sets_can_be_set(claim: Claim) -> None:
     assert plan_study(claim.studies[0], overrides(claim))
+
+
+@pytest.mark.long
+def test_an_axis_below_one_that_is_named_is_held_equal(folder: Path) -> None:
+    """`method: PGD` names the axis method, and not method.attack.epsilon, which is an axis of its own."""
+    check = BY_ID["P06"].checks[0]
+    found = measure_check(trainings_of("epsilon_by_k", (), folder), check, check.metrics[1])
+    assert [group.where for group in found] == [f"epsilon {epsilon}" for epsilon in ("0.05", "0.1", "0.15", "0.2")]
