@@ -146,8 +146,8 @@ def _say_open(family: Family) -> Answer:
         "open",
         (f"{len(rows)} of {m} open",),
         (
-            f"Open, as the interval contains 0: {which} of {family.title}, within {within} points. The nearest to "
-            f"being told, {nearest['minuend']} − {nearest['subtrahend']}{where and f' at {where}'} (",
+            f"No difference was found, as the interval contains 0: {which} of {family.title}, within {within} points. "
+            f"The nearest to one, {nearest['minuend']} − {nearest['subtrahend']}{where and f' at {where}'} (",
             Points(nearest["mean"]),
             f"), would take {_format_seeds(nearest['more'])}; {point}.{single}",
         ),

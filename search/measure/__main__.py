@@ -1,9 +1,12 @@
-"""python -m search.measure RUN --attack 'aa: {name: autoattack}': measure finished trainings further, without training.
+"""python -m search.measure RUN --attack ATTACK: measure finished trainings further, without training anything.
+
+ATTACK is an entry of `evaluate.final`, such as 'aa: {name: autoattack}'.
 
 The last state of a training, which search.keep stores, holds its last and its best weights: nothing is trained again,
 and the records become bit for bit those of a sweep that had the attack in `evaluate.final`, the distances as
 `evaluate.min_perturbation`, the diagnostic in `evaluate.diagnostics`. A budget of its own is an attack with its own
-epsilon. What validation selects stays as it is. The same command carries on after a kill. Exit codes: those of
+epsilon. What validation selects stays as it is; the front over test accuracies is under the strongest attack, which
+may be the new one. The same command carries on after a kill. Exit codes: those of
 search.run.
 """
 

@@ -34,7 +34,7 @@ from trainers.formatting import did_you_mean, format_count, format_list
 from trainers.record_io import Row
 from trainers.terminal.console import Console, error_console
 
-INSTEAD = "The command that ran the sweep says what to do about it."
+INSTEAD = "Add the option that it names to this command, or see what the command that ran the sweep says."
 
 
 def measure_finished(options: argparse.Namespace, began: float, backend: Backend | None = None) -> int:

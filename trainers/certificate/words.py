@@ -46,7 +46,7 @@ def describe_verdicts(found: Assessment) -> str:
     """Return how many configurations are surely on and off the front, and how many trainings collapsed."""
     certificate, seeds = found.certificate, found.samples.seeds
     if certificate is None:
-        return f"Nothing is sure: verdicts take {FIRST} seeds."
+        return f"Nothing is sure: verdicts need {FIRST} seeds at least."
     counts = [
         f"{certificate.on.sum()} of {len(seeds)} surely on",
         f"{certificate.off.sum()} surely off",
@@ -66,11 +66,11 @@ def describe_chance(found: Assessment) -> str:
         return ""
     members = int(found.front.sum())
     which = "this one is" if members == 1 else f"these {members} are"
-    text = f"That exactly {which} the front: {found.chance.step}. Expected overlap with the true front "
+    text = f"Probability that exactly {which} the front: {found.chance.step}. Expected overlap with the true front "
     text += f"{found.chance.overlap:.1f}."
     if found.luck is not None:
         lower = " and ".join(f"{points:z.1f}" for points in found.luck).replace("-", "−")
-        text += f" On a seed that did not choose, the front reads {lower} points lower."
+        text += f" On fresh seeds the front would read {lower} points lower."
     return text
 
 

@@ -41,8 +41,8 @@ def test_the_highest_and_the_lowest_are_told_and_the_rest_is_open() -> None:
         "1 other comparison is higher too."
     )
     assert write_parts(answers[2].text) == (
-        "Open, as the interval contains 0: 9 of the 12 comparisons of friendly against random, within ±2.5 points. The "
-        "nearest to being told, friendly-3 "
+        "No difference was found, as the interval contains 0: 9 of the 12 comparisons of friendly against random, "
+        "within ±2.5 points. The nearest to one, friendly-3 "
         "− random at label_noise 0.1 · pgd-0.1 (−2.0), would take 4 more seeds; a difference of "
         "1 point would take 23 more seeds."
     )

@@ -62,5 +62,5 @@ def test_what_the_seeds_of_a_front_prove_is_said_of_each_panel(tmp_path: Path) -
         assert found.front is not None
         texts.append(describe_certainty(found.front))
     assert texts[0] == []
-    assert all("Nothing is sure: verdicts take 3 seeds." in text for text in texts[1])
+    assert all("Nothing is sure: verdicts need 3 seeds at least." in text for text in texts[1])
     assert len(texts[2]) == 2 and texts[2][0].startswith("label_noise 0.0: ") and "surely on, " in texts[2][0]

@@ -39,7 +39,7 @@ POINTS = ((0.95, 0.3), (0.7, 0.6), (0.6, 0.2), (0.8, 0.5))
 
 def test_one_seed_each_is_not_spoken_of_and_two_prove_nothing() -> None:
     assert describe_front(trainings(1, *POINTS), 1) == []
-    assert describe_front(trainings(2, *POINTS), 2)[0] == "Nothing is sure: verdicts take 3 seeds."
+    assert describe_front(trainings(2, *POINTS), 2)[0] == "Nothing is sure: verdicts need 3 seeds at least."
 
 
 def test_verdicts_of_a_plain_sweep_and_of_one_that_asks() -> None:

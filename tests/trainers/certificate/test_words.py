@@ -35,7 +35,7 @@ def test_front_in_sentences(seeds: np.ndarray) -> None:
     assert counts == (
         "2 of 6 surely on, 1 surely off, 0 within 0.5 points, 3 open, at 4 seeds; 0 of 24 trainings collapsed."
     )
-    assert chance.startswith("That exactly these ") and "Expected overlap" in chance
+    assert chance.startswith("Probability that exactly these ") and "Expected overlap" in chance
 
 
 def test_what_holds_of_all_fronts_is_said_once(seeds: np.ndarray) -> None:
@@ -81,7 +81,7 @@ def test_one_that_always_diverges_has_no_value_and_keeps_none_open(seeds: np.nda
 
 
 def test_fewer_than_three_seeds_prove_nothing_and_one_is_not_spoken_of(seeds: np.ndarray) -> None:
-    assert describe_assessment(assess(seeds[:, :2]))[0] == "Nothing is sure: verdicts take 3 seeds."
+    assert describe_assessment(assess(seeds[:, :2]))[0] == "Nothing is sure: verdicts need 3 seeds at least."
     assert describe_assessment(assess(seeds[:, :1])) == []
 
 
