@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the verdicts on the claims that some runs have the data for, and what they lack for the others."""
     parser = Parser(prog="python -m analysis.claims", description=__doc__.partition("\n")[0])
     parser.add_argument("run", nargs="+", type=Path, help="a sweep's folder, such as results/gairat_lambda")
-    parser.add_argument("--claims", type=Path, metavar="FILE", help="YAML file of claims instead of the papers' sixty")
+    parser.add_argument("--claims", type=Path, metavar="FILE", help="YAML file of claims instead of the papers' 62")
     parser.add_argument("--format", choices=("text", "markdown"), default="text", help="(default: %(default)s)")
     options = parser.parse_args(arguments)
     claims = read_claims(options.claims) if options.claims else read_paper_claims()
@@ -52,9 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.format == "markdown":
             Console(soft_wrap=True).print(escape_lines(render_markdown(judged, unjudged, sweeps)))
         else:
-            _print_text(judged, unjudged, sweeps)
             if others := list_other_runs(claims, sweeps):
-                Console().print(f"{OTHER_RUNS}: {', '.join(others)}.")
+                Console().print(f"{OTHER_RUNS}: {', '.join(others)}.", "", sep="\n")
+            _print_text(judged, unjudged, sweeps)
     return 0
 
 
