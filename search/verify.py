@@ -24,10 +24,10 @@ from search.exceptions import NoSweep, PlanMismatch, SpaceError, Unreachable
 from search.execution.devices import DIFFERENT_BITS, list_devices
 from search.execution.repair import find_damaged_files
 from search.execution.session import Session
-from search.planning.datasets import DatasetCache, identify_source
+from search.planning.datasets import DatasetCache, drop_corruptions, identify_source
 from search.planning.front_first import list_postponed
 from search.planning.jobs import Job
-from search.planning.measurements import complete_evaluation
+from search.planning.measurements import complete_corruptions, complete_evaluation
 from search.planning.start_weights import StartWeights
 from search.store import health
 from search.store.plan_file import load_plan
@@ -195,23 +195,29 @@ def _train_trial(folder: Place, scratch: Path, plan: Row, row: Row, advance: Cal
     store, alone = Store(folder), Store(scratch / "store")
     shutil.rmtree(scratch / "store", ignore_errors=True)
     health.create_folders(alone.folder)
-    config = TrialConfig.model_validate(row["config"])
+    result = store.read_result(row["id"], row["chain"])
+    own = TrialConfig.model_validate(row["config"])
+    config, corrupted = complete_corruptions(store, row["id"], result, own, row.get("corrupted"))
     if config.compute.device == "cuda" and not torch.cuda.is_available():
         raise Unverifiable(
             f"{row['id']} was trained on a GPU, and torch finds none here; verify it on a machine with one"
         )
     sources = DatasetCache()
-    if identify_splits(sources.fingerprint(config.data), config.data) != row["data"]:
+    whole = sources.fingerprint(config.data)
+    named = drop_corruptions(config.data) if corrupted else config.data
+    if identify_splits(sources.fingerprint(named), named) != row["data"] or corrupted not in (None, whole):
         raise Unverifiable(f"{row['id']}: its data has changed; put back the files that it was trained on")
     if row["kind"] == "trial" and row["ranks"]:
         write_atomic(alone.ranking_path(row["ranks"]), read_content(store.ranking_path(row["ranks"]), sys.maxsize))
     start = StartWeights.model_validate(row["start"]) if row["start"] else None
     if start and start.training:
         store.copy_state_to(start.content, alone)
-    key, result = identify_source(config.data), store.read_result(row["id"], row["chain"]) or {}
+    key = identify_source(config.data)
     evaluation = complete_evaluation(store, row["id"], row["chain"], Evaluation.model_validate(plan["evaluate"]))
+    row = row | {"config": config.model_dump(mode="json"), "corrupted": corrupted}
     session = Session(
-        _build_job(alone, plan, row, start, key, result, evaluation), prepare_data(sources.loaded[key], config.data)
+        _build_job(alone, plan, row, start, key, result or {}, evaluation),
+        prepare_data(sources.loaded[key], config.data),
     )
     runs = True
     while runs:
@@ -228,6 +234,7 @@ def _build_job(
         folder=str(alone.folder),
         trial=row["id"],
         config=row["config"],
+        corrupted=row["corrupted"],
         evaluation=evaluation.model_dump(mode="json"),
         data=row["data"],
         source=source,

@@ -10,6 +10,7 @@ from search.exceptions import DifferentSweep, SpaceError
 from search.execution.epoch_extension import find_extension_problems
 from search.planning.measurements import (
     check_attack_names,
+    check_corruptions,
     check_weights_exist,
     find_trained_part,
     is_unmeasured,
@@ -29,6 +30,10 @@ from trainers.state_chain import training_code
 
 SPACE_FILE = "space.yaml"
 OTHER_SWEEP = "another sweep is stored there"
+NAMED_BY_CORRUPTIONS = (
+    "Its trainings are named by their corrupted test images (trial.data.corruptions), as older code named them and an "
+    "axis does; those of this space are not. Its records stay readable, and --name NEW trains beside it."
+)
 LOST_JOURNAL = (
     "its generations.jsonl, which records the requested trials, is damaged or missing, and {n} of its trainings would "
     "not be in it any more. Run it once with the stored space, which requests them again. What differs:"
@@ -98,8 +103,14 @@ def _find_lost_trainings(
     extension = "More epochs continue the stored trainings only if the stored epochs stay the same. These change:"
     problems = find_extension_problems(gone, plan)
     lines = [f"{OTHER_SWEEP}: {lost}. What differs:", *list_differences(folder, tree)]
+    if any(_is_named_by_corruptions(row) for row in gone) and any(trial.corrupted for trial in plan.trials):
+        lines.append(NAMED_BY_CORRUPTIONS)
     lines += [extension, *problems] if problems else []
     return [*lines, *_describe_last_command(folder)]
+
+
+def _is_named_by_corruptions(row: Row) -> bool:
+    return row["config"]["data"].get("corruptions") is not None and "corrupted" not in row
 
 
 def _find_evaluation_change(folder: Place, stored: Row, plan: Plan, tree: Row) -> list[str]:
@@ -128,8 +139,11 @@ def _find_lost_weights(folder: Place, plan: Plan, further: Set[str]) -> list[str
     """Say that trainings which are to be measured by further attacks have no weights any more."""
     store = Store(folder)
     results = ((trial, store.read_result(trial.id, trial.final)) for trial in plan.trials)
-    lacking = [trial for trial, result in results if is_unmeasured(store, trial.id, result, plan.evaluation)]
+    lacking = [
+        trial for trial, result in results if is_unmeasured(store, trial.id, result, plan.evaluation, trial.corrupted)
+    ]
     try:
+        check_corruptions(store, plan.trials)
         check_attack_names(store, plan.trials, plan.evaluation, further)
         check_weights_exist(lacking, store.list_states() if lacking else set())
     except SpaceError as error:

@@ -14,7 +14,7 @@ from search.exceptions import SpaceError
 from search.execution.repair import find_damaged_files
 from search.planning.jobs import Job, dump_config
 from search.planning.measurements import has_more_attacks, is_unmeasured
-from search.planning.plan import Plan
+from search.planning.plan import Plan, PlannedTrial
 from search.planning.retention import find_deepest_epochs
 from search.store.plan_file import find_plan
 from search.store.stages import DIAGNOSTICS, INSTANCES
@@ -196,13 +196,13 @@ class DuplicateTrials:
         """Copy the result of `source` if trial i has none, or one that tells less."""
         trial = self._plan.trials[i]
         result = self._store.read_result(source, trial.final)
-        if result and (known is None or _tells_more(result, known) or self._lacks(trial.id, known, source, result)):
+        if result and (known is None or _tells_more(result, known) or self._lacks(trial, known, source, result)):
             copy_records(self._store, source, self._job(i))
 
-    def _lacks(self, name: str, known: Row, source: str, result: Row) -> bool:
+    def _lacks(self, trial: PlannedTrial, known: Row, source: str, result: Row) -> bool:
         """Return whether a trial lacks a measurement of its last state, and an identical training does not."""
-        trials = ((name, known), (source, result))
-        one, other = (is_unmeasured(self._store, trial, row, self._plan.evaluation) for trial, row in trials)
+        trials, corrupted = ((trial.id, known), (source, result)), trial.corrupted
+        one, other = (is_unmeasured(self._store, trial, row, self._plan.evaluation, corrupted) for trial, row in trials)
         return one and not other
 
     def _find_group(self, i: int) -> list[int]:

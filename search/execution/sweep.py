@@ -22,7 +22,7 @@ from search.monitor.trackers import TrackerCallback, build_loggers
 from search.planning.datasets import DatasetCache
 from search.planning.front_first import FrontAttacks
 from search.planning.jobs import ENDED_IN_RUN, JobFactory, Report
-from search.planning.measurements import is_unmeasured
+from search.planning.measurements import complete_trial, is_unmeasured
 from search.planning.plan import Plan, PlannedTrial
 from search.planning.retention import StateRetention, find_deepest_epochs
 from search.planning.schedule import Schedule
@@ -80,7 +80,7 @@ class Sweep:
         if self._measured is not None and trial.id not in self._measured:
             return False
         result = self.store.read_result(trial.id, trial.final)
-        if result is None or is_unmeasured(self.store, trial.id, result, self.plan.evaluation):
+        if result is None or is_unmeasured(self.store, trial.id, result, self.plan.evaluation, trial.corrupted):
             return True
         if self.front.is_due(trial):
             return True
@@ -92,6 +92,7 @@ class Sweep:
             self._print_note(torn)
         for line in self.stopping.damage.lines() if self.stopping else ():
             self._print_note(f"{line}; later decisions are made again from the same records")
+        self._complete_trials()
         self.duplicates.copy_known_results()
         known = len(self.plan.trials) - len(self.unfinished())
         self.prepare()
@@ -101,7 +102,8 @@ class Sweep:
             self.console.print(f"{self.store.folder.name} is finished: {have}.")
             return self._summarize(None, command)
         again = sum(
-            is_unmeasured(self.store, trial.id, self._read_result(trial), self.plan.evaluation) for trial in waiting
+            is_unmeasured(self.store, trial.id, self._read_result(trial), self.plan.evaluation, trial.corrupted)
+            for trial in waiting
         )
         self.console.print(
             f"{self.store.folder.name}: {format_count(total, 'training')}"
@@ -140,6 +142,15 @@ class Sweep:
                 trouble = self.backend.run(workload, capacity, self.queue, [self._watch, trackers])
         self.interrupted = bool(interrupt.exit_code)
         return self._summarize(trouble, command) and (interrupt.exit_code or 1)
+
+    def _complete_trials(self) -> None:
+        """Give the trainings that are measured again the corrupted test sets of their records.
+
+        Raises SpaceError if these are not there any more.
+        """
+        for i, trial in enumerate(self.plan.trials):
+            if self.plan.evaluation.for_front() or self._is_unfinished(trial):
+                self.plan.trials[i] = complete_trial(self.store, trial, self.sources)
 
     def prepare(self) -> None:
         """Build the schedule from the store: where trainings resume, which rankings exist, which states are kept."""

@@ -21,7 +21,7 @@ class Worker:
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = sources
-        self._data: dict[str, Data] = {}
+        self._data: dict[tuple[str, str], Data] = {}
         self._session: Session | None = None
 
     def begin(self, job: Job) -> None:
@@ -63,11 +63,12 @@ class Worker:
             self._session = None
 
     def _prepared(self) -> Data:
-        if self.job.data not in self._data:
+        key = self.job.data, self.job.source  # of which corrupted test sets may be a part of the source alone
+        if key not in self._data:
             self._data.clear()  # one at a time: a data set may be large
             config = TrialConfig.model_validate(self.job.config)
-            self._data[self.job.data] = prepare_data(self._sources[self.job.source], config.data)
-        return self._data[self.job.data]
+            self._data[key] = prepare_data(self._sources[self.job.source], config.data)
+        return self._data[key]
 
     def pause(self) -> None:
         """Store what was trained since the last checkpoint; to be called between two steps."""

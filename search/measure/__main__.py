@@ -4,9 +4,9 @@ ATTACK is an entry of `evaluate.final`, such as 'aa: {name: autoattack}'.
 
 The last state of a training, which search.keep stores, holds its last and its best weights: nothing is trained again,
 and the records become bit for bit those of a sweep that had the attack in `evaluate.final`, the distances as
-`evaluate.min_perturbation`, the diagnostic in `evaluate.diagnostics`. A budget of its own is an attack with its own
-epsilon. What validation selects stays as it is; the front over test accuracies is under the strongest attack, which
-may be the new one. The same command carries on after a kill. Exit codes: those of
+`evaluate.min_perturbation`, the diagnostic in `evaluate.diagnostics`, the corrupted test sets in `trial.data`. A budget
+of its own is an attack with its own epsilon. What validation selects stays as it is; the front over test accuracies is
+under the strongest attack, which may be the new one. The same command carries on after a kill. Exit codes: those of
 search.run.
 """
 
@@ -43,6 +43,10 @@ def main(arguments: list[str] | None = None, backend: Backend | None = None) -> 
     parser.add_argument(
         "--diagnostic", action="append", default=[], metavar="'NAME: {…}'",
         help="a diagnostic of the last weights as in evaluate.diagnostics, such as 'lipschitz: {}'; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--corruptions", metavar="'{…}'",
+        help="corrupted test sets as in trial.data.corruptions, such as '{path: data/CIFAR-10-C, severity: 3}'",
     )  # fmt: skip
     parser.add_argument(
         "--where", action="append", default=[], metavar="AXIS=VALUE",

@@ -15,9 +15,9 @@ from search.confirm.front import load_stored_space, select_front
 from search.exceptions import SpaceError
 from search.execution.backend import Backend
 from search.execution.compatibility import check_compatible, find_accepted_code
-from search.planning.datasets import DatasetCache
+from search.planning.datasets import DatasetCache, find_corruptions
 from search.planning.front_first import list_postponed
-from search.planning.measurements import check_attack_names, check_weights_exist, is_unmeasured
+from search.planning.measurements import check_attack_names, check_corruptions, check_weights_exist, is_unmeasured
 from search.planning.plan import Plan, PlannedTrial
 from search.planning.planner import Planner
 from search.planning.validation import check_plan
@@ -50,12 +50,14 @@ def measure_finished(options: argparse.Namespace, began: float, backend: Backend
         own = load_stored_space(options.run, [])
         asked = [*_read_attacks(options.attack, own, options.only == "front"), *_read_further(options, own, stored)]
         if not asked:
-            raise SpaceError(["nothing to measure: give --attack, --distances or --diagnostic"])
+            raise SpaceError(["nothing to measure: give --attack, --distances, --diagnostic or --corruptions"])
         loaded = load_stored_space(options.run, asked)
         sources = DatasetCache()
         store = Store(options.run)
         plan = _restore_plan(own, store, sources, options.accept_code_change, errors)
         check_compatible(options.run, plan, own.document.tree)
+        if options.corruptions is not None:  # the same trainings, which are not named by what their last states meet
+            plan = _restore_plan(loaded, store, sources, options.accept_code_change, errors)
         search = loaded.space.search.model_copy(update={"stopping": NoStopping(), "budget": Budget()})
         resources = resolve_gpus(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
         loaded.space = loaded.space.model_copy(update={"search": search, "resources": resources})
@@ -69,6 +71,7 @@ def measure_finished(options: argparse.Namespace, began: float, backend: Backend
             chosen = [trial for trial in chosen if trial.configuration in front]
         finished = _select_finished(chosen, store)
         check_attack_names(store, finished, plan.evaluation, further)
+        check_corruptions(store, finished)
         lacking = [trial for trial in finished if _lacks(trial, store, plan, further)]
         check_weights_exist(lacking, store.list_states())
         finals = {trial.final for trial in finished}  # a training may have several names
@@ -107,6 +110,15 @@ def _read_attacks(texts: Iterable[str], own: LoadedSpace, for_front: bool) -> li
 def _read_further(options: argparse.Namespace, own: LoadedSpace, stored: Row) -> Iterator[str]:
     """Yield distances and diagnostics as overrides of a space. Raises SpaceError if the space has them."""
     evaluation = own.space.evaluate
+    if options.corruptions is not None:
+        if any(row["config"]["data"].get("corruptions") for row in stored["trials"]):
+            raise SpaceError(["--corruptions: the space measures them; the records have them"])
+        if evaluation.test_losses:
+            why = (
+                "evaluate.test_losses records the loss of each corrupted image after each epoch, whose weights are gone"
+            )
+            raise SpaceError([f"--corruptions: {why}; `search.run --name NEW` with trial.data.corruptions records it"])
+        yield f"trial.data.corruptions={options.corruptions}"
     if options.distances is not None:
         if evaluation.min_perturbation is not None:
             raise SpaceError(["--distances: the space measures them; the records have them"])
@@ -128,7 +140,8 @@ def _list_further(own: LoadedSpace, loaded: LoadedSpace) -> list[str]:
     """Return the names of the further measurements that are no attacks."""
     before, now = own.space.evaluate, loaded.space.evaluate
     distances = ["minimum perturbations"] * (before.min_perturbation is None and now.min_perturbation is not None)
-    return [*distances, *sorted(now.diagnostics.asked().keys() - before.diagnostics.asked().keys())]
+    corruptions = ["corrupted test sets"] * (find_corruptions(loaded.space.trial) != find_corruptions(own.space.trial))
+    return [*corruptions, *distances, *sorted(now.diagnostics.asked().keys() - before.diagnostics.asked().keys())]
 
 
 def _read_named(text: str, option: str, expected: str) -> tuple[str, Any]:
@@ -200,4 +213,4 @@ def _lacks(trial: PlannedTrial, store: Store, plan: Plan, further: Set[str]) -> 
     """Return whether a training is to be measured, or may be: an attack for the front decides while it runs."""
     result = store.read_result(trial.id, trial.final)
     postponed = further & list_postponed(result, plan.evaluation)
-    return result is None or is_unmeasured(store, trial.id, result, plan.evaluation) or bool(postponed)
+    return result is None or is_unmeasured(store, trial.id, result, plan.evaluation, trial.corrupted) or bool(postponed)

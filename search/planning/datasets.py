@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
+from pydantic import ValidationError
+
 from trainers.arrays import Source, fingerprint
+from trainers.corruptions import Corruptions
 from trainers.data import Data, Split, Splits, prepare_data
 from trainers.images import NotDownloaded
 from trainers.knobs import count
-from trainers.record_io import digest
+from trainers.record_io import Row, digest
 from trainers.sources import DataSource
 
 
@@ -26,10 +30,12 @@ class DatasetCache:
         key = identify_source(data)
         if key not in self.loaded:
             try:
-                self.loaded[key] = data.load(self.download)
+                source = self.loaded[key] = data.load(self.download)
             except NotDownloaded as error:
                 self.absent[key] = str(error)
                 return digest({"not loaded": key})
+            if source.corrupted:  # the same arrays, as trainings are named by those that they are trained on
+                self.loaded.setdefault(identify_source(drop_corruptions(data)), source._replace(corrupted={}))
         return fingerprint(self.loaded[key])
 
     def is_loaded(self, data: DataSource) -> bool:
@@ -49,6 +55,23 @@ class DatasetCache:
             names = {name: Split(split.x[:0].clone(), split.y[:0].clone()) for name, split in whole.corrupted.items()}
             self._prepared[key] = replace(whole, extra=None, corrupted=names)
         return self._prepared.get(key)
+
+
+def drop_corruptions(data: DataSource) -> DataSource:
+    """Return a data block without corrupted test sets, which no training sees."""
+    return data.model_copy(update={"corruptions": None})
+
+
+def find_corruptions(trial: Row) -> Corruptions | None:
+    """Return the corrupted test sets of a `trial:` block as it is written; None if it has none, or an unfinished block.
+
+    A block that is wrong is refused where the trainings are built from it, or completed there by an axis.
+    """
+    data = trial.get("data")
+    block = data.get("corruptions") if isinstance(data, dict) else None
+    with suppress(ValidationError):
+        return None if block is None else Corruptions.model_validate(block)
+    return None
 
 
 def identify_source(data: DataSource) -> str:

@@ -50,6 +50,7 @@ class Job:
     until: int | None = None  # epoch to stop at; None: the last
     stop: Row | None = None  # the record of an early stop at `until`
     postponed: tuple[str, ...] = ()  # final attacks for the front that do not run
+    corrupted: str | None = None  # identity of the corrupted test sets that only the last state is measured on
     keep: Keep = "best"
 
 
@@ -72,6 +73,8 @@ def dump_config(job: Job, ranks: Row | None) -> str:
     """Return the trial's config.yaml; `ranks` is the provenance of the ranking that cuts its subset."""
     start = StartWeights.model_validate(job.start).identity if job.start else None
     content = {"trial": job.config, "evaluate": job.evaluation, "ranks": ranks, "start": start}
+    if job.corrupted:
+        content["corrupted"] = job.corrupted
     return yaml.safe_dump(content, sort_keys=False)
 
 
@@ -113,4 +116,5 @@ class JobFactory:
             until=task.until,
             stop=task.stop,
             postponed=tuple(sorted(self._front.list_postponed(trial, evaluation))),
+            corrupted=trial.corrupted,
         )

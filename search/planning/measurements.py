@@ -9,12 +9,17 @@ the space asks for alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
+from dataclasses import replace
 
 from search.exceptions import SpaceError
+from search.planning.datasets import DatasetCache
 from search.planning.plan import PlannedTrial
 from search.store.store import Store
+from trainers.config import TrialConfig
+from trainers.corruptions import Corruptions
 from trainers.evaluate import Evaluation
 from trainers.formatting import format_count, format_list
+from trainers.images import DataError
 from trainers.record_io import Row
 from trainers.record_reader import read_yaml
 
@@ -32,22 +37,27 @@ def list_missing_attacks(result: Row | None, evaluation: Evaluation) -> list[str
     return [name for name in evaluation.final if name not in result["attacks"] and name not in bounded]
 
 
-def is_unmeasured(store: Store, trial: str, result: Row | None, evaluation: Evaluation) -> bool:
-    """Return whether a completed training lacks a measurement of its last state; False if it has no result."""
+def is_unmeasured(store: Store, trial: str, result: Row | None, evaluation: Evaluation, corrupted: str | None) -> bool:
+    """Return whether a completed training lacks a measurement of its last state; False if it has no result.
+
+    `corrupted`: identity of the corrupted test sets that this state is to be measured on.
+    """
     if list_missing_attacks(result, evaluation):
         return True
-    asked = evaluation.min_perturbation is not None or evaluation.diagnostics.at_end()
+    asked = corrupted or evaluation.min_perturbation is not None or evaluation.diagnostics.at_end()
     if not asked or result is None or result["status"] != "completed":
         return False
-    has = read_recorded(store, trial)
+    recorded = _read_config(store, trial)
+    if corrupted and not recorded.get("corrupted"):
+        return True
+    has = recorded.get("evaluate") or {}
     lacks_distances = evaluation.min_perturbation is not None and has.get("min_perturbation") is None
     return lacks_distances or bool(evaluation.diagnostics.at_end().keys() - _list_diagnostics(has))
 
 
-def read_recorded(store: Store, trial: str) -> Row:
-    """Return the `evaluate:` block by which a training was measured, as its config.yaml has it; empty without one."""
-    recorded: Row = (read_yaml(store.trial_folder(trial) / "config.yaml") or {}).get("evaluate") or {}
-    return recorded
+def _read_config(store: Store, trial: str) -> Row:
+    """Return what a training was trained and measured by, as its config.yaml has it; empty without one."""
+    return read_yaml(store.trial_folder(trial) / "config.yaml") or {}
 
 
 def _list_diagnostics(evaluate: Row) -> set[str]:
@@ -92,7 +102,7 @@ def complete_evaluation(store: Store, trial: str, final: str, evaluation: Evalua
     result = store.read_result(trial, final)
     if result is None or result["status"] != "completed":
         return evaluation
-    recorded, own = read_recorded(store, trial), evaluation.model_dump(mode="json")
+    recorded, own = _read_config(store, trial).get("evaluate") or {}, evaluation.model_dump(mode="json")
     known = {"pgd", *result["attacks"], *list_bounded(result)}
     attacks = {name: attack for name, attack in recorded.get("final", {}).items() if name in known}
     diagnostics = {name: knobs for name, knobs in (recorded.get("diagnostics") or {}).items() if knobs is not None}
@@ -102,6 +112,56 @@ def complete_evaluation(store: Store, trial: str, final: str, evaluation: Evalua
         "diagnostics": diagnostics | {name: knobs for name, knobs in own.get("diagnostics", {}).items() if knobs},
     }
     return Evaluation.model_validate(whole) if whole != own else evaluation
+
+
+def complete_corruptions(
+    store: Store, trial: str, result: Row | None, config: TrialConfig, corrupted: str | None
+) -> tuple[TrialConfig, str | None]:
+    """Return a config with the corrupted test sets that a training has been measured on, and their identity.
+
+    They are those of its records where the config has none: such a training is measured on them again.
+    """
+    if config.data.corruptions is not None or result is None or result["status"] != "completed":
+        return config, corrupted
+    recorded = _read_config(store, trial)
+    if not recorded.get("corrupted"):
+        return config, corrupted
+    block = Corruptions.model_validate(recorded["trial"]["data"]["corruptions"])
+    data = config.data.model_copy(update={"corruptions": block})
+    return config.model_copy(update={"data": data}), str(recorded["corrupted"])
+
+
+def complete_trial(store: Store, trial: PlannedTrial, sources: DatasetCache) -> PlannedTrial:
+    """Return a training with the corrupted test sets that it has been measured on, which are loaded.
+
+    Raises SpaceError if they are not there any more, or have changed.
+    """
+    result = store.read_result(trial.id, trial.final)
+    config, corrupted = complete_corruptions(store, trial.id, result, trial.config, trial.corrupted)
+    if corrupted == trial.corrupted:
+        return trial
+    try:
+        changed = sources.fingerprint(config.data) != corrupted
+    except DataError as error:
+        raise SpaceError(
+            [f"{trial.id} was measured on corrupted images, too, and is so again: data: {error}"]
+        ) from None
+    if changed:
+        where = config.data.corruptions and config.data.corruptions.path
+        why = f"{trial.id} was measured on corrupted images, too, and is so again, and those in {where} have changed"
+        raise SpaceError([f"{why}; put back the files"])
+    return replace(trial, config=config, corrupted=corrupted)
+
+
+def check_corruptions(store: Store, trials: Iterable[PlannedTrial]) -> None:
+    """Raise SpaceError if a training was measured on other corrupted test sets than those that are asked for now."""
+    for trial in trials:
+        if trial.corrupted is None or store.read_result(trial.id, trial.final) is None:
+            continue
+        if _read_config(store, trial.id).get("corrupted", trial.corrupted) != trial.corrupted:
+            why = f"{trial.id} was measured on other corrupted images, and the two are not mixed"
+            how = f"`search.run --name NEW --reuse {store.folder}` measures these, and trains nothing again"
+            raise SpaceError([f"trial.data.corruptions: {why}; {how}"])
 
 
 def check_attack_names(

@@ -38,6 +38,7 @@ class PlannedTrial:
     chain: Chain  # the names of its states
     start: StartWeights | None = None  # None: fresh weights
     generation: int | None = None  # the generation that proposed it, in an adaptive search
+    corrupted: str | None = None  # identity of the corrupted test sets that only its last state is measured on
 
     @property
     def final(self) -> str:
@@ -74,7 +75,7 @@ class PlannedTrial:
             "passes": [round(float(count), 9) for count in astuple(self.config.mean_passes())],
             "fraction": self.config.mean_fraction(count_training_examples(self.config.data)),
             "generation": self.generation,
-        }
+        } | ({"corrupted": self.corrupted} if self.corrupted else {})
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from search.exceptions import SpaceError
 from search.planning.consistency import find_contradictions, find_ineffective_axis, find_uses_of_validation
-from search.planning.datasets import identify_source
+from search.planning.datasets import drop_corruptions, find_corruptions, identify_source
 from search.planning.plan import Plan, PlannedTrial
 from search.planning.rankings import (
     ON_REQUEST,
@@ -52,6 +52,7 @@ class Planner:
         self.loaded, self.space, self.fingerprint = loaded, loaded.space, fingerprint
         self.problems: list[str] = []
         self._fingerprints: dict[str, str] = {}
+        self._corruptions = find_corruptions(loaded.space.trial)  # those of an axis name the trainings
         self._upstream: list[PlannedTrial] = []  # trainings that make rankings and weights
         self._rankings: dict[str, PlannedRanking] = {}  # by data block and followed values
         self._pretrainings: dict[Hashable, PlannedTrial] = {}
@@ -159,14 +160,15 @@ class Planner:
     ) -> PlannedTrial:
         compute = config.compute.resolved(self.space.resources.on_gpu)
         config = config.model_copy(update={"compute": compute})
-        bare = config.model_dump(mode="json", exclude={"seed"})
+        data, corrupted = self._identify_data(kind, config.data, point)
+        named = config.model_copy(update={"data": drop_corruptions(config.data)}) if corrupted else config
+        bare = named.model_dump(mode="json", exclude={"seed"})
         content: Row = {"config": bare, "evaluate": self.space.evaluate.curve()}
         start = self._load_start(config.start_from) if config.start_from else None
         if before and self.space.pretrain:
             start = StartWeights(content=before.final, weights=self.space.pretrain.weights, training=before.id)
             content["start"] = [before.configuration, start.weights]
         configuration = f"{name}-{digest(content)[:6]}"
-        data = self._identify_data(kind, config.data, point)
         identity = start.identity if start else None
         around = Surroundings.here(data, compute, self.space.resources.cpus, identity, self.code)
         links = chain(config, self.space.evaluate, around, ranks)
@@ -182,9 +184,20 @@ class Planner:
             data=data,
             chain=links,
             start=start,
+            corrupted=corrupted,
         )
 
-    def _identify_data(self, kind: str, data: DataSource, point: AxisPoint) -> str:
+    def _identify_data(self, kind: str, data: DataSource, point: AxisPoint) -> tuple[str, str | None]:
+        """Return the identity of the splits, and that of the corrupted test sets unless the first covers them.
+
+        What only the last state is measured on names no training, so that it can be measured later.
+        """
+        whole = self._find_fingerprint(kind, data, point)
+        if data.corruptions is None or self.space.evaluate.test_losses or data.corruptions != self._corruptions:
+            return identify_splits(whole, data), None
+        return identify_splits(self._find_fingerprint(kind, drop_corruptions(data), point), data), whole
+
+    def _find_fingerprint(self, kind: str, data: DataSource, point: AxisPoint) -> str:
         key = identify_source(data)
         if key not in self._fingerprints:
             try:
@@ -192,7 +205,7 @@ class Planner:
             except DataError as error:
                 labels = {path: choice.label for path, choice in point.items()}
                 raise SpaceError([self.loaded.format_trial_note(kind, labels, f"data: {error}")]) from None
-        return identify_splits(self._fingerprints[key], data)
+        return self._fingerprints[key]
 
     def _find_ranking(self, config: TrialConfig, point: AxisPoint) -> str:
         """Return the name of a trial's ranking; the trainings that make it are planned on first use."""
@@ -214,7 +227,7 @@ class Planner:
         profile = self.space.profile or Profile()  # a missing block is reported already
         if isinstance(profile, RankingFile):
             return plan_file_ranking(
-                self.loaded, profile, config.data, self._identify_data("trial", config.data, point)
+                self.loaded, profile, config.data, self._identify_data("trial", config.data, point)[0]
             )
         base = build_profile_config(self.loaded, profile, config.data, taken)
         own: dict[str, Choice] = {

@@ -17,6 +17,7 @@ from trainers.evaluate import Evaluation
 from trainers.record_reader import read_json, read_yaml
 from trainers.verdict_log import NAME
 
+from .corrupted import corrupted_data, write_corrupted
 from .helpers import smoke
 
 pytestmark = pytest.mark.long
@@ -114,6 +115,55 @@ def test_distances_and_diagnostics_too(
         Evaluation.model_validate(recorded["evaluate"]).diagnostics
         == Evaluation.model_validate((read_yaml(asked.trials()[0] / "config.yaml") or {})["evaluate"]).diagnostics
     )
+
+
+def test_corruptions_too(tmp_path: Path, capsys: Any) -> None:
+    """Later, by the command on some trainings and by the space on all, and from the start; then measured once more."""
+    write_corrupted(tmp_path)
+    corruptions = {"severity": 2, "names": ["fog"]}
+    later = Study(tmp_path, "later", trial__data=corrupted_data(tmp_path))
+    asked = Study(tmp_path, "asked", trial__data=corrupted_data(tmp_path, **corruptions))
+    assert later.run() == 0 and asked.run() == 0
+    block = f"{{path: {tmp_path / 'corrupted'}, severity: 2, names: [fog]}}"
+    assert main([str(later.folder), "--corruptions", block, "--where", "method=trades"], InProcessBackend()) == 0
+    some = later.records()
+    assert sorted("test_fog_acc" in (read_json(path / "result.json") or {})["best"] for path in later.trials()) == [
+        0,
+        1,
+    ]
+    assert later.run() == 0 and later.records() == some  # the space that ran the sweep
+    later.write(trial__data=corrupted_data(tmp_path, **corruptions))
+    capsys.readouterr()
+    assert later.run() == 0 and "1 of them by fewer measurements than are asked for now" in capsys.readouterr().out
+    assert later.records() == asked.records()
+    later.write(trial__data=corrupted_data(tmp_path))  # what is taken out stays, also when more is measured
+    assert later.run() == 0 and later.records() == asked.records()
+    assert later.measure(attack=FGSM) == 0 == asked.measure(attack=FGSM)
+    assert later.records() == asked.records()
+    assert verify([str(later.folder), "--sample", "100%"]) == 0 == verify([str(asked.folder), "--sample", "100%"])
+
+
+def test_corruptions_that_cannot_be_measured_later_are_refused(tmp_path: Path, capsys: Any) -> None:
+    def refused(made: Study, folder: Path, **knobs: Any) -> str:
+        before = made.records()
+        block = {"path": str(folder), "severity": 2} | knobs
+        assert main([str(made.folder), "--corruptions", str(block)], InProcessBackend()) == 2
+        assert made.records() == before
+        return str(capsys.readouterr().err)
+
+    write_corrupted(tmp_path)
+    there, data = tmp_path / "corrupted", corrupted_data(tmp_path)
+    gone = Study(tmp_path, "gone", trial__data=data, search__keep="none", search__axes={})
+    recorded = Study(tmp_path, "recorded", trial__data=data, search__axes={}, evaluate__test_losses=True)
+    named = Study(tmp_path, "named", trial__data=corrupted_data(tmp_path, severity=1), search__axes={})
+    assert gone.run() == recorded.run() == named.run() == 0
+    capsys.readouterr()
+    assert "keep: best" in refused(gone, there)
+    assert "no corruption in" in refused(gone, tmp_path / "none")
+    assert "did you mean fog?" in refused(gone, there, names=["fogg"])
+    assert "trial.data.corruptions.severity" in refused(gone, there, severity=6)
+    assert "test_losses records the loss of each corrupted image after each epoch" in refused(recorded, there)
+    assert "the space measures them" in refused(named, there)
 
 
 def test_a_space_with_distances_and_diagnostics_trains_nothing(study: Study, tmp_path: Path, capsys: Any) -> None:
