@@ -56,4 +56,4 @@ def format_rate(count: float) -> str:
 
 def format_count(count: int, noun: str) -> str:
     """Return a count with its noun, which gets an s unless the count is 1."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

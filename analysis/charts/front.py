@@ -44,7 +44,7 @@ def draw_front(figure: Figure, front: FrontData, keys: PointKeys, log: bool = Fa
     """
     plots = figure.subplots(len(front.panels), squeeze=False)[:, 0]
     for plot, panel in zip(plots, front.panels, strict=True):
-        _draw_panel(plot, panel, front, keys)
+        _draw_panel(plot, panel, front, keys, log)
         if log:
             plot.set(xscale="log", yscale="log")
         width = figure.get_figwidth()
@@ -67,10 +67,10 @@ def _drop_bounded(points: pd.DataFrame) -> pd.DataFrame:
     return points[points["y_bound"].isna()]
 
 
-def _draw_panel(plot: Plot, panel: FrontPanel, front: FrontData, keys: PointKeys) -> None:
+def _draw_panel(plot: Plot, panel: FrontPanel, front: FrontData, keys: PointKeys, log: bool) -> None:
     points, trials = _drop_bounded(panel.points), panel.trials
     plot.scatter(trials["x"], trials["y"], s=6, color="0.75", linewidths=0, zorder=1)
-    left, bottom = _find_corner(panel)
+    left, bottom = _find_corner(panel, log)
     for curve, line in choose_line_styles(front, keys).items():
         _draw_surfaces(plot, panel.surfaces.get(curve, {}), left, bottom, line.colour)
         members = points[points["on_own_front"] & (points["curve"] == curve)]
@@ -142,11 +142,17 @@ def _draw_surfaces(plot: Plot, surfaces: dict[int, np.ndarray], left: float, bot
     plot.plot(*outlines[middle].T, color=colour, lw=1, ls=":", zorder=1)
 
 
-def _find_corner(panel: FrontPanel) -> tuple[float, float]:
-    """Return a corner below and left of every point, so that the outlines of fronts reach the frame."""
+def _find_corner(panel: FrontPanel, log: bool) -> tuple[float, float]:
+    """Return a corner below and left of every point, so that the outlines of fronts reach the frame.
+
+    `log`: the axes are logarithmic, where the corner is positive, and an accuracy of 0 has no place.
+    """
     found = panel.trials[["x", "y"]].to_numpy()
+    if log:
+        found = np.log(np.where(found > 0, found, 1.0))
     low, span = found.min(axis=0), np.maximum(np.ptp(found, axis=0), 0.01)
-    return float(low[0] - 0.06 * span[0]), float(low[1] - 0.06 * span[1])
+    left, bottom = (np.exp(low - 0.06 * span) if log else low - 0.06 * span).tolist()
+    return left, bottom
 
 
 def choose_line_styles(front: FrontData, keys: PointKeys) -> dict[str, Style]:

@@ -10,11 +10,11 @@ from analysis.exceptions import SweepError
 from analysis.export.latex import render_document
 from analysis.export.study import DATABASES, JOURNALS, write_studies
 from analysis.measures.duplicate_trainings import refuse_copies
-from analysis.measures.stats import format_count
 from analysis.report.configurations import tabulate_by_terms
 from analysis.report.data import collect_frames, collect_report_data
 from analysis.results.sweep import Sweep, name_sweeps, open_sweeps
 from analysis.results.table_files import write_table
+from trainers.formatting import format_count
 from trainers.record_io import write_atomic
 from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console

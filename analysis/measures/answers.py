@@ -14,8 +14,9 @@ import pandas as pd
 
 from analysis.measures.families import FEWEST_FREEDOM, Family, has_control
 from analysis.measures.power import MOST_SEEDS
-from analysis.measures.stats import POINTS, format_count, format_seed_counts
+from analysis.measures.stats import POINTS, format_seed_counts
 from analysis.results.axes import SEPARATOR
+from trainers.formatting import format_count
 
 FRIENDLY = "friendly"
 Kind = Literal["all", "higher", "lower", "open"]

@@ -12,10 +12,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from analysis.measures.stats import POINTS, format_count
+from analysis.measures.stats import POINTS
 from analysis.results.metrics import count_images
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
+from trainers.formatting import format_count
 from trainers.record_io import Row
 from trainers.record_reader import read_json
 from trainers.records import ATTACKED, VERDICT_CODES

@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from analysis.measures.stats import CONFIDENCE, POINTS, format_count
+from analysis.measures.stats import CONFIDENCE, POINTS
 from analysis.results.metrics import count_images, shorten_attack
 from analysis.results.sweep import Sweep
 from trainers.audit import bound_broken
+from trainers.formatting import format_count
 from trainers.record_io import Row
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from analysis.exceptions import SweepError
-from analysis.measures.stats import format_count
 from analysis.results.sweep import Sweep
+from trainers.formatting import format_count
 
 
 def refuse_copies(results: Sequence[Sweep]) -> None:

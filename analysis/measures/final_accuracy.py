@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.measures.figure_table import TidyTable, average_seeds, stack_variants
-from analysis.measures.stats import estimate_groups, format_count
+from analysis.measures.stats import estimate_groups
 from analysis.results.choice import SIZES
 from analysis.results.metrics import (
     CHECKPOINTS,
@@ -23,6 +23,7 @@ from analysis.results.metrics import (
 )
 from analysis.results.selection import Selection
 from analysis.results.trial_table import DIVERGED
+from trainers.formatting import format_count
 from trainers.objectives import non_dominated
 
 BOTH = ("best", "last")

@@ -23,7 +23,7 @@ from analysis.measures.front_groups import list_axes, name_groups
 from analysis.measures.front_metrics import FrontMetrics, choose_checkpoint, choose_metrics, find_common_metrics
 from analysis.measures.front_scale import Scale, add_scale, find_scale
 from analysis.measures.front_seeds import Volume, attain_surfaces, balance_seeds, bootstrap_volume
-from analysis.measures.stats import estimate_groups, format_count, format_seed_counts
+from analysis.measures.stats import estimate_groups, format_seed_counts
 from analysis.measures.validation_choice import SELECT, find_selected
 from analysis.results.axes import SEPARATOR
 from analysis.results.gaps import describe_checkpoint
@@ -33,6 +33,7 @@ from analysis.results.sweep import Sweep, name_sweeps
 from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
 from trainers.certificate.assessment import Assessment
 from trainers.certificate.verdicts import Family
+from trainers.formatting import format_count
 from trainers.objectives import non_dominated
 
 ENDED = (COMPLETED, DIVERGED, STOPPED)

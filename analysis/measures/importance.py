@@ -21,12 +21,12 @@ import numpy as np
 import pandas as pd
 
 from analysis.measures.fanova import explain_variance
-from analysis.measures.stats import format_count
 from analysis.results.metrics import describe_metric
 from analysis.results.optuna_study import Domain, StudyTrial, build_study, list_parameters, read_domains
 from analysis.results.search_block import Objective, list_objectives
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
+from trainers.formatting import format_count
 from trainers.terminal.silence import silence_library
 
 FANOVA, PED_ANOVA = "fANOVA", "PED-ANOVA"

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from trainers.formatting import format_count
+
 POINTS = 100.0  # accuracies are in [0, 1] and are written in percent, their differences in points
 EXACT = 9  # digits to which sums in another order agree, so that 13.75 is written the same everywhere
 CONFIDENCE = 0.95  # of intervals
@@ -100,8 +102,3 @@ def format_seed_counts(counts: Iterable[int], noun: str = "seed") -> str:
     known = {int(count) for count in counts} or {0}
     most = format_count(max(known), noun)
     return f"{min(known)} to {most}" if len(known) > 1 else most
-
-
-def format_count(n: int, noun: str) -> str:
-    """Write a count and its noun, in the plural unless there is one."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

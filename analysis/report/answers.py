@@ -9,11 +9,12 @@ import pandas as pd
 
 from analysis.measures.answers import Answer, Points, answer_question, write_parts
 from analysis.measures.families import Family
-from analysis.measures.stats import CONFIDENCE, POINTS, format_count, format_seed_counts
+from analysis.measures.stats import CONFIDENCE, POINTS, format_seed_counts
 from analysis.report.data import ReportData
 from analysis.report.provenance import list_fixed_draws
 from analysis.results.metrics import CHECKPOINTS, EPOCH_METRIC, describe_images, parse_attack
 from analysis.results.trial_table import COMPLETED, OPEN
+from trainers.formatting import format_count
 
 MOST_PAIRS = 4  # of values of an axis, listed one by one
 

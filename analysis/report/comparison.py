@@ -18,7 +18,7 @@ from analysis.charts.styles import build_register
 from analysis.exceptions import SweepError
 from analysis.measures.front import FrontData, FrontPanel, compute_fronts
 from analysis.measures.front_difference import FrontDifference, compare_fronts
-from analysis.measures.stats import POINTS, format_count
+from analysis.measures.stats import POINTS
 from analysis.report import html
 from analysis.report.answers import AnswerCard
 from analysis.report.captions import describe_certainty, describe_front
@@ -30,6 +30,7 @@ from analysis.report.notices import list_notices
 from analysis.report.tables.configurations import render_configurations
 from analysis.results.metrics import CHECKPOINTS
 from analysis.results.sweep import name_sweeps
+from trainers.formatting import format_count
 
 MAX_COMPARED = 8  # sweeps that are compared two by two
 MAX_PANELS = 6  # of the figure of differences

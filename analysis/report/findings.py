@@ -11,11 +11,12 @@ from analysis.measures.audit import describe_audits
 from analysis.measures.front import FrontPanel
 from analysis.measures.masking import LARGE, Reversals, find_plain_training, find_reversals, select_masked
 from analysis.measures.overfitting import find_overfitting
-from analysis.measures.stats import CONFIDENCE, POINTS, Estimate, format_count, format_seeds
+from analysis.measures.stats import CONFIDENCE, POINTS, Estimate, format_seeds
 from analysis.report.answers import describe_interval, describe_told
 from analysis.report.data import ReportData
 from analysis.report.provenance import list_fixed_draws
 from analysis.results.metrics import EPOCH_METRIC, count_images, parse_attack, shorten_attack
+from trainers.formatting import format_count
 
 MAX_NAMES = 4  # in a list; of more the number is given
 NO_HOLD_OUT = (

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from analysis.charts.glyphs import describe_missing, find_missing
 from analysis.measures.masking import find_plain_training, select_masked
-from analysis.measures.stats import format_count
 from analysis.report.data import ReportData
 from analysis.report.findings import MAX_NAMES
 from analysis.report.progress import INTERRUPTED, RUNNING, measure_progress
 from analysis.results.trial_table import DIVERGED, OPEN
+from trainers.formatting import format_count
 
 
 def list_notices(found: ReportData) -> list[str]:

@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.measures.stats import format_count, format_seed_counts
+from analysis.measures.stats import format_seed_counts
 from analysis.report.data import ReportData
 from analysis.results.search_block import read_search_block
 from analysis.results.sweep import Sweep
-from trainers.formatting import format_duration
+from trainers.formatting import format_count, format_duration
 from trainers.wording import format_value
 
 RULES = ("objectives", "constraints", "stopping", "budget")  # blocks of a search that are written unchanged

@@ -10,10 +10,11 @@ import pandas as pd
 
 from analysis.measures.front import FrontPanel
 from analysis.measures.importance import FANOVA
-from analysis.measures.stats import POINTS, format_count
+from analysis.measures.stats import POINTS
 from analysis.report.answers import AnswerCard
 from analysis.report.data import ReportData
 from analysis.results.metrics import shorten_metric
+from trainers.formatting import format_count
 
 STILL = 0.9995  # share of its last hypervolume from which on a front stands still
 

@@ -19,7 +19,7 @@ from analysis.measures.front_difference import FrontDifference
 from analysis.measures.front_members import estimate_axis, list_members
 from analysis.measures.front_seeds import BOOTSTRAP
 from analysis.measures.run_passes import describe_run_passes
-from analysis.measures.stats import POINTS, format_count
+from analysis.measures.stats import POINTS
 from analysis.report.answers import describe_terms, list_answers
 from analysis.report.data import ReportData
 from analysis.report.provenance import describe_time
@@ -27,6 +27,7 @@ from analysis.results.metrics import describe_images, shorten_metric
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
 from trainers.certificate.words import describe_assessment, explain_assessments, shorten_verdict
+from trainers.formatting import format_count
 from trainers.terminal.console import Console
 from trainers.terminal.tables import print_table
 

@@ -103,7 +103,8 @@ def _print_costs(console: Console, worlds: list[Named], studies: int, tolerance:
     for name, _, count, make in track_progress(worlds, "simulating costs", len(worlds)):
         family = _family(count, tolerance)
         cost = measure_cost(make, family, studies)
-        numbers = [*(f"{value:.1f}" for value in cost[:3]), *(f"{value:.0%}" for value in cost[3:])]
+        known = [*(f"{value:.1f}" for value in cost[:3]), *(f"{value:.0%}" for value in cost[3:])]
+        numbers = ["–" if np.isnan(value) else text for value, text in zip(cost, known, strict=True)]
         optimism = (_format_pair(values) for values in measure_optimism(make, family, studies))
         table.add_row(name, str(count), *numbers, *optimism)
     console.print()

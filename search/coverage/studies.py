@@ -75,7 +75,10 @@ def find_false(found: Certificate, means: np.ndarray) -> np.ndarray:
 
 
 def measure_cost(make: MakeWorld, family: Family, studies: int, seed: int = 0) -> Cost:
-    """Return what certified verdicts cost beside seeds for all alike and beside the rule of two standard errors."""
+    """Return what certified verdicts cost beside seeds for all alike and beside the rule of two standard errors.
+
+    NaN if no study reaches a look.
+    """
     parts = []
     for world, values in draw_batches(make, family, studies, seed):
         found = certify(values, family, allocate=True)
@@ -92,7 +95,7 @@ def measure_cost(make: MakeWorld, family: Family, studies: int, seed: int = 0) -
         parts.append(
             np.stack([found.samples.seeds.mean(axis=1), uniform, np.mean(boxes, axis=1), np.array(wrong), *verdicts])
         )
-    return Cost(*np.concatenate(parts, axis=1).mean(axis=1))
+    return Cost(*np.concatenate(parts, axis=1).mean(axis=1)) if parts else Cost(*[np.nan] * len(Cost._fields))
 
 
 def _count_uniform(values: np.ndarray, family: Family) -> np.ndarray:

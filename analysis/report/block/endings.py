@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from analysis.measures.stats import format_count
 from analysis.report.block.rows import Rows
 from analysis.report.progress import join_progress
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import BEGUN, COMPLETED, DIVERGED, EPOCHS, PLANNED, STOPPED
+from trainers.formatting import format_count
 from trainers.record_reader import read_with
 from trainers.terminal.text import escape_controls
 

@@ -9,11 +9,12 @@ from markupsafe import Markup
 from analysis.measures.front import FrontPanel
 from analysis.measures.front_members import estimate_axis, list_members
 from analysis.measures.front_seeds import BOOTSTRAP
-from analysis.measures.stats import format_count, format_seeds
+from analysis.measures.stats import format_seeds
 from analysis.report import html
 from analysis.report.data import ReportData
 from analysis.results.gaps import describe_checkpoint
 from analysis.results.metrics import describe_images, parse_attack, shorten_attack
+from trainers.formatting import format_count
 
 OFF_FRONT = " A dash marks a configuration that validation selects, but that is off the front."
 

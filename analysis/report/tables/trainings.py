@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from analysis.measures.stats import estimate, format_count
+from analysis.measures.stats import estimate
 from analysis.report import html
 from analysis.report.data import ReportData
 from analysis.report.tables.cells import format_number
@@ -16,6 +16,7 @@ from analysis.results.metrics import (
 )
 from analysis.results.page_cut import cut_end
 from analysis.results.trial_table import COMPLETED, STOPPED
+from trainers.formatting import format_count
 from trainers.record_reader import read_with
 
 MAX_NAMES = 4  # of trials that one traceback ended

@@ -193,3 +193,18 @@ def test_each_group_has_a_colour_and_a_line_and_what_it_dominates_is_faint(
         marks = [drawn.lines[0] for drawn in bars if drawn.lines[0] is not None]
         faint = sum(len(np.asarray(line.get_xdata())) for line in marks if line.get_alpha() == FAINT)
         assert faint == int((~panel.points["on_own_front"]).sum())
+
+
+@pytest.mark.parametrize("least", [0.002, 0.0])
+def test_outlines_on_logarithmic_axes_are_positive_and_reach_below_every_accuracy(whole: Path, least: float) -> None:
+    found = compute_fronts([load_sweep(whole)])
+    panel = found.panels[0]
+    trials = panel.trials.copy()
+    trials.loc[trials.index[0], ["x", "y"]] = least  # beside accuracies of tens of percent
+    found = replace(found, panels=[replace(panel, trials=trials)])
+    figure = Figure(figsize=size_front(found))
+    draw_front(figure, found, assign_keys(found, build_register([load_sweep(whole).study_trials])), log=True)
+    ends = [line.get_xydata() for line in figure.axes[0].lines if len(line.get_xdata()) > 2]
+    corner = np.min([np.asarray(outline).min(axis=0) for outline in ends], axis=0)
+    shown = trials[["x", "y"]].to_numpy()
+    assert (corner > 0).all() and (corner < np.where(shown > 0, shown, 1.0).min(axis=0)).all()

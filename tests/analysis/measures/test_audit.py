@@ -101,7 +101,7 @@ def test_a_sweep_in_no_order_says_nothing() -> None:
 def test_words() -> None:
     audit = Audit(60, 1079, 45_000, 9_450, 3_840, 0, 0, 0, 0, SHARE)
     assert describe_audit(audit) == (
-        "attacked by growing margin, 21 % of survivors and a random 10 % of the rest (3840 images, 0 broken): "
+        "attacked by growing margin, 21 % of survivors and a random 10 % of the rest (3,840 images, 0 broken): "
         "at most 28 images of 60 trainings are wrongly counted as robust (95%): "
         "0.043 points on average, 2.6 if all were in one training."
     )

@@ -79,6 +79,12 @@ def test_a_larger_error_makes_more_of_them() -> None:
     assert few < many and many > 10
 
 
+def test_studies_that_reach_no_look_have_no_cost() -> None:
+    make = partial(add_noise, "", make_ties(4), "equal")
+    assert np.isnan(measure_cost(make, Family(4, (2.0, 2.0), most=1), 3)).all()
+    assert np.isnan(measure_optimism(make, Family(4, (2.0, 2.0), most=1), 3)).all()
+
+
 @pytest.mark.long
 def test_seeds_go_where_verdicts_are_open() -> None:
     clear, ties = (

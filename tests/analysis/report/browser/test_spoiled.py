@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlencode
 
+import pytest
+
 from .conftest import Opener
 
 # selects whose chosen text is wider than the room between their paddings and beside their arrow
@@ -47,3 +49,19 @@ def test_a_range_whose_ends_are_reversed_is_the_same_range(search: Path, open_pa
         opened = open_page(search, address=f"#?{urlencode({'range': ends})}")
         counts.append((opened.count_shown(), opened.text('#sliders [data-path="method.loss.beta"] output')))
     assert counts[0] == counts[1] and 0 < counts[0][0] < 60
+
+
+@pytest.mark.parametrize(("copied", "told"), [(True, "Copied"), (False, "Not copied: select the text")])
+def test_a_button_that_copies_says_whether_it_did(study: Path, open_page: Opener, copied: bool, told: str) -> None:
+    opened = open_page(study)
+    opened.run(
+        """(copied) => {
+          Object.defineProperty(navigator, "clipboard", { value: undefined });
+          document.execCommand = () => copied;
+          document.body.insertAdjacentHTML("afterbegin", '<button data-copy="text" id="copies">Copy</button>');
+        }""",
+        copied,
+    )
+    opened.page.click("#copies")
+    assert opened.text("#copies") == told == opened.page.text_content("#live")
+    opened.page.wait_for_function("() => document.getElementById('copies').textContent === 'Copy'")
