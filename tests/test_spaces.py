@@ -54,7 +54,9 @@ def test_a_study_asks_a_question_of_one_sentence(study: Path) -> None:
 def test_a_study_plans_without_a_network(
     study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Without the probe that estimates its time, which trains a few steps of each configuration."""
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("search.run.estimate.probe_costs", lambda *_: {})
     assert main([str(SPACES / study), "--dry-run", "--results", "/nonexistent"]) == 0, capsys.readouterr().err
     assert "epochs" in capsys.readouterr().out
 
