@@ -187,7 +187,8 @@ def test_the_code_of_the_readme_runs_and_the_columns_that_it_names_exist(tmp_pat
     code = section.partition("```python\n")[2].partition("```")[0]
     names: dict[str, Any] = {}
     exec(code.replace("results/friendly_k", str(whole)), names)
-    assert "results.instances(" in code and "results.rankings" in code and len(names["done"]) == 36, "without those that rank"
+    assert "results.instances(" in code and "results.rankings" in code
+    assert len(names["done"]) == 36, "without those that rank"
     known = {
         *names["trials"],
         *names["epochs"],
