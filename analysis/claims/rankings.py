@@ -4,8 +4,8 @@ The ranking is that by the mean of a count over the trainings, as the footnote o
 one for all trainings. The number of a training is therefore that of the whole ranking, plus n - 1 times how far the
 ranking without this training falls short of the mean of all such: the jackknife's pseudo-values (Tukey 1958), moved so
 that their mean is the number that n trainings give, and not an estimate for ever more trainings. Their scatter gives
-its standard error, and rather more (Efron and Stein 1981). In simulated studies of 8 and more trainings verdicts are
-wrong in at most 5 %; with three, of which two may fill all ranks that they have, they are in up to all.
+its standard error, and rather more (Efron and Stein 1981). In simulated studies of 8 and more trainings about one
+verdict in twenty is wrong, or fewer; with three, of which two may fill all ranks that they have, up to all are.
 """
 
 from __future__ import annotations

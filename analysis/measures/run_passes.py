@@ -1,8 +1,8 @@
 """The passes through networks that a whole run took, in training and by AutoAttack, as its records count them.
 
 A pass is that of one example, forwards or backwards; it does not depend on the machine. An epoch that several trainings
-share was trained once and counts once. The cheaper attacks of evaluation are not counted: they are the same, whichever
-way a front is sought.
+share was trained once and counts once; one that was copied from another run (`--reuse`) was trained there. The cheaper
+attacks of evaluation are not counted, as no record has their passes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class RunPasses(NamedTuple):
     """Forward and backward passes of a run, in examples."""
 
     training: int
-    alone: int  # of training, if each trial were trained by itself from its first epoch
+    alone: int  # of training, if each trial were trained alone from its first epoch
     attacks: int  # AutoAttack's
 
     @property
@@ -49,7 +49,7 @@ def describe_run_passes(sweep: Sweep) -> str:
         return ""
     parts = [f"{found.training / MILLION:,.1f} million by training"]
     if found.alone > found.training:
-        parts[0] += f" ({found.alone / MILLION:,.1f} million if no epoch were shared)"
+        parts[0] += f" ({found.alone / MILLION:,.1f} million if each trial were trained alone)"
     if found.attacks:
         parts.append(f"{found.attacks / MILLION:,.1f} million by AutoAttack")
     return f"Forwards and backwards of the run, in examples: {found.total / MILLION:,.1f} million, {', '.join(parts)}."

@@ -11,7 +11,7 @@ from typing import NamedTuple
 PAGE_ROWS = 18  # that fit one sheet of paper at full size
 MAX_ROWS = 2 * PAGE_ROWS  # of a figure on several sheets
 MAX_TABLE_ROWS = 60
-MAX_PANELS = 8  # of a figure: four rows of two, half a sheet of paper or one at full size
+MAX_PANELS = 8  # of a figure: four rows of two, a sheet of paper
 
 
 class PageCut(NamedTuple):

@@ -49,13 +49,10 @@ def describe_front(trainings: Iterable[TrainingStatus], replicates: Any) -> list
 
 def _describe_problems(problems: Mapping[str, list[Seeds]], family: Family, asks: bool) -> list[str]:
     from trainers.certificate.assessment import assess_means
-    from trainers.certificate.words import describe_assessment, explain_assessments
+    from trainers.certificate.words import describe_fronts
 
-    fronts = {title: assess_means(_stack_seeds(seeds), family, asks) for title, seeds in problems.items()}
-    lines = [
-        f"{title}: {line}" if title else line for title, found in fronts.items() for line in describe_assessment(found)
-    ]
-    return lines + explain_assessments([*fronts.values()], asks)
+    fronts = [(title, assess_means(_stack_seeds(seeds), family, asks)) for title, seeds in problems.items()]
+    return describe_fronts(fronts, asks)
 
 
 def _stack_seeds(seeds: list[Seeds]) -> np.ndarray:

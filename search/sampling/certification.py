@@ -16,7 +16,7 @@ from search.store.store import Store
 from trainers.certificate.assessment import Assessment, assess_means
 from trainers.certificate.looks import list_looks
 from trainers.certificate.verdicts import TOLERANCE, Family, certify
-from trainers.certificate.words import describe_assessment, explain_assessments
+from trainers.certificate.words import describe_fronts
 from trainers.problems import identify_problem, title_problems
 from trainers.record_io import Row
 from trainers.records import find_constant_class
@@ -55,8 +55,7 @@ def next_certified_seeds(
 def describe_stored_front(search: Search, plan: Row, store: Store) -> list[str]:
     """Return what the seeds of a stored sweep say of the validation front of each problem, in sentences."""
     fronts = [(title, found) for title, _, found in assess_stored_fronts(search, plan, store)]
-    lines = [f"{title}: {line}" if title else line for title, found in fronts for line in describe_assessment(found)]
-    return lines + explain_assessments([found for _, found in fronts], search.certifies)
+    return describe_fronts(fronts, search.certifies)
 
 
 def assess_stored_fronts(search: Search, plan: Row, store: Store) -> Iterator[tuple[str, list[str], Assessment]]:

@@ -42,6 +42,12 @@ def explain_assessments(fronts: Sequence[Assessment], asks: bool = False) -> lis
     return lines
 
 
+def describe_fronts(fronts: Sequence[tuple[str, Assessment]], asks: bool = False) -> list[str]:
+    """Return the sentences below several fronts, each behind the title of its front, and then what holds of all."""
+    lines = [f"{title}: {line}" if title else line for title, found in fronts for line in describe_assessment(found)]
+    return lines + explain_assessments([found for _, found in fronts], asks)
+
+
 def describe_verdicts(found: Assessment) -> str:
     """Return how many configurations are surely on and off the front, and how many trainings collapsed."""
     certificate, seeds = found.certificate, found.samples.seeds
