@@ -12,6 +12,7 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
+import scipy
 
 Arrays = Mapping[str, np.ndarray]
 Scores = dict[str, np.ndarray]  # name -> (N,)
@@ -134,29 +135,13 @@ def compute_scores(run: Arrays, first_epoch: int = 0) -> Scores:
     return out
 
 
-def rank_ascending(values: np.ndarray) -> np.ndarray:
-    """Return the rank of each value, (N,) -> (N,): 1 the lowest, ties averaged; all NaN if a value is.
-
-    It is `scipy.stats.rankdata`, whose module takes a second to import.
-    """
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    if len(values) and np.isnan(ordered[-1]):  # NaN is sorted last
-        return np.full(len(values), np.nan)
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(values)])
-    sizes = np.diff(starts, append=len(values))
-    ranks = np.empty(len(values))
-    ranks[order] = np.repeat(starts + (sizes + 1) / 2, sizes)
-    return ranks
-
-
 def normalized_rank(score: np.ndarray) -> np.ndarray:
     """Return (#{lower} + half of #{equal, itself included}) / N for each score, (N,) -> (N,).
 
     This is 1 - d of Liu et al. 2021, eq. 1; its mean is exactly 1/2. In eq. 4 of Dong et al. ties share the lowest rank
     instead, which keeps the order.
     """
-    return (rank_ascending(score) - 0.5) / len(score)
+    return (scipy.stats.rankdata(score) - 0.5) / len(score)
 
 
 def difficulty_d(losses: np.ndarray) -> np.ndarray:
@@ -186,7 +171,7 @@ def average_runs(runs: Sequence[Scores], average: Literal["ranks", "scores"] = "
         if average == "scores":
             key = out[name].round(12)  # so that ties stay ties
         else:
-            key = np.sum([rank_ascending(score) for score in values], axis=0)  # exact: a sum of half-integers
+            key = np.sum([scipy.stats.rankdata(score) for score in values], axis=0)  # exact: a sum of half-integers
         out[f"rank_{name}"] = normalized_rank(key)
     return out
 

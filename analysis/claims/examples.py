@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import scipy
 
 from analysis.claims.curves import find_moment
 from analysis.claims.metric import NotRecorded
@@ -25,7 +26,7 @@ from analysis.measures.group_means import assign_groups, read_group_means
 from analysis.measures.hardness import explain_recording, measure_hardness
 from analysis.results.instances import Instances
 from analysis.results.sweep import Sweep
-from trainers.scores import SCORES, rank_ascending
+from trainers.scores import SCORES
 
 TARGETS = ("weight", "epsilon", "t_y", "t_max")
 
@@ -111,4 +112,4 @@ def _correlate(coefficient: str, one: np.ndarray, other: np.ndarray) -> float:
     if both.sum() < 2:
         return math.nan
     pair = one[both], other[both]
-    return correlate(*(map(rank_ascending, pair) if coefficient == "spearman" else pair))
+    return correlate(*(map(scipy.stats.rankdata, pair) if coefficient == "spearman" else pair))

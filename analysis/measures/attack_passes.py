@@ -13,15 +13,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from analysis.measures.stats import POINTS
-from analysis.results.metrics import count_images
+from analysis.results.metrics import CHECKPOINTS, count_images
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
 from trainers.formatting import format_count
 from trainers.record_io import Row
 from trainers.record_reader import read_json
 from trainers.records import ATTACKED, VERDICT_CODES
-
-CHECKPOINTS = ("best", "last")
 
 
 class Savings(NamedTuple):

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy
 
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.tidy import T_INTERVAL, tabulate_means
-from trainers.scores import rank_ascending
 
 BINS = 20  # of each quantity
 WHOLE = (0.0, 1.0)  # the range of ranks
@@ -58,7 +58,7 @@ def correlate_pairs(pairs: Sequence[ExamplePairs]) -> pd.DataFrame:
     rows = []
     for panel, line, x, y in pairs:
         x, y = keep_known(x, y)
-        ranks = rank_ascending(x), rank_ascending(y)
+        ranks = scipy.stats.rankdata(x), scipy.stats.rankdata(y)
         for name, r in zip(COEFFICIENTS, (correlate(x, y), correlate(*ranks)), strict=True):
             rows.append({"panel": panel, "line": line, "coefficient": name, "value": r, "examples": len(x)})
     found = pd.DataFrame(rows, columns=[*KEYS, "value", "examples"])

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from scipy.stats import rankdata
 
 from trainers.ranked_subsets import ScoreName
 from trainers.scores import (
@@ -31,7 +30,6 @@ from trainers.scores import (
     min_perturbation,
     normalized_rank,
     probability,
-    rank_ascending,
     top_iou,
 )
 
@@ -111,15 +109,6 @@ def test_ranks_order_and_tie_as_eq_4_of_dong_et_al(values: np.ndarray) -> None:
     """There ties share the lowest rank: (0, 0, 2) for scores (.25, .25, .5)."""
     lowest = np.array([(values < value).sum() for value in values])
     assert normalized_rank(lowest).tolist() == normalized_rank(values).tolist()
-
-
-@given(arrays.arrays(np.float32, st.integers(0, 30), elements=st.sampled_from([-np.inf, -1, -0.0, 0, 0.5, np.inf])))
-def test_ranks_are_those_of_scipy(values: np.ndarray) -> None:
-    np.testing.assert_array_equal(rank_ascending(values), rankdata(values))
-
-
-def test_values_of_which_one_is_unknown_have_no_ranks() -> None:
-    assert np.isnan(rank_ascending(np.array([2.0, np.nan, 1.0]))).all()
 
 
 def test_epochs_in_which_an_example_was_not_trained_on_do_not_count() -> None:
