@@ -127,32 +127,14 @@ def evaluate_final(
     has are not found again. `postponed`: attacks for the front that do not run, so that only their bounds are recorded.
     """
     test, attacks = splits["test"], evaluation.final
-    at = {
-        name: draw_images(test.y, attack.images) for name, attack in attacks.items()
-    }  # each attack's images; None: all
+    at = {name: draw_images(test.y, attack.images) for name, attack in attacks.items()}  # None: all images
     labels = predict_split(net, test, seed)
     margins = _cheap_margins(net, evaluation, test, seed)
-    right = {"clean": labels == test.y, "pgd": margins["pgd"] > BROKEN}
-    warnings: dict[str, list[str]] = {}
-    orders: dict[str, OrderRecord] = {}
-    bounds: dict[str, float] = {}
-    for name, attack in attacks.items():
-        if not isinstance(attack, AutoAttackRun):
-            right[name] = margins[name] > BROKEN
-            continue
-        least = _least_margins(evaluation, attack, margins, test.y) if attack.needs_margins else None
-        seen, known = take_images(test, at[name]), None if least is None else _at(least, at[name])
-        if known is not None and attack.scope == "front":
-            bounds[name] = float((known > BROKEN).double().mean())
-        if name in postponed:
-            continue
-        with collect_warnings() as warnings[name]:
-            found = attack.measure(
-                net, seen, evaluation.epsilon, evaluation.norm, seed, known, VerdictLog() if log is None else log
-            )
-        right[name] = found.robust
-        if found.went is not None:
-            orders[name] = _record_order(found, attack.audit)
+    withstood, notes = _run_autoattacks(
+        net, evaluation, test, margins, seed, VerdictLog() if log is None else log, postponed
+    )
+    found = {name: left > BROKEN for name, left in margins.items()} | withstood | {"clean": labels == test.y}
+    right = {name: found[name] for name in ("clean", "pgd", *attacks) if name in found}  # those postponed are not
     values = {name: hits.cpu().double() for name, hits in right.items()}
     record: Row = {f"test_{name}_acc": float(values[name].mean()) for name in attacks if name in values}
     for name in (name for name, attack in attacks.items() if attack.images is not None):
@@ -173,13 +155,40 @@ def evaluate_final(
     everywhere = torch.cat([labels, *(predict_split(net, splits[name], seed) for name in ("val",) if name in splits)])
     if len(everywhere.unique()) == 1 < len(y.unique()):
         record["constant"] = int(labels[0])
-    if heard := {name: texts for name, texts in warnings.items() if texts}:
-        record["warnings"] = heard
-    if orders:
-        record["margin_order"] = orders
-    if bounds:
-        record["bounds"] = bounds
+    record |= {key: noted for key, noted in notes.items() if noted}
     return cast(CheckpointRecord, record), classes
+
+
+def _run_autoattacks(
+    net: Net, evaluation: Evaluation, test: Split, margins: dict[str, Tensor], seed: int, log: VerdictLog,
+    postponed: Set[str],
+) -> tuple[dict[str, Tensor], Row]:  # fmt: skip
+    """Run the AutoAttacks of a study but those postponed, and return which images withstand each, and what they note.
+
+    The notes are `warnings`, `margin_order` and `bounds` of the record, each by attack.
+    """
+    withstood: dict[str, Tensor] = {}
+    warnings: dict[str, list[str]] = {}
+    orders: dict[str, OrderRecord] = {}
+    bounds: dict[str, float] = {}
+    for name, attack in evaluation.final.items():
+        if not isinstance(attack, AutoAttackRun):
+            continue
+        least = _least_margins(evaluation, attack, margins, test.y) if attack.needs_margins else None
+        images = draw_images(test.y, attack.images)
+        seen, known = take_images(test, images), None if least is None else _at(least, images)
+        if known is not None and attack.scope == "front":
+            bounds[name] = float((known > BROKEN).double().mean())
+        if name in postponed:
+            continue
+        with collect_warnings() as heard:
+            found = attack.measure(net, seen, evaluation.epsilon, evaluation.norm, seed, known, log)
+        withstood[name] = found.robust
+        if heard:
+            warnings[name] = heard
+        if found.went is not None:
+            orders[name] = _record_order(found, attack.audit)
+    return withstood, {"warnings": warnings, "margin_order": orders, "bounds": bounds}
 
 
 def _cheap_margins(net: Net, evaluation: Evaluation, test: Split, seed: int) -> dict[str, Tensor]:
