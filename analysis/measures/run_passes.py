@@ -13,7 +13,6 @@ from analysis.measures.attack_passes import count_attacks
 from analysis.results.sweep import Sweep
 
 PASSES = ["forwards", "backwards"]
-MILLION = 1e6
 
 
 class RunPasses(NamedTuple):
@@ -47,9 +46,9 @@ def describe_run_passes(sweep: Sweep) -> str:
     found = count_run_passes(sweep)
     if found is None or not found.total:
         return ""
-    parts = [f"{found.training / MILLION:,.1f} million by training"]
+    parts = [f"{found.training:,} by training"]
     if found.alone > found.training:
-        parts[0] += f" ({found.alone / MILLION:,.1f} million if each trial were trained alone)"
+        parts[0] += f" ({found.alone:,} if each trial were trained alone)"
     if found.attacks:
-        parts.append(f"{found.attacks / MILLION:,.1f} million by AutoAttack")
-    return f"Forwards and backwards of the run, in examples: {found.total / MILLION:,.1f} million, {', '.join(parts)}."
+        parts.append(f"{found.attacks:,} by AutoAttack")
+    return f"Forwards and backwards of the run, in examples: {found.total:,}; {', '.join(parts)}."

@@ -44,8 +44,9 @@ VERDICTS = (
     "open. "
 )
 LEGENDS = {
-    "best": "Accuracies are of the epoch that validation selects, unless the column says last; difference: that of the "
-    "two before it in points, paired by seed. The report has the best epoch on test less the last, with its floor.",
+    "best": "Accuracies are of the epoch that validation selects, unless the column says last; difference: between "
+    "the two columns before it, in points, paired by seed. The report has the best epoch on test less the last, with "
+    "its floor.",
     "last": "The report has the best epoch on test less the last, with its floor.",
 }
 

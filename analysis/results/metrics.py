@@ -55,7 +55,7 @@ def shorten_attack(attack: str, attacks: Mapping[str, str]) -> str:
         return attack.upper()
     namesakes = [_parts(bare[name]) for name, other in heads.items() if other == head and name != attack]
     different = [part for part in _parts(bare[attack]) if any(part not in parts for parts in namesakes)]
-    return " ".join([head, *different[:1]])
+    return " ".join([head, *(part.removeprefix(head).strip() for part in different[:1])])
 
 
 def describe_images(metric: str, attacks: Mapping[str, str]) -> str:

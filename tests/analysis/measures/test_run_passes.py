@@ -47,8 +47,8 @@ def test_autoattack_is_counted_beside_training(folder: Path) -> None:
     found = count_run_passes(load_sweep(folder))
     assert found is not None and (found.attacks, found.total) == (2_400_000, 2_400_000 + 6 * 1500)
     assert describe_run_passes(load_sweep(folder)) == (
-        "Forwards and backwards of the run, in examples: 2.4 million, 0.0 million by training (0.0 million if each "
-        "trial were trained alone), 2.4 million by AutoAttack."
+        "Forwards and backwards of the run, in examples: 2,409,000; 9,000 by training (12,000 if each trial were "
+        "trained alone), 2,400,000 by AutoAttack."
     )
 
 

@@ -71,6 +71,10 @@ def test_attacks_that_begin_alike_are_told_apart() -> None:
     assert shorten_attack("pgd20", ATTACKS) == "PGD-20 epsilon 0.1"
     assert shorten_attack("wide", ATTACKS) == "PGD-20 epsilon 0.2"
     assert shorten_attack("cw", ATTACKS) == "CW"
+    two = {
+        name: f"AutoAttack custom ({what}), linf, epsilon 0.1" for name, what in (("one", "fab"), ("other", "square"))
+    }
+    assert shorten_attack("other", two) == "AutoAttack custom (square)", "its name stands once"
 
 
 def test_a_title_says_which_loss_is_climbed() -> None:
