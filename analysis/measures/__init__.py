@@ -32,7 +32,7 @@ MODULES = {  # of the public names
     "agreement": ("build_matrix",),
     "agreement_tables": ("measure_corrupted_distances", "measure_distances"),
     "attack_steps": ("measure_attack_steps",),
-    "attack_passes": ("measure_savings",),
+    "attack_passes": ("count_attacks", "measure_savings"),
     "run_passes": ("count_run_passes",),
     "audit": ("collect_audit",),
     "chosen_value": ("choose_values",),
