@@ -23,6 +23,8 @@ os.environ.pop("COLUMNS", None)  # which some terminals and pytest-xdist set: ou
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: as many processes as cores run
 
+os.environ.setdefault("RAY_worker_niceness", "0")  # workers of a lower priority would starve beside other tests
+
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 

@@ -24,6 +24,7 @@ from trainers.record_reader import read_rows
 
 DETERMINISTIC = ("epochs.jsonl", "result.json", "instances.npz", "diagnostics.npz", "config.yaml")
 CostLines = dict[str, list[str]]
+PRIORITY = {"RAY_worker_niceness": "0"}  # Ray lowers that of its workers, which would starve beside other work
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda content: b"",
     "half": lambda content: content[: len(content) // 2],
@@ -46,7 +47,7 @@ class SweepProcess:
         with self._stdout.open("wb") as out, self._stderr.open("wb") as err:
             self.process = subprocess.Popen(
                 [sys.executable, *program, *map(str, arguments)], cwd=ROOT, stdout=out, stderr=err,
-                env=environment | {"TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"} | environ,
+                env=environment | PRIORITY | {"TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"} | environ,
             )  # fmt: skip
 
     @property
@@ -70,10 +71,10 @@ class SweepProcess:
             raise AssertionError(self.raw_output)
         return self.raw_output
 
-    def wait(self, timeout: float = 240) -> int:
+    def wait(self, timeout: float = 400) -> int:
         return self.process.wait(timeout)
 
-    def wait_until(self, happened: Callable[[], bool], timeout: float = 120) -> None:
+    def wait_until(self, happened: Callable[[], bool], timeout: float = 300) -> None:
         """Wait until a condition holds. Raises AssertionError if the process ends first, or after `timeout` seconds."""
         until = time.monotonic() + timeout
         while not happened():

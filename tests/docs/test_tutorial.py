@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from analysis import load
+from search.soak.process import PRIORITY
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = (ROOT / "trainers" / "TUTORIAL.md").read_text(encoding="utf-8")
@@ -29,7 +30,7 @@ def command(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env=environment | {"PYTHONPATH": str(folder), "COLUMNS": "120"},
+        env=environment | PRIORITY | {"PYTHONPATH": str(folder), "COLUMNS": "120"},
         capture_output=True,
         text=True,
         timeout=600,

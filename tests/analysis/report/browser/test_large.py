@@ -8,9 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .conftest import Opener
 from .reading import Opened
 
+pytestmark = pytest.mark.slow  # and what it asserts of times depends on the machine
 MOST_BYTES = 10_000_000
 HOVER = 0.050  # seconds of the page's thread
 FIRST_PAINT = 2_000  # ms of the clock, of which a busy machine may take more twice
