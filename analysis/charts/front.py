@@ -29,6 +29,7 @@ OFFSETS = ((12, 0), (-12, 0), (0, 12), (0, -12))  # points from a mark: right, l
 MIN_CLEARANCE = 9.0  # points from a number to any mark or other number; a closer number is omitted
 FAINT = 0.4  # opacity of a point that another of its curve dominates
 KNEE: dict[str, Any] = {"s": 90, "facecolors": "none", "edgecolors": "black", "lw": 0.9}
+SURE: dict[str, Any] = {"mec": "black", "mew": 1.0}
 MAX_NAMED_CHAINS = 7  # with more lines along a scale their ends have no names
 
 
@@ -40,7 +41,8 @@ def size_front(front: FrontData, width: float = WIDTH) -> tuple[float, float]:
 def draw_front(figure: Figure, front: FrontData, keys: PointKeys, log: bool = False) -> None:
     """Draw one panel for each group of accuracies that are measured on the same terms; `keys` style its points.
 
-    Points off the front of their curve are faint. `log`: both axes are logarithmic.
+    Points off the front of their curve are faint; those surely on the front have a black edge. `log`: both axes are
+    logarithmic.
     """
     plots = figure.subplots(len(front.panels), squeeze=False)[:, 0]
     for plot, panel in zip(plots, front.panels, strict=True):
@@ -84,15 +86,17 @@ def _draw_panel(plot: Plot, panel: FrontPanel, front: FrontData, keys: PointKeys
         plot.plot(chain["x"], chain["y"], color="0.55", lw=0.8, ls="--", zorder=1.5, gid="scale")
     dead = (points[list(EXCLUDED)] > 0).any(axis=1)
     looks = pd.Series([keys.look(row) for row in points.to_dict("records")], points.index)
+    sure = pd.Series(panel.surely_on, panel.points.index)[points.index]
     style: Any
-    groups = points.groupby([looks, dead, points["on_own_front"]], sort=False)
-    for (style, is_dead, on_front), alike in groups:  # artists are slow, their points are not
+    groups = points.groupby([looks, dead, points["on_own_front"], sure], sort=False)
+    for (style, is_dead, on_front, is_sure), alike in groups:  # artists are slow, their points are not
         bars: dict[str, Any] = {
             f"{axis}err": alike[f"{axis}_se"] if alike[f"{axis}_se"].notna().any() else None for axis in "xy"
         }
         plot.errorbar(
             alike["x"], alike["y"], **bars, color=style.colour, elinewidth=0.8, ls="",
             marker=style.marker, mfc="none" if is_dead else style.colour, alpha=1.0 if on_front else FAINT,
+            **SURE if is_sure else {},
             zorder=3 if on_front else 2.5,
         )  # fmt: skip
     chosen = points[points["selected"]]
@@ -200,6 +204,8 @@ def _make_line_handles(front: FrontData, keys: PointKeys) -> list[object]:
     if any((~panel.points["on_own_front"]).any() for panel in front.panels):
         faint: dict[str, Any] = {"ls": "", "marker": "o", "color": NEUTRAL, "alpha": FAINT}
         found.append(Line2D([], [], label="off its front", **faint))
+    if any(panel.surely_on.any() for panel in front.panels):
+        found.append(Line2D([], [], ls="", marker="o", color="0.75", label="surely on the front", **SURE))
     if any(panel.points["curve"].nunique() > 1 for panel in front.panels):
         found.append(Line2D([], [], color=NEUTRAL, lw=3, alpha=0.35, label="joint front, numbered"))
     if front.scale is not None:

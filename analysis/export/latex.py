@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
 
+from analysis.exceptions import SweepError
+from analysis.measures.front import FrontData, compute_fronts
 from analysis.measures.stats import POINTS, Estimate
 from analysis.report.configurations import Column, Configuration, ConfigurationTable, describe_conditions
+from trainers.certificate.words import explain_assessments, shorten_verdict
 
 GROUPS = {"best": "best checkpoint", "last": "last checkpoint"}
 DIGITS = 1  # after the point, of percent
@@ -55,9 +58,12 @@ def render_document(tables: Sequence[ConfigurationTable]) -> str:
 def render_table(table: ConfigurationTable) -> str:
     """Render a table in the form of booktabs: a block per problem, mean ± standard error, the best of each in bold.
 
-    A configuration of which a seed diverged or names one class for every image is never the best.
+    A configuration of which a seed diverged or names one class for every image is never the best. The last column has
+    the verdicts on the front, where seeds state any.
     """
-    width = 1 + len(table.columns)
+    front = _find_front(table)
+    verdicts = _list_verdicts(table.rows, front) if front else {}
+    width = 1 + len(table.columns) + bool(verdicts)
     several = len(table.sweeps) > 1
     body = []
     for (study, setting), rows in groupby(table.rows, key=lambda row: (row.study, row.setting)):
@@ -65,14 +71,14 @@ def render_table(table: ConfigurationTable) -> str:
         title = ": ".join(filter(None, (study if several else "", setting)))
         body += [r"\midrule"]
         body += [rf"\multicolumn{{{width}}}{{l}}{{\textit{{{escape(title)}}}}} \\"] * bool(title)
-        body += _render_block(block, table.columns)
+        body += _render_block(block, table.columns, verdicts)
     lines = [
         r"\begin{table}",
         r"\centering\small\setlength{\tabcolsep}{4pt}",
-        rf"\caption{{{_render_caption(table)}}}",
-        rf"\begin{{tabular}}{{@{{}}l{'r' * len(table.columns)}@{{}}}}",
+        rf"\caption{{{_render_caption(table, front)}}}",
+        rf"\begin{{tabular}}{{@{{}}l{'r' * (width - 1)}@{{}}}}",
         r"\toprule",
-        *_render_head(table.columns),
+        *_render_head(table.columns, bool(verdicts)),
         *body,
         r"\bottomrule",
         r"\end{tabular}",
@@ -81,7 +87,26 @@ def render_table(table: ConfigurationTable) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _render_head(columns: Sequence[Column]) -> list[str]:
+def _find_front(table: ConfigurationTable) -> FrontData | None:
+    """Return the fronts of the sweeps if their seeds state a verdict on any configuration; else None."""
+    try:
+        found = compute_fronts(table.sweeps)
+    except SweepError:  # no two accuracies make a front
+        return None
+    return found if any(panel.assessment.certificate is not None for panel in found.panels) else None
+
+
+def _list_verdicts(rows: Sequence[Configuration], front: FrontData) -> dict[Configuration, str]:
+    """Return the verdict on each configuration in a word; a dash where none is stated."""
+    words = {
+        key: shorten_verdict(panel.assessment, place)
+        for panel in front.panels
+        for place, key in enumerate(zip(panel.points["sweep"], panel.points["name"], strict=True))
+    }
+    return {row: escape(words.get((row.sweep, row.name), "–")) for row in rows}
+
+
+def _render_head(columns: Sequence[Column], judged: bool) -> list[str]:
     """Render two lines of titles: what neighbouring columns have in common, and each column's own."""
     cells, rules, place = [""], [], 2
     for group, members in groupby(columns, key=lambda column: column.group):
@@ -89,16 +114,20 @@ def _render_head(columns: Sequence[Column]) -> list[str]:
         cells.append(rf"\multicolumn{{{count}}}{{c}}{{{escape(GROUPS.get(group, group))}}}")
         rules.append(rf"\cmidrule(lr){{{place}-{place + count - 1}}}")
         place += count
-    titles = ["configuration", *(column.title for column in columns)]
+    titles = ["configuration", *(column.title for column in columns), *["front"] * judged]
+    cells += [""] * judged
     return [_join(cells), "".join(rules), _join([escape(title) for title in titles])]
 
 
-def _render_block(rows: Sequence[Configuration], columns: Sequence[Column]) -> list[str]:
+def _render_block(
+    rows: Sequence[Configuration], columns: Sequence[Column], verdicts: Mapping[Configuration, str]
+) -> list[str]:
     best = _find_best(rows, columns)
     lines = []
     for row, is_best in zip(rows, best, strict=True):
         numbers = zip(row.numbers, columns, is_best, strict=True)
         cells = [_render_number(number, column.is_difference, bold) for number, column, bold in numbers]
+        cells += [verdicts[row]] if verdicts else []
         lines.append(_join([escape(f"{row.choice}{row.endings}"), *cells]))
     return lines
 
@@ -122,11 +151,22 @@ def _render_number(number: Estimate, signed: bool, bold: bool) -> str:
     return rf"${mean} \pm {error}$" if error else f"${mean}$"
 
 
-def _render_caption(table: ConfigurationTable) -> str:
+def _render_caption(table: ConfigurationTable, front: FrontData | None) -> str:
     conditions = [f"{sweep.study}: {describe_conditions(sweep)}" for sweep in table.sweeps]
     text = f"Clean and robust test accuracy. {' '.join(conditions)} Bold: the best of each column"
     text += ", within a problem" if len({(row.study, row.setting) for row in table.rows}) > 1 else ""
-    return escape(f"{text}; of a difference the smallest.")
+    return escape(f"{text}; of a difference the smallest.{_explain_verdicts(front) if front else ''}")
+
+
+def _explain_verdicts(front: FrontData) -> str:
+    """Say what the words of the last column mean, of which front, and with what error they hold."""
+    checkpoint, axes = GROUPS[front.checkpoint], f"{front.panels[0].x_title} and {front.y_title}"
+    words = "on, off: surely on it, surely off it; ≤ x: at most x points from it, as no other is better in both by more"
+    collapsed = any((panel.assessment.samples.collapsed > 0).any() for panel in front.panels)
+    fell = "; k/n fell: k of n seeds collapsed, and the verdict is on the others" if collapsed else ""
+    each = ", within each problem" if len(front.panels) > 1 else ""
+    certainty = " ".join(explain_assessments([panel.assessment for panel in front.panels], asks=True))
+    return f" Front: that of {axes}, {checkpoint}{each}; {words}; open: not decided{fell}. {certainty}"
 
 
 def _join(cells: Sequence[str]) -> str:

@@ -70,6 +70,14 @@ class FrontPanel:
         """What the seeds say of the front: verdicts, corrected values, and how likely it is the true one."""
         return assess_points(self.seeds, self.family, self.points)
 
+    @property
+    def surely_on(self) -> np.ndarray:
+        """Whether a configuration is surely on the front and no seed of it collapsed, in the order of `points`."""
+        certificate = self.assessment.certificate
+        if certificate is None:
+            return np.zeros(len(self.points), bool)
+        return np.asarray(certificate.on & (self.assessment.samples.collapsed == 0))
+
 
 @dataclass(frozen=True)
 class FrontData:

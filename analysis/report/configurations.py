@@ -28,7 +28,7 @@ from analysis.results.metrics import (
     parse_attack,
     shorten_attack,
 )
-from analysis.results.sweep import Sweep
+from analysis.results.sweep import Sweep, name_sweeps
 from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
 
 CHECKPOINTS = ("best", "last")
@@ -48,6 +48,7 @@ class Column:
 class Configuration:
     """A row: a configuration of a sweep, with an estimate for each column."""
 
+    sweep: str  # the study, or the folder of studies that share a name, as fronts have it
     study: str
     setting: str
     choice: str  # its name within a setting
@@ -101,22 +102,22 @@ def tabulate_configurations(sweeps: Sequence[Sweep]) -> ConfigurationTable:
     curves = _column_title(EPOCH_METRIC, sweeps)
     columns += [Column(curves, "best on test"), Column(curves, "last"), Column(curves, "best on test − last", True)]
     rows = [
-        _build_row(sweep, trials, checkpoints, metrics, gap)
-        for sweep in sweeps
+        _build_row(label, sweep, trials, checkpoints, metrics, gap)
+        for label, sweep in zip(name_sweeps(sweeps), sweeps, strict=True)
         for _, trials in sweep.study_trials.groupby("configuration", sort=False)
     ]
     return ConfigurationTable(tuple(sweeps), tuple(columns), tuple(rows), gap)
 
 
 def _build_row(
-    sweep: Sweep, trials: pd.DataFrame, checkpoints: Sequence[str], metrics: list[str], gap: bool
+    label: str, sweep: Sweep, trials: pd.DataFrame, checkpoints: Sequence[str], metrics: list[str], gap: bool
 ) -> Configuration:
     first, done = trials.iloc[0], trials[trials["status"] == COMPLETED]
     one_class = done[[f"{which}_constant" for which in checkpoints]].notna().any(axis=None)
     is_whole = not (trials["status"] == DIVERGED).any() and not one_class
     numbers = tuple(_estimate_columns(done, checkpoints, metrics, gap))
-    endings = _describe_endings(trials)
-    return Configuration(sweep.study, first["setting"], first["choice"], first["name"], endings, is_whole, numbers)
+    setting, choice, name = (first[column] for column in ("setting", "choice", "name"))
+    return Configuration(label, sweep.study, setting, choice, name, _describe_endings(trials), is_whole, numbers)
 
 
 def _estimate_columns(

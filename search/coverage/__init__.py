@@ -1,6 +1,7 @@
 """Simulated studies: how often verdicts on a front are false, and what they cost.
 
 __main__    the command and its tables
+methods     the table of methods of trainers/README.md as a world
 stored      a stored sweep as a world of which its means are the truth
 studies     errors, seeds and optimism of simulated studies
 worlds      true means and kinds of noise

@@ -14,6 +14,7 @@ import numpy as np
 from rich.table import Table
 
 from search.cli import exit_with
+from search.coverage.methods import make_methods
 from search.coverage.stored import read_worlds
 from search.coverage.studies import MakeWorld, allow_errors, count_errors, measure_cost, measure_optimism
 from search.coverage.worlds import NOISES, ORDINARY, WORST, World, add_noise
@@ -52,8 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
             error_console().print(f"error: {problem}", soft_wrap=True)
         return 2
     console = Console()
-    worst = [_keep(world) for world in stored] or list(_list_worst(options.configurations, options.tolerance))
-    ordinary = [_keep(world) for world in stored] or list(_list_ordinary(options.configurations))
+    known = [_keep(world) for world in stored or (make_methods(),)]
+    worst = known if stored else [*_list_worst(options.configurations, options.tolerance), *known]
+    ordinary = known if stored else [*_list_ordinary(options.configurations), *known]
     failed = _print_errors(console, worst, options.studies, options.tolerance)
     _print_costs(console, ordinary, max(1, options.studies // COST_STUDIES), options.tolerance)
     return int(failed > 0)

@@ -171,6 +171,7 @@ class Sweep:
         self.retention.add(wanted, at)  # a budget may be raised
         self.schedule.stored_epochs.update({i: at[i] for i in todo if i in at})
         self.schedule.ready |= ready
+        self.schedule.measured.update(i for i in todo if self._is_completed(self.plan.trials[i]))
         self.schedule.add(todo)
         if self.stopping:
             self.stopping.add_trials(i for i in firsts if i < paid)  # no trial waits for rivals that are not trained
@@ -278,6 +279,9 @@ class Sweep:
 
     def _read_result(self, trial: PlannedTrial) -> Row | None:
         return self.store.read_result(trial.id, trial.final)
+
+    def _is_completed(self, trial: PlannedTrial) -> bool:
+        return (self._read_result(trial) or {}).get("status") == "completed"
 
     def _check_budget(self) -> None:
         """Stop the sweep if a budget is used up."""

@@ -25,6 +25,9 @@ class Heartbeat:
     waiting: dict[str, int] = field(default_factory=dict)  # awaited thing -> number of trainings that wait for it
     freed: int = 0  # bytes of states that no training needs any more
     forgotten: int = 0  # number of such states
+    to_measure: int = 0  # trainings that had ended before and are only measured further, so far in this run
+    measured: int = 0  # those of them that are done
+    measuring: int = 0  # those that a process measures now
 
     @property
     def states(self) -> dict[str, str]:
@@ -58,6 +61,9 @@ class _HeartbeatRecord(TypedDict, total=False):
     waiting: dict[str, int]
     freed: int
     forgotten: int
+    to_measure: int
+    measured: int
+    measuring: int
 
 
 _check_heartbeat = build_checker(_HeartbeatRecord)

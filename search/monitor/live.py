@@ -25,6 +25,7 @@ from search.monitor.trial_progress import ENDED, TrialProgress
 from search.planning.jobs import Job
 from search.planning.retention import StateRetention
 from search.planning.schedule import Schedule
+from search.store.remote import stat_version
 from trainers.best import CLEAN, ROBUST
 from trainers.record_io import Place
 from trainers.terminal.console import Console
@@ -54,6 +55,7 @@ class LiveView(Callback):
         self._read_at = self._printed_at = self._written_at = time.monotonic()
         self._read_seconds = 0.0  # duration of the last update; behind a URL this is long
         self._ended: set[str] = set()  # trainings reported as ended: one that is resumed after a stop ends only once
+        self._measured: set[int] = set()  # trainings reported as measured further
         self._probe: Probe | None = probe  # None: it was made
         self._probed: dict[CostKey, Costs] = {}
         self._shows_progress = False  # whether a plain line was printed since a training made its first progress
@@ -113,6 +115,7 @@ class LiveView(Callback):
             }
         for i in sorted(over):
             self._report_end(i)
+        self._report_measured()
         if self._read_at - self._written_at > HEARTBEAT_SECONDS:
             self._write_heartbeat()
         is_first = self._makes_first_progress() or self._probe_if_late()
@@ -145,6 +148,9 @@ class LiveView(Callback):
     def _report_end(self, i: int) -> None:
         """Report a training that does not run any more, unless it waits for its turn."""
         progress, is_open = self.reader.progress[i], i in self.schedule.unfinished
+        if i in self.schedule.measured and progress.name in self._ended:
+            self._watched.discard(i)
+            return
         ended = progress.status in ENDED or (progress.status == "failed" and not is_open)
         if ended or is_open:
             self._watched.discard(i)
@@ -153,6 +159,17 @@ class LiveView(Callback):
             count = f"[{len(self._ended)}/{len(self.reader.progress)}]"
             line = f"{count} {progress.status}: {progress.name}{_format_accuracies(progress)}"
             self.console.print(line, soft_wrap=True)
+
+    def _report_measured(self) -> None:
+        """Report the trainings that had ended before and are measured now; of one that failed, say so."""
+        measured = self.schedule.measured
+        for i in sorted(measured - self.schedule.unfinished - self._measured):
+            self._measured.add(i)
+            if not self._live:
+                progress = self.reader.progress[i]
+                error = stat_version(progress.folder / "error.txt")
+                how = "failed" if error and error.modified >= self._began else "measured"
+                self.console.print(f"[{len(self._measured)}/{len(measured)}] {how}: {progress.name}", soft_wrap=True)
 
     def _compute_status(self) -> SweepStatus:
         return compute_status(self.reader, self._build_heartbeat(), is_running=True, probed=self._probed)
@@ -174,6 +191,9 @@ class LiveView(Callback):
             waiting={self._name_awaited(awaited): n for awaited, n in schedule.count_waiting().items()},
             freed=self._earlier.freed + self.retention.freed,
             forgotten=self._earlier.forgotten + self.retention.forgotten,
+            to_measure=len(schedule.measured),
+            measured=len(schedule.measured - schedule.unfinished),
+            measuring=len({planned[i].id for i in schedule.measured}.intersection(self._running.values())),
         )
 
     def _name_awaited(self, awaited: int | str) -> str:

@@ -33,6 +33,8 @@ def format_headline(status: SweepStatus) -> str:
     ended = sum(training.ended for training in status.trainings)
     others = "".join(f", {n} {state}" for state, n in status.states.items() if state in HEADLINE_STATES)
     others += f", {status.constant} constant" * bool(status.constant)
+    if now := status.measuring:
+        others += f", {now.measured:,} of {now.to_measure:,} measured further ({now.measuring} now)"
     epochs = f"{_format_done(status)} of {status.distinct_epochs:,} epochs trained"
     trainings = format_count(len(status.trainings), "training")
     return f"{ended} of {trainings} ended{others}, {epochs}{_format_generation(status, ', ')}{_format_time(status)}"
@@ -79,7 +81,7 @@ def _build_lines(status: SweepStatus, width: int, height: int, size: int | None)
 
 
 def _build_title(status: SweepStatus, width: int) -> Text:
-    running = status.states.get("running", 0)
+    running = status.states.get("running", 0) + (status.measuring.measuring if status.measuring else 0)
     activity = (
         f"ended, {status.spent_budget}"
         if status.spent_budget
@@ -132,6 +134,9 @@ def _build_progress(status: SweepStatus) -> Iterator[Text]:
     rest += f" · {status.constant} constant" * bool(status.constant)
     generation = _format_generation(status, " ")
     yield _build_bar("trainings", ended, len(status.trainings), f"{ended:,}", f"{generation}{rest}")
+    if now := status.measuring:
+        done, rest = now.measured, f" further · {now.measuring} now"
+        yield _build_bar("measured", done, now.to_measure, f"{done:,}", rest)
     asked, distinct = status.asked_epochs, status.distinct_epochs
     saved = asked - distinct
     saves = f" · sharing saves {saved / asked:.1%}" if saved else ""

@@ -84,8 +84,15 @@ class SweepStatus:
         return sum(training.progress.constant for training in self.trainings)
 
     @property
+    def measuring(self) -> Heartbeat | None:
+        """The heartbeat while trainings that had ended before are measured further; None at other times."""
+        now = self.heartbeat
+        return now if self.is_running and now and now.measured < now.to_measure else None
+
+    @property
     def all_ended(self) -> bool:
-        return all(training.ended for training in self.trainings)
+        """Whether all trainings ended, and none is being measured further."""
+        return not self.measuring and all(training.ended for training in self.trainings)
 
     @property
     def finished(self) -> bool:
@@ -108,10 +115,10 @@ class SweepStatus:
     def seconds_left(self) -> float | None:
         """The seconds until all planned trainings have ended; None if nothing of what remains can be estimated.
 
-        That may be a last evaluation, whose like was not measured yet.
+        That may be a last evaluation, whose like was not measured yet, or a further measurement.
         """
         if not self.time_left.seconds:
-            return None if any(training.goes_on for training in self.trainings) else 0.0
+            return None if self.measuring or any(training.goes_on for training in self.trainings) else 0.0
         return max(self.time_left.seconds / self.slots, self.longest_seconds)
 
     @property

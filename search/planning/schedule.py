@@ -40,6 +40,7 @@ class Schedule:
         self.stops: dict[int, Row] = {}  # records of early stops by training
         self.exclusive: set[int] = set()  # trainings that run last, and only while no other runs
         self.unfinished: set[int] = set()
+        self.measured: set[int] = set()  # trainings that had ended before, and are only measured further
         self.running: dict[int, list[int]] = {}  # by training: epochs of states to come that others may continue from
         self._reached: dict[int, int] = {}  # the last epoch that a training reached itself
         self._coming: Counter[int] = Counter()  # states that running trainings will store

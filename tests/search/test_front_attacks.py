@@ -69,6 +69,15 @@ def test_verdicts_front_and_hypervolume_are_those_of_attacking_everything(study:
         assert one.members[POINTS].equals(two.members[POINTS])
 
 
+def test_a_log_has_a_line_for_each_attacked_training(tmp_path: Path, capsys: Any) -> None:
+    made = make(tmp_path, "log")
+    assert made.run() == 0
+    lines = [line.partition(":")[0] for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
+    assert lines[:6] == [f"[{i}/6] completed" for i in range(1, 7)]
+    assert [line.partition("/")[0] for line in lines[6:]] == ["[1", "[2", "[3", "[4"]
+    assert lines[-1] == "[4/4] measured"
+
+
 def test_what_is_not_attacked_has_its_bound_alone(study: Study) -> None:
     for path, attacked in zip(study.trials(), study.measured(), strict=True):
         found = read_json(path / "result.json") or {}

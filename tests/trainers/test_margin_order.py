@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, get_type_hints
 
 import pytest
@@ -48,7 +49,7 @@ def run(margins: Tensor, broken: set[int], seed: int = 0) -> tuple[Attacked, Bre
 
 
 @pytest.mark.parametrize(
-    ("survivors", "chunk", "length"), [(30, 16, 32), (640, 16, 64), (1000, 20, 100), (9999, 200, 1000)]
+    ("survivors", "chunk", "length"), [(30, 32, 32), (640, 32, 64), (2000, 40, 200), (9999, 200, 1000)]
 )
 def test_steps_are_a_fiftieth_and_a_tenth_of_the_survivors(survivors: int, chunk: int, length: int) -> None:
     assert measure_steps(survivors) == (chunk, length)
@@ -61,15 +62,28 @@ def test_survivors_are_attacked_by_growing_margin_and_ties_by_number() -> None:
 
 
 @pytest.mark.parametrize("last", [0, 15, 16, 99, 250])
-def test_it_stops_after_the_chunk_that_ends_a_run_without_a_success(last: int) -> None:
-    """By the definition itself: the first multiple of the chunk that lies the run or more behind the last success."""
-    margins = torch.arange(1000.0)
-    went, attack = run(margins, set(range(0, last + 1, 5)) | {last})
+def test_it_stops_at_the_end_of_a_run_without_a_success(last: int) -> None:
+    """By the definition itself: images are attacked up to the run's end, or a least chunk if that is nearer."""
+    margins, broken = torch.arange(1000.0), set(range(0, last + 1, 5)) | {last}
+    went, attack = run(margins, broken)
     chunk, length = measure_steps(1000)
-    stop = next(n for n in range(chunk, 1001, chunk) if n - (last + 1) >= length)
+    stop, ends = 0, [0]
+    while stop < (end := max((i + 1 for i in broken if i < stop), default=0) + length):
+        stop = max(end, stop + chunk)
+        ends.append(stop)
     assert attack.seen[:stop] == list(range(stop)) and (went.attacked, went.deepest) == (stop, last + 1)
-    assert {len(part) for part in attack.asked[: stop // chunk]} == {chunk}
+    assert [len(part) for part in attack.asked[: len(ends) - 1]] == [b - a for a, b in pairwise(ends)]
     assert went.audited == -(-went.rest // 10) == len(attack.seen) - stop
+
+
+@given(st.integers(1, 2000), st.sets(st.integers(0, 600)))
+def test_no_image_is_attacked_in_vain_but_for_the_least_chunk(n: int, broken: set[int]) -> None:
+    """The order ends with the run or less than a chunk behind it; no chunk but the last is smaller than the least."""
+    went, attack = run(torch.arange(float(n)), {image for image in broken if image < n})
+    chunk, length = measure_steps(n)
+    assert went.attacked == n or went.deepest + length <= went.attacked < went.deepest + length + chunk
+    sizes = [len(part) for part in attack.asked if part and part[-1] < went.attacked]
+    assert all(size >= chunk for size in sizes[:-1])
 
 
 def test_the_audit_is_drawn_before_anything_is_attacked() -> None:
@@ -184,7 +198,7 @@ def test_a_kill_costs_one_chunk(fitted: Trainer, tmp_path: Any, monkeypatch: pyt
     attack, sizes, calls = autoattack.AutoAttack.attack, [], iter(range(1000))
 
     def killed(self: Any, x: Tensor, y: Tensor) -> Tensor:
-        if next(calls) % 3 == 2:
+        if next(calls) % 2:
             raise KeyboardInterrupt
         sizes.append(len(x))
         return attack(self, x, y)

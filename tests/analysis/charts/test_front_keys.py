@@ -69,6 +69,25 @@ def test_eight_numbers_are_a_scale_and_a_line_through_them_in_order(tmp_path: Pa
     assert "lam in order, all else equal" in named(found, keys)
 
 
+@pytest.mark.long
+def test_points_that_are_surely_on_the_front_have_a_black_edge(tmp_path: Path) -> None:
+    made = Made(noise=(0.0,), subsets=("all", "friendly 60"), replicates=10, faults=False)
+    found, keys = front_of(write_sweep(tmp_path / "sure", made))
+    (panel,) = found.panels
+    sure = panel.points.loc[panel.surely_on, ["x", "y"]].to_numpy()
+    assert 0 < len(sure) < len(panel.points)
+    figure = Figure(figsize=size_front(found))
+    draw_front(figure, found, keys)
+    edged = [line.get_xydata() for line in figure.axes[0].lines if line.get_markeredgecolor() == "black"]
+    np.testing.assert_allclose(np.concatenate(edged), sure)
+    assert "surely on the front" in named(found, keys)
+    fell = panel.seeds.copy()
+    fell[panel.surely_on, 0] = -np.inf
+    assert not replace(panel, seeds=fell).surely_on.any(), "a seed collapsed"
+    few, keys = front_of(write_sweep(tmp_path / "few", replace(made, replicates=2)))
+    assert "surely on the front" not in named(few, keys)
+
+
 def test_a_line_holds_all_else_equal(tmp_path: Path) -> None:
     made = replace(SMALL, subsets=("all", "random 108"))
     found, keys = front_of(write_study(tmp_path / "lam", "method.weight.lam", tuple(range(9)), made))

@@ -10,8 +10,10 @@ import pytest
 
 from analysis.export.__main__ import main
 from analysis.export.latex import escape, render_document, render_table
+from analysis.measures.front import compute_fronts
 from analysis.report.configurations import ConfigurationTable, tabulate_by_terms, tabulate_configurations
 from analysis.results.sweep import load_sweep
+from trainers.certificate.words import shorten_verdict
 
 from ..synthetic import Made, name_one_class, write_sweep
 
@@ -38,7 +40,7 @@ def test_every_row_has_a_number_per_column_and_every_brace_its_partner(sweep: Pa
     text = render_document([table])
     rows = cells(text)
     assert len(rows) == 1 + len(table.rows)
-    assert {len(row) for row in rows} == {1 + len(table.columns)}
+    assert {len(row) for row in rows} == {1 + len(table.columns) + 1}, "the last column has the verdicts"
     bare = re.sub(r"\\[{}]", "", text)
     assert bare.count("{") == bare.count("}") and text.count(r"\begin") == text.count(r"\end") == 2
     assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 2, 1], "two problems"
@@ -51,6 +53,26 @@ def test_a_number_is_the_mean_over_seeds_with_its_standard_error(whole: Path) ->
     assert shown[0] == r"AT 0.10 $\cdot$ all"
     found = re.sub(r"[$]|\\mathbf|[{}]", "", shown[1]).replace(r"\pm", "±")
     assert found == row.numbers[0].text()
+
+
+def test_the_last_column_has_the_verdict_on_each_configuration_and_the_caption_explains_it(whole: Path) -> None:
+    table = table_of(whole)
+    text = render_table(table)
+    head, *rows = cells(text)
+    assert head[-1] == "front"
+    words = {
+        name: shorten_verdict(panel.assessment, place)
+        for panel in compute_fronts(table.sweeps).panels
+        for place, name in enumerate(panel.points["name"])
+    }
+    assert [row[-1] for row in rows] == [escape(words[row.name]) for row in table.rows]
+    assert "Front: that of clean test accuracy" in text and "with probability at most 5 \\%" in text
+    assert "fell" not in text and "until: certified" not in text
+
+
+def test_without_a_verdict_there_is_no_column(tmp_path: Path) -> None:
+    text = render_table(table_of(write_sweep(tmp_path / "two", Made(faults=False, replicates=2))))
+    assert cells(text)[0][-1] != "front" and "surely" not in text
 
 
 @pytest.mark.parametrize(

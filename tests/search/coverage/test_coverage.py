@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import numpy as np
 import pytest
 
 from search.coverage.__main__ import main
+from search.coverage.methods import METHODS, make_methods
 from search.coverage.studies import allow_errors, count_errors, find_false, measure_cost, measure_optimism
 from search.coverage.worlds import NOISES, WORST, add_noise, make_clear, make_cloud, make_ties
 from trainers.certificate.samples import summarize_seeds
 from trainers.certificate.verdicts import Certificate, Family
 
-from ..helpers import Tiny, smoke
+from ..helpers import ROOT, Tiny, smoke
 
 
 @pytest.mark.parametrize(("studies", "allowed"), [(1000, 62), (100, 9), (1, 0)])
@@ -62,6 +64,18 @@ def test_noise_has_the_spread_that_it_says(world: str, noise: str) -> None:
     assert wide.mean() == pytest.approx({"3 x sd": 0.1, "inverse chi²": 0.15}.get(noise, 0.0), abs=0.03)
     fell = (values - found.means[:, None]).min(axis=-1) < -10
     assert noise != "collapses" or fell.mean() == pytest.approx(0.03, abs=0.01)
+
+
+def test_the_methods_are_those_of_the_table_in_the_documentation() -> None:
+    text = (ROOT / "trainers" / "README.md").read_text().partition("## Results of each method")[2]
+    row = re.compile(r"^\| `([^`]+)` \| ([\d.]+) ± ([\d.]+) \| ([\d.]+) ± ([\d.]+) \|", re.MULTILINE)
+    rows = row.findall(text[text.index("| best: PGD-20 |") :])[: len(METHODS)]
+    table = {name: (float(x), float(y), float(dx), float(dy)) for name, x, dx, y, dy in rows}
+    assert table == METHODS and len(METHODS) == 26, "the rows of spaces/methods.yaml"
+    world = make_methods()
+    values = world.draw(2000, 3, np.random.default_rng(0))
+    np.testing.assert_allclose(values.mean(axis=(0, 2)), world.means, atol=0.4)
+    np.testing.assert_allclose(values.std(axis=(0, 2)) / np.sqrt(3), [row[2:] for row in METHODS.values()], rtol=0.06)
 
 
 @pytest.mark.long

@@ -198,6 +198,39 @@ def test_a_stopped_training_that_is_resumed_counts_once(run: Callable[..., Run])
     assert lines == ["[1/2] stopped", "[1/2] completed"]
 
 
+def test_trainings_that_ended_before_are_counted_as_measured(run: Callable[..., Run]) -> None:
+    """AutoAttack measures trainings of which all have ended: lines say how many, and how many of them are done."""
+    live = run("aaaa", "bbbb", "dddd")
+    for i in range(3):
+        live.records.train(i, 4)
+        live.records.end(i)
+    live.watch.__enter__()
+    live.schedule.unfinished.clear()
+    live.schedule.measured.update((0, 2))
+    live.schedule.add((0, 2))
+    first = live.start()
+    live.beat()
+    assert live.said.splitlines()[-1] == (
+        "3 of 3 trainings ended, 0 of 2 measured further (1 now), 12 of 12 epochs trained, 0 s so far, "
+        "time left not known yet"
+    )
+    live.end(first)
+    second = live.start()
+    live.schedule.release(second, ended=False)  # it is tried again
+    live.leave(second)
+    live.beat()
+    assert f"[1/2] measured: {live.records.ids[first]}" in live.said
+    assert "1 of 2 measured further (0 now)" in live.said.splitlines()[-1]
+    assert live.start() == second
+    (live.records.place(second) / "error.txt").write_text("ValueError: no memory\n")
+    live.end(second)
+    live.beat()
+    live.beat()
+    lines = [line for line in live.said.splitlines() if line.startswith("[")]
+    assert lines[1:] == [f"[2/2] failed: {live.records.ids[second]}"]
+    assert live.said.splitlines()[-1] == "3 of 3 trainings ended, 12 of 12 epochs trained"
+
+
 def test_another_terminal_sees_running_and_waiting_trainings(
     run: Callable[..., Run], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -172,6 +172,23 @@ def test_an_unknown_time_is_said_to_be_unknown(tmp_path: Path) -> None:
     )
 
 
+def test_a_sweep_is_not_finished_while_trainings_are_measured_further(tmp_path: Path) -> None:
+    made = MadeUp(tmp_path / "attacked", ["aaaa", "bbbb", "cccc"])
+    for i in range(3):
+        made.train(i, 4)
+        made.end(i)
+    reader = SweepReader(made.folder)
+    reader.read_records()
+    now = Heartbeat(time.time(), 2, running=(made.ids[1],), to_measure=2, measured=1, measuring=1)
+    status = compute_status(reader, now, is_running=True)
+    title, trainings, measured, *_ = shown(status, 90, 24)
+    assert "1 of 2 processes busy" in title and title.endswith("0 s so far, time left not known yet")
+    assert trainings.endswith(" 3 of 3") and measured == f"measured  {'━' * 10}{'─' * 10} 1 of 2 further · 1 now"
+    assert not status.finished and compute_status(reader, now, is_running=False).finished
+    done = compute_status(reader, Heartbeat(time.time(), 2, to_measure=2, measured=2), is_running=True)
+    assert done.finished and "measured" not in "\n".join(shown(done, 90, 24)) + format_headline(done)
+
+
 def test_each_problem_has_a_front_with_its_name(tmp_path: Path) -> None:
     made = MadeUp(tmp_path / "two", ["aaaa", "bbbb", "cccc"])
     noisy(made, 1, 2)

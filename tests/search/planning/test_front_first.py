@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
 from random import Random
 from statistics import fmean
 from types import SimpleNamespace
@@ -29,11 +32,10 @@ STUDIES = range(40)
 class Seed:
     """A training: what it would record at each checkpoint, if it were attacked."""
 
-    def __init__(self, rng: Random, configuration: str, replicate: int, problem: int) -> None:
-        self.status = rng.choice(["completed"] * 12 + ["diverged", "stopped", "missing"])
-        counts = {at: sorted((rng.randint(0, IMAGES) for _ in range(3)), reverse=True) for at in CHECKPOINTS}
-        self.values = {at: [count / IMAGES for count in three] for at, three in counts.items()}
-        self.constant = rng.choice([None] * 15 + [*CHECKPOINTS])
+    def __init__(self, configuration: str, replicate: int, problem: int, values: Mapping[str, list[float]]) -> None:
+        """`values`: clean accuracy, its bound under attack and the verdict, by checkpoint."""
+        self.status, self.values = "completed", dict(values)
+        self.constant: str | None = None  # the checkpoint that names one class for all
         self.attacked, self.problem = False, problem
         config, name = SimpleNamespace(model_dump=lambda mode: {"data": problem}), f"{configuration},seed={replicate}"
         self.trial = SimpleNamespace(
@@ -56,18 +58,12 @@ class Seed:
 
 
 class Study:
-    """Configurations with seeds on two problems, which are attacked round by round."""
+    """Configurations with seeds, by problem and name, which are attacked round by round."""
 
-    def __init__(self, number: int) -> None:
-        self.rng = Random(number)
-        self.replicates = self.rng.randint(1, 3)
-        problems = {p: self.rng.randint(1, 9) for p in range(2)}
-        self.configurations = {
-            (p, f"{p}.{i}"): [Seed(self.rng, f"{p}.{i}", replicate, p) for replicate in range(self.replicates)]
-            for p, count in problems.items()
-            for i in range(count)
-        }
-        self.seeds = {seed.trial.id: seed for seeds in self.configurations.values() for seed in seeds}
+    def __init__(self, rng: Random, configurations: Mapping[tuple[int, str], list[Seed]]) -> None:
+        self.rng, self.configurations = rng, configurations
+        self.replicates = max(map(len, configurations.values()))
+        self.seeds = {seed.trial.id: seed for seeds in configurations.values() for seed in seeds}
         trials = [seed.trial for seed in self.seeds.values()]
         self._plan = cast(Plan, SimpleNamespace(trials=trials, evaluation=EVALUATION))
 
@@ -98,6 +94,34 @@ class Study:
         return found
 
 
+def draw_study(number: int) -> Study:
+    """Draw a study of two problems, whose trainings end in every way."""
+    rng = Random(number)
+    replicates = range(rng.randint(1, 3))
+    names = [(p, f"{p}.{i}") for p in range(2) for i in range(rng.randint(1, 9))]
+    return Study(
+        rng, {(p, name): [_draw_seed(rng, name, replicate, p) for replicate in replicates] for p, name in names}
+    )
+
+
+def _draw_seed(rng: Random, configuration: str, replicate: int, problem: int) -> Seed:
+    counts = {at: sorted((rng.randint(0, IMAGES) for _ in range(3)), reverse=True) for at in CHECKPOINTS}
+    seed = Seed(configuration, replicate, problem, {at: [n / IMAGES for n in three] for at, three in counts.items()})
+    seed.status = rng.choice(["completed"] * 12 + ["diverged", "stopped", "missing"])
+    seed.constant = rng.choice([None] * 15 + [*CHECKPOINTS])
+    return seed
+
+
+def resample_study(number: int, real: Mapping[str, list[dict[str, list[float]]]], configurations: int) -> Study:
+    """Draw a study of one problem from real trainings: each configuration has seeds of a real one, drawn anew."""
+    rng = Random(number)
+    seeds = {}
+    for place in range(configurations):
+        pool, name = real[rng.choice([*real])], f"0.{place}"
+        seeds[0, name] = [Seed(name, k, 0, values) for k, values in enumerate(rng.choices(pool, k=len(pool)))]
+    return Study(rng, seeds)
+
+
 def _find_front(points: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
     members = non_dominated([*points.values()])
     return {name: points[name] for name, stays in zip(points, members, strict=True) if stays}
@@ -105,29 +129,40 @@ def _find_front(points: dict[str, tuple[float, float]]) -> dict[str, tuple[float
 
 @pytest.mark.parametrize("killed", [False, True], ids=["whole rounds", "killed"])
 def test_front_and_hypervolume_are_those_of_attacking_everything(killed: bool) -> None:
-    spared = 0
-    for number in STUDIES:
-        study = Study(number)
-        spared += len(study.seeds) - len(study.attack(killed))
-        for at in CHECKPOINTS:
-            drawn = study.locate(at, ROBUST, attacked=True)
-            for problem, points in study.locate(at, ROBUST, attacked=False).items():
-                assert _find_front(drawn[problem]) == _find_front(points)
-                one, two = (np.array([*some.values()]) for some in (drawn[problem], points))
-                assert hypervolume(one, (0.0, 0.0)) == hypervolume(two, (0.0, 0.0))
-    assert spared > 20  # or nothing was tested
+    assert sum(_attack_and_check(draw_study(number), killed) for number in STUDIES) > 20  # or nothing was tested
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["whole rounds", "killed"])
+def test_of_many_real_configurations_few_are_attacked_and_the_front_is_that_of_all(killed: bool) -> None:
+    """Studies of 64 configurations, from the verdicts of a real sweep that attacked everything."""
+    real = json.loads((Path(__file__).parent / "stored" / "attacked_whole.json").read_text())["configurations"]
+    for number in range(20):
+        study = resample_study(number, real, 64)
+        assert _attack_and_check(study, killed) > len(study.seeds) / 4
+
+
+def _attack_and_check(study: Study, killed: bool) -> int:
+    """Attack a study, compare front and hypervolume with those of attacking all, and return how many are spared."""
+    spared = len(study.seeds) - len(study.attack(killed))
+    for at in CHECKPOINTS:
+        drawn = study.locate(at, ROBUST, attacked=True)
+        for problem, points in study.locate(at, ROBUST, attacked=False).items():
+            assert _find_front(drawn[problem]) == _find_front(points)
+            one, two = (np.array([*some.values()]) for some in (drawn[problem], points))
+            assert hypervolume(one, (0.0, 0.0)) == hypervolume(two, (0.0, 0.0))
+    return spared
 
 
 def test_neither_kills_nor_the_number_of_workers_change_who_is_attacked() -> None:
     for number in STUDIES:
-        study = Study(number)
+        study = draw_study(number)
         assert study.attack(killed=True) == study.attack(killed=False) == study.attack(killed=True)
 
 
 def test_no_attack_could_have_been_spared() -> None:
     """At one of the checkpoints, no verdict on another configuration dominates the bound of one that is attacked."""
     for number in STUDIES:
-        study = Study(number)
+        study = draw_study(number)
         attacked = study.attack(killed=False)
         open_bounds = set()
         for at in CHECKPOINTS:
@@ -163,14 +198,12 @@ def test_a_tie_between_means_over_seeds_decides_nothing() -> None:
 
 def test_one_seed_that_could_reach_the_front_is_not_enough() -> None:
     """The mean decides: seed 1 alone is above the other configuration, and is not attacked."""
-    study = Study(0)
-    one, two = ([Seed(study.rng, name, k, 0) for k in range(2)] for name in "ab")
-    for seed, robust in zip((*one, *two), (0.6, 0.6, 0.9, 0.1), strict=True):
-        seed.status, seed.constant, seed.values = "completed", None, {at: [0.9, robust, robust] for at in CHECKPOINTS}
-    for seed in two:
-        seed.values = {at: [0.8, *values[1:]] for at, values in seed.values.items()}
-    study.seeds = {seed.trial.id: seed for seed in (*one, *two)}
-    study._plan.trials = [seed.trial for seed in study.seeds.values()]  # type: ignore[misc]
+    values = {"a": (0.9, (0.6, 0.6)), "b": (0.8, (0.9, 0.1))}
+    seeds = {
+        (0, name): [Seed(name, k, 0, {at: [clean, y, y] for at in CHECKPOINTS}) for k, y in enumerate(robust)]
+        for name, (clean, robust) in values.items()
+    }
+    study = Study(Random(0), seeds)
     assert study.attack(killed=False) == {"a,seed=0", "a,seed=1"}
     assert fmean((0.9, 0.1)) < 0.6
 
