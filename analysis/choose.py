@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _print_choices(sweep: Sweep, axis: str) -> None:
     """Print the table of an axis with its terms. Raises SweepError if nothing can be chosen."""
-    test = find_strongest(sweep.final_metrics(), sweep.attacks)
+    test = find_strongest(sweep.final_metrics(), sweep.attacks, sweep.completed)
     if test is None:
         raise SweepError(f"{sweep.folder}: no trial has completed with a robust accuracy")
     found = choose_values(sweep, axis, f"best_{test}")

@@ -30,14 +30,14 @@ def is_about_pgd(metric: Metric, sweep: Sweep) -> bool:
 def find_second(metric: Metric, sweep: Sweep) -> str | None:
     """Return the name of the strongest second attack that a sweep recorded, at the end or along training.
 
-    It has the budget of the metric's own attack, if any has, and is stronger; None without any.
+    It has the budget of the metric's own attack, if any has, and is rated no weaker; None without any.
     """
     strong = [name for name, text in sweep.attacks.items() if _STRONG.match(text)]
     metrics = [f"test_{name}_acc" for name in strong]
     known = [name for name in metrics if f"last_{name}" in sweep.completed or name in sweep.epochs]
-    best = find_strongest(known, sweep.attacks)
+    best = find_strongest(known, sweep.attacks, sweep.completed)
     own = max((rate_strength(f"test_{name}_acc", sweep.attacks) for name in find_attacks(metric)), default=None)
-    if best is None or own is None or rate_strength(best, sweep.attacks) <= own:
+    if best is None or own is None or rate_strength(best, sweep.attacks) < own:
         return None
     return best.removeprefix("test_").removesuffix("_acc")
 

@@ -64,7 +64,7 @@ def _find_kind(selection: Selection, classes: dict, kind: str) -> str:
     if kind == "clean":
         return kind
     metrics = [f"test_{attack}_acc" for attack in selection.attacks if attack in classes]
-    strongest = parse_attack(find_strongest(metrics, selection.attacks) or "") or "pgd"
+    strongest = parse_attack(find_strongest(metrics, selection.attacks, selection.trials) or "") or "pgd"
     gaps = [name for name in classes if name.endswith("_gap")]
     return strongest if kind == "robust" else next(iter(gaps), "")
 

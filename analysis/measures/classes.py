@@ -111,7 +111,7 @@ def collect_classes(results: Sweep, table: pd.DataFrame, checkpoint: str) -> Cla
     first = first.iloc[group_by_setting(first["setting"].tolist())]
     measured = {kind for kind in shown if shown[kind].notna().any()}
     run = [f"test_{attack}_acc" for attack in results.attacks if attack in measured]
-    robust = parse_attack(find_strongest(run, results.attacks) or "") or "pgd"
+    robust = parse_attack(find_strongest(run, results.attacks, done) or "") or "pgd"
     strong, along = (shorten_attack(attack, results.attacks) for attack in (robust, "pgd"))
     clean = f"{robust}_clean" if f"{robust}_clean" in measured else "clean"  # on the same images
     kinds = {clean: ("clean, %", "accuracy"), robust: (f"{strong}, %", "accuracy")}

@@ -42,7 +42,8 @@ def find_robust(selection: Selection, attack: str = "") -> str:
     """Return the accuracy under the named attack, or under the strongest that every sweep has."""
     known = list_metrics(selection)
     wanted = f"test_{attack}_acc"
-    return wanted if attack and wanted in known else find_strongest(known, selection.attacks) or EPOCH_METRIC
+    strongest = find_strongest(known, selection.attacks, selection.trials)
+    return wanted if attack and wanted in known else strongest or EPOCH_METRIC
 
 
 def name_attacks(metrics: Iterable[str]) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import pandas as pd
+
 from analysis.exceptions import SweepError
 from analysis.results.metrics import (
     CLEAN,
@@ -60,7 +62,8 @@ def choose_metrics(results: Sequence[Sweep], common: list[str], x: str | None, y
     SweepError if a metric is missing, both are the same, or both were measured on different images.
     """
     paired = [metric for metric in common if _clean_metric(metric, results) in common]
-    y = y or find_strongest(paired, results[0].attacks)
+    trials = pd.concat([sweep.completed for sweep in results])
+    y = y or find_strongest(paired, results[0].attacks, trials)
     x = x or (_clean_metric(y, results) if y in common else CLEAN)
     for option, metric in (("--y", y), ("--x", x)):
         if metric not in common:
@@ -69,7 +72,7 @@ def choose_metrics(results: Sequence[Sweep], common: list[str], x: str | None, y
     if x == y:
         raise SweepError(f"--x and --y are both {x}; a front has two metrics")
     _refuse_other_images(results, x, y)
-    strongest = find_strongest(common, results[0].attacks)
+    strongest = find_strongest(common, results[0].attacks, trials)
     left_out = strongest and strongest not in paired and y != strongest
     return FrontMetrics(x, y, _describe_left_out(strongest, results) if strongest and left_out else "")
 

@@ -167,7 +167,8 @@ def tabulate_masking(results: Sweep) -> pd.DataFrame:
     accuracies under them, each with `_se`. `alarm` marks a gap that exceeds that of plain PGD training, or the smallest
     gap without any, by more than LARGE and the half-width of its interval.
     """
-    robust, tables = find_strongest(results.final_metrics(), results.attacks), []
+    robust = find_strongest(results.final_metrics(), results.attacks, results.completed)
+    tables = []
     for pgd in list_weak_attacks(results, robust):
         for _, table in measure_masking(results, robust, pgd).groupby("setting", sort=False):
             plain = find_plain_training(table)
@@ -190,7 +191,8 @@ def tabulate_reversals(results: Sweep) -> pd.DataFrame:
     attack (`mean`, below zero), with 95 % t-intervals over the `n` seeds of both. A pair of one seed has no
     interval; it counts if both differences exceed LARGE.
     """
-    robust, rows = find_strongest(results.final_metrics(), results.attacks), []
+    robust = find_strongest(results.final_metrics(), results.attacks, results.completed)
+    rows = []
     for pgd in list_weak_attacks(results, robust):
         for setting, table in measure_masking(results, robust, pgd).groupby("setting", sort=False):
             for pair in find_reversals(results, table, str(robust), pgd, None).widest:

@@ -63,7 +63,8 @@ class Diagnostic:
 
 
 def _measure_cost(sweep: Sweep) -> pd.DataFrame:
-    return measure_cost(sweep, find_strongest(sweep.final_metrics(), sweep.attacks) or EPOCH_METRIC)
+    strongest = find_strongest(sweep.final_metrics(), sweep.attacks, sweep.completed)
+    return measure_cost(sweep, strongest or EPOCH_METRIC)
 
 
 def _learn(quantity: str) -> Diagnostic:

@@ -45,7 +45,7 @@ def lack_attacks(sweep: Sweep, attacks: tuple[str, ...]) -> str:
     if missing:
         remedy = REMEDIES.get(missing[0], "{…}")
         return f"the final attack {', '.join(missing)} (--set 'evaluate.final.{missing[0]}={remedy}')"
-    return "" if find_strongest(known, sweep.attacks) else "robust test accuracy at the last epoch"
+    return "" if find_strongest(known, sweep.attacks, sweep.completed) else "robust test accuracy at the last epoch"
 
 
 def lack_arrays(sweep: Sweep, names: Sequence[str]) -> str:

@@ -61,7 +61,7 @@ class ReportData:
 
 def collect_report_data(results: Sweep) -> ReportData:
     """Analyse a sweep; anything it lacks (seeds, subsets, rankings) is empty, never an error."""
-    robust, clean = find_strongest(results.final_metrics(), results.attacks), CLEAN
+    robust, clean = find_strongest(results.final_metrics(), results.attacks, results.completed), CLEAN
     found, why = None, ""
     try:
         found = compute_fronts([results])

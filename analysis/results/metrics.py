@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+import pandas as pd
+
 CHECKPOINTS = {"best": "validation-selected epoch", "last": "last epoch"}
 EPOCH_METRIC = "test_pgd_acc"  # the robust accuracy along training
 CLEAN = "test_clean_acc"
@@ -18,8 +20,7 @@ _BUDGET = re.compile(r"\b(?P<norm>linf|l2), epsilon (?P<epsilon>[^\s,]+)")
 _IMAGES = re.compile(r" on (?:the first )?(?P<n>\d+) images(?P<drawn> drawn by class)?$")
 _SEEING = re.compile(r"\b(?:apgd|fab)\b")  # attacks of AutoAttack that use gradients
 APGD_STEPS = 100
-_PGD = re.compile(r"PGD-(?P<steps>\d+)(?: on the (?P<loss>margin|KL)[^,]*)?(, (?P<restarts>\d+) restarts)?")
-_LOSSES = ("KL", None, "margin")  # of PGD with as many steps, from the weakest; None: CE
+_PGD = re.compile(r"PGD-(?P<steps>\d+)[^,]*(, (?P<restarts>\d+) restarts)?")
 _UNDESCRIBED = {"aa": "AutoAttack standard", "pgdplus": "PGD-40, 5 restarts, right at every iterate"}  # old records
 
 
@@ -92,15 +93,13 @@ def shorten_metric(metric: str, attacks: Mapping[str, str]) -> str:
     return describe_metric(metric, attacks).replace(" test accuracy", "")
 
 
-def rate_strength(metric: str, attacks: Mapping[str, str]) -> tuple[bool, int, int, int]:
-    """Return a sort key for the strength of a metric's attack, whatever the space calls the attack.
+def rate_strength(metric: str, attacks: Mapping[str, str]) -> tuple[bool, int, int]:
+    """Return a sort key for the strength that a metric's attack should have, whatever the space calls the attack.
 
     Attacks at the budget of the curves rank above those at another. AutoAttack ranks above PGD that must be right at
-    every iterate, and that above other PGD, by its steps. A custom AutoAttack with one attack that uses gradients
-    counts as PGD with as many steps, and one without any is weaker. Among PGD with as many steps the loss decides:
-    margin above CE above KL divergence.
+    every iterate, and that above other PGD, by its steps times its restarts, whatever its loss. A custom AutoAttack
+    with one attack that uses gradients counts as PGD with as many steps, and one without any is weaker.
     """
-    loss = _LOSSES.index(None)
     attack = parse_attack(metric) or ""
     text = attacks.get(attack) or _UNDESCRIBED.get(
         attack, f"PGD-{attack[3:]}" if re.fullmatch(r"pgd\d+", attack) else ""
@@ -110,10 +109,9 @@ def rate_strength(metric: str, attacks: Mapping[str, str]) -> tuple[bool, int, i
         kind, effort = (3, 0) if "custom" not in text else (2, 0) if seeing > 1 else (0, APGD_STEPS * seeing)
     elif found := _PGD.match(text):
         kind, effort = int("every iterate" in text), int(found["steps"]) * int(found["restarts"] or 1)
-        loss = _LOSSES.index(found["loss"])
     else:
         kind, effort = (0, 0) if attack == "pgd" else (-1, 0)
-    return parse_budget(text) in (None, parse_budget(attacks.get("pgd", text))), kind, effort, loss
+    return parse_budget(text) in (None, parse_budget(attacks.get("pgd", text))), kind, effort
 
 
 def parse_budget(description: str) -> tuple[str, str] | None:
@@ -155,10 +153,19 @@ def _beside(attack: str) -> str:
     return attack.removesuffix(_BESIDE)
 
 
-def find_strongest(metrics: Iterable[str], attacks: Mapping[str, str]) -> str | None:
-    """Return the robust test accuracy of the strongest attack among some metrics."""
+def find_strongest(metrics: Iterable[str], attacks: Mapping[str, str], trials: pd.DataFrame) -> str | None:
+    """Return the robust test accuracy of the strongest attack among some metrics.
+
+    Measurements order the attacks that `rate_strength` rates alike, such as PGD-20 on two losses: the strongest leaves
+    the lowest mean accuracy at the last epoch, over the `trials` that were measured under all of these. It is the first
+    listed if means are equal or no trial was measured under all.
+    """
     robust = [metric for metric in metrics if metric.startswith("test_") and _is_robust(metric, attacks)]
-    return max(robust, key=lambda metric: rate_strength(metric, attacks), default=None)
+    ratings = [rate_strength(metric, attacks) for metric in robust]
+    alike = [metric for metric, rating in zip(robust, ratings, strict=True) if rating == max(ratings)]
+    measured = trials.reindex(columns=[f"last_{metric}" for metric in alike]).dropna()
+    means = measured.mean().tolist() if len(measured) else [0.0] * len(alike)
+    return min(zip(means, alike, strict=True), key=lambda pair: pair[0])[1] if alike else None
 
 
 def _is_robust(metric: str, attacks: Mapping[str, str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from analysis.results.metrics import (
     shorten_attack,
 )
 
+UNMEASURED = pd.DataFrame()
 ATTACKS = {
     "pgd": "PGD-10, linf, epsilon 0.1",
     "pgd20": "PGD-20, linf, epsilon 0.1, step epsilon/4",
@@ -91,15 +93,15 @@ def test_a_title_says_split_and_attack() -> None:
 
 def test_a_test_set_with_corruptions_is_under_no_attack() -> None:
     assert describe_metric("test_gaussian_noise_acc", ATTACKS) == "test accuracy, gaussian noise"
-    assert find_strongest(["test_clean_acc", "test_gaussian_noise_acc"], ATTACKS) is None
+    assert find_strongest(["test_clean_acc", "test_gaussian_noise_acc"], ATTACKS, UNMEASURED) is None
 
 
 def test_the_strongest_attack_is_preferred_and_validation_is_none() -> None:
     names = ["test_clean_acc", "test_pgd_acc", "test_pgd20_acc", "test_pgd20_wide_acc", "val_aa_acc"]
-    assert find_strongest(names, {}) == "test_pgd20_acc"
-    assert find_strongest([*names, "test_pgdplus_acc"], {}) == "test_pgdplus_acc"
-    assert find_strongest([*names, "test_pgdplus_acc", "test_aa_acc"], {}) == "test_aa_acc"
-    assert find_strongest(["test_clean_acc", "val_pgd_acc"], {}) is None
+    assert find_strongest(names, {}, UNMEASURED) == "test_pgd20_acc"
+    assert find_strongest([*names, "test_pgdplus_acc"], {}, UNMEASURED) == "test_pgdplus_acc"
+    assert find_strongest([*names, "test_pgdplus_acc", "test_aa_acc"], {}, UNMEASURED) == "test_aa_acc"
+    assert find_strongest(["test_clean_acc", "val_pgd_acc"], {}, UNMEASURED) is None
 
 
 def test_strength_of_an_attack_does_not_depend_on_its_name() -> None:
@@ -114,14 +116,32 @@ def test_strength_of_an_attack_does_not_depend_on_its_name() -> None:
         "one": "AutoAttack custom (apgd-ce), linf, epsilon 8/255 on 500 images",
         "all": "AutoAttack standard, linf, epsilon 8/255",
         "step": "FGSM, linf, epsilon 8/255",
-        "divergence": "PGD-50 on the KL divergence, 10 restarts, linf, epsilon 8/255, step 2/255",
-        "cw": "PGD-50 on the margin, 10 restarts, linf, epsilon 8/255, step 2/255",
     }
-    weakest_first = ["wide", "step", "blind", "pgd", "one", "divergence", "fifty", "cw", "carmon", "strong", "all"]
+    weakest_first = ["wide", "step", "blind", "pgd", "one", "fifty", "carmon", "strong", "all"]
     while len(weakest_first) > 1:
         names = [f"test_{name}_acc" for name in weakest_first]
-        assert find_strongest(names, attacks) == names[-1]
+        assert find_strongest(names, attacks, UNMEASURED) == names[-1]
         weakest_first.pop()
+
+
+def test_measurements_order_attacks_of_one_kind_and_as_many_steps() -> None:
+    attacks = {
+        "pgd20": "PGD-20, linf, epsilon 0.1",
+        "cw": "PGD-20 on the margin, linf, epsilon 0.1",
+        "kl": "PGD-20 on the KL divergence, linf, epsilon 0.1",
+        "ten": "PGD-10, linf, epsilon 0.1",
+    }
+    names = [f"test_{name}_acc" for name in attacks]
+    trials = pd.DataFrame(
+        {"last_test_pgd20_acc": [0.5, 0.4], "last_test_cw_acc": [0.5, 0.41], "last_test_kl_acc": [0.6, 0.6]}
+    ).assign(last_test_ten_acc=0.1)
+    assert find_strongest(names, attacks, trials) == "test_pgd20_acc"
+    assert find_strongest(names[::-1], attacks, trials) == "test_pgd20_acc", "whatever their order"
+    assert find_strongest(names, attacks, trials.assign(last_test_cw_acc=[0.5, 0.39])) == "test_cw_acc"
+    fewer = trials.assign(last_test_cw_acc=[0.5, math.nan])
+    assert find_strongest(names, attacks, fewer) == "test_pgd20_acc", "a tie over the trial that has all"
+    assert find_strongest(names[::-1], attacks, fewer) == "test_cw_acc", "the first listed"
+    assert find_strongest(names, attacks, trials[:0]) == "test_pgd20_acc"
 
 
 def test_a_standard_error_needs_two_seeds() -> None:
