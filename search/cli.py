@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 from search.exceptions import DamagedJournal, DifferentSweep, Infeasible, NoSweep, SpaceError, SweepLocked, Unreachable
@@ -65,8 +66,18 @@ class _ExitHook:
 Command = Callable[[argparse.Namespace, float], int]
 
 
-def run_command(options: argparse.Namespace, began: float, import_command: Callable[[], Command]) -> int:
-    """Import a command and run it with its options; `began` is time.monotonic at the start. Return the exit code."""
+def run_command(
+    options: argparse.Namespace, began: float, check: Callable[[], object], import_command: Callable[[], Command]
+) -> int:
+    """Check what is named, import a command and run it with its options. Return the exit code.
+
+    `began` is time.monotonic at the start. `check` raises SpaceError or NoSweep if the space or the sweep is not there:
+    importing Ray and torch, to say no more than that, takes seconds.
+    """
+    try:
+        check()
+    except (SpaceError, NoSweep) as error:
+        return report_error(error, Path(), "", error_console())
     if options.address:
         os.environ["RAY_ADDRESS"] = options.address  # read when Ray is imported
     install_handlers()

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from search.cli import Command, exit_with, run_command
+from search.store.plan_file import check_exists
 from search.store.remote import parse_path
 from trainers.terminal.arguments import Parser
 
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None, backend: Backend | None = None) -> 
     options = parser.parse_args(arguments)
     if options.seeds < 1:
         parser.error(f"--seeds should be at least 1; got {options.seeds}")
-    return run_command(options, began, partial(_import_command, backend))
+    return run_command(options, began, partial(check_exists, options.run), partial(_import_command, backend))
 
 
 def _import_command(backend: Backend | None) -> Command:

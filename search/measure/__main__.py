@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from search.cli import Command, exit_with, run_command
+from search.store.plan_file import check_exists
 from search.store.remote import parse_path
 from trainers.terminal.arguments import Parser
 
@@ -61,7 +62,8 @@ def main(arguments: list[str] | None = None, backend: Backend | None = None) -> 
         "--accept-code-change", action="store_true", help="measure states of other code in trainers/ by this code"
     )
     parser.add_argument("--address", help="address of a Ray cluster (default: RAY_ADDRESS, else this machine alone)")
-    return run_command(parser.parse_args(arguments), began, partial(_import_command, backend))
+    options = parser.parse_args(arguments)
+    return run_command(options, began, partial(check_exists, options.run), partial(_import_command, backend))
 
 
 def _import_command(backend: Backend | None) -> Command:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.cli import Command, exit_with, run_command
+from search.schema.space_files import find_space, read_text
 from search.store.remote import parse_path
 from trainers.terminal.arguments import Parser
 
@@ -57,7 +58,8 @@ def main(arguments: list[str] | None = None, backend: Backend | None = None) -> 
     """
     began = time.monotonic()
     options = build_parser().parse_args(arguments)
-    return run_command(options, began, partial(_import_command, backend))
+    check = partial(read_text, find_space(options.space))
+    return run_command(options, began, check, partial(_import_command, backend))
 
 
 def _import_command(backend: Backend | None) -> Command:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from search.exceptions import SpaceError
-from search.schema.limits import MAX_DEPTH, MAX_FILE_BYTES
+from search.schema.limits import MAX_DEPTH
 from search.schema.merging import SPACE_NODE, drop_nulls, expand_short_forms, find_covered_nulls, overlay_space
-from search.schema.space_files import describe_folder, describe_missing_file, find_space
+from search.schema.space_files import describe_missing_file, find_space, read_text
 from search.schema.yaml_tree import Places, parse_yaml
 from trainers.record_io import MARK
 
@@ -109,22 +109,3 @@ def _list_leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, .
         return
     for key, value in tree.items():
         yield from _list_leaves(value, (*path, str(key)))
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file. Raises SpaceError if it is missing, not a regular file, too large, or not UTF-8."""
-    try:
-        if path.is_dir():
-            raise SpaceError([describe_folder(path)])
-        if path.exists() and not path.is_file():
-            raise SpaceError([f"{path}: is no regular file; write the space into one"])
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            raise SpaceError([f"{path}: has more than {MAX_FILE_BYTES:,} bytes, and no space has"])
-        return content.decode("utf-8-sig")
-    except (FileNotFoundError, NotADirectoryError):
-        raise SpaceError([describe_missing_file(path)]) from None
-    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a NUL, bytes that are not text
-        why = error.strerror if isinstance(error, OSError) else error
-        raise SpaceError([f"{path}: cannot be read: {why}"]) from None

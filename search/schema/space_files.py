@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from search import ROOT
+from search.exceptions import SpaceError
+from search.schema.limits import MAX_FILE_BYTES
 from trainers.formatting import find_nearest, format_list
 
 SPACES = ROOT / "spaces"  # of the checkout, or beside the installed package
@@ -32,6 +34,25 @@ def find_space(named: Path, folder: Path = Path()) -> Path:
     return path if os.path.lexists(path) else list_spaces().get(named.as_posix(), path)
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a file. Raises SpaceError if it is missing, not a regular file, too large, or not UTF-8."""
+    try:
+        if path.is_dir():
+            raise SpaceError([_describe_folder(path)])
+        if path.exists() and not path.is_file():
+            raise SpaceError([f"{path}: is no regular file; write the space into one"])
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise SpaceError([f"{path}: has more than {MAX_FILE_BYTES:,} bytes, and no space has"])
+        return content.decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        raise SpaceError([describe_missing_file(path)]) from None
+    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a NUL, bytes that are not text
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SpaceError([f"{path}: cannot be read: {why}"]) from None
+
+
 def describe_missing_file(path: Path) -> str:
     """Report a missing file and the file or the word that may be meant."""
     if near := _find_near_file(path) or _find_near_word(path):
@@ -41,7 +62,7 @@ def describe_missing_file(path: Path) -> str:
     return f"{path}: no such file{shown}; {LIST_COMMAND} lists the spaces that a bare word names"
 
 
-def describe_folder(path: Path) -> str:
+def _describe_folder(path: Path) -> str:
     """Report a folder in place of a file and the file that may be meant."""
     word = list_spaces().get(path.as_posix())
     ships = f"; the space of that name that comes with the package is {word}" if word else ""

@@ -51,10 +51,15 @@ def load_plan(folder: Place, damage: Damage | None = None) -> Row:
         raise NoSweep(f"{folder}: its {NAME} is damaged: {problem}; {REMEDY}")
     if exists:
         raise NoSweep(f"{folder}: its {NAME} is not from this program, whose plans have {', '.join(PLAN_KEYS)}")
+    check_exists(folder)
+    raise NoSweep(f"{folder}: no sweep is stored there (no {NAME})")
+
+
+def check_exists(folder: Place) -> None:
+    """Raise NoSweep, with the folder that may be meant, if there is no such folder; a URL is not looked at."""
     if isinstance(folder, Path) and not folder.exists():
         near = suggest_folder(folder, NAME) or "; give that of a sweep, such as results/friendly_k"
         raise NoSweep(f"{folder}: there is no such folder{near}")
-    raise NoSweep(f"{folder}: no sweep is stored there (no {NAME})")
 
 
 def find_format_problem(folder: Place) -> str | None:

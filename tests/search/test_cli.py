@@ -82,3 +82,11 @@ def test_a_command_ends_normally_if_its_reader_is_gone() -> None:
     code = "import time; from search.cli import exit_with; exit_with(lambda: print(1) or time.sleep(0.3) or 3)"
     done = ran(["bash", "-c", '"$0" -E -c "$1" | true; echo ${PIPESTATUS[0]}', sys.executable, code])
     assert (done.stdout, done.stderr) == ("3\n", "")
+
+
+@pytest.mark.parametrize("command", ["run frendly_k", "measure results/frendly --distances", "confirm results/frendly"])
+def test_a_misspelt_name_is_reported_before_ray_and_torch_are_imported(command: str) -> None:
+    module, *arguments = command.split()
+    call = f"from search.{module}.__main__ import main; code = main({arguments!r})"
+    done = ran([sys.executable, "-c", f"{call}; import sys; print(code, *{{'ray', 'torch'}} & sys.modules.keys())"])
+    assert (done.stdout, done.stderr.startswith("error: ")) == ("2\n", True)
