@@ -26,7 +26,7 @@ trial:  # one training; all trainings of the study have this in common
   epochs: {epochs}  # {updates} updates: enough for a first look. Papers train for 100 to 200 epochs; robust
   # overfitting shows after the first drop of the learning rate.
 search:
-  replicates: 2  # seeds. For evidence take 3 to 5: finished trainings are kept, and the new ones added
+  replicates: 3  # seeds, the fewest that verdicts on the front take. More decide more: finished trainings are kept
   axes:  # what varies. Each further line of values multiplies the number of trainings; --dry-run counts them
     method:
       grid:

@@ -84,7 +84,7 @@ def printed(checkout: Path) -> list[str]:
 
 def test_the_tutorial_ends_in_a_front_of_both_sweeps(checkout: Path, printed: list[str]) -> None:
     plan = " ".join(printed[4].split())
-    assert "3 configurations x 2 seeds" in plan and "120" in plan
+    assert "3 configurations x 3 seeds" in plan and "180" in plan
     assert "first is finished" in " ".join(printed[6].split()) or "finished" in printed[6]
     assert (checkout / "first.png").stat().st_size > 10_000 and (checkout / "both.png").stat().st_size > 10_000
     assert "1 of 1 trials trained again" in " ".join(printed[9].split())
@@ -97,13 +97,13 @@ def test_the_method_of_the_tutorial_and_its_control_are_trained_with_one_epsilon
 ) -> None:
     """`first.yaml` limits the axis to pgd; its condition would leave the new method with the default of its base."""
     trials = load(checkout / "results" / "focal").trials
-    assert len(trials) == 6 and set(trials["method.attack.epsilon"]) == {0.1}
+    assert len(trials) == 9 and set(trials["method.attack.epsilon"]) == {0.1}
 
 
 def test_the_tutorial_begins_with_a_space_that_is_written_and_trained(checkout: Path, printed: list[str]) -> None:
     written, plan, trained = (" ".join(text.split()) for text in printed[1:4])
     assert written.startswith("mine.yaml is written: ") and "Next: python -m search.run mine.yaml --dry-run" in written
-    assert "4 configurations x 2 seeds" in plan and "estimated from a few training steps on this machine" in plan
+    assert "4 configurations x 3 seeds" in plan and "estimated from a few training steps on this machine" in plan
     assert "results/look/report/index.html" in trained
     assert (checkout / "results" / "look" / "report" / "index.html").exists()
 

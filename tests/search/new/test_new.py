@@ -71,7 +71,7 @@ def test_the_space_has_the_data_splits_seeds_attacks_and_an_epsilon_grid(write: 
     assert space["trial"]["data"] == {"name": "npz", "path": "data.npz", "val": "10%", "test": "20%"}
     assert space["trial"]["model"] == "digits_cnn"
     assert space["search"]["axes"]["method.attack.epsilon"]["grid"] == ["2/255", "4/255", "8/255"]
-    assert space["search"]["replicates"] == 2
+    assert space["search"]["replicates"] == 3
     assert space["evaluate"]["epsilon"] == "8/255"
     assert space["evaluate"]["final"] == {
         "pgd20": {"name": "pgd", "steps": 20},
@@ -89,7 +89,7 @@ def test_the_comments_count_the_splits_and_name_the_next_commands(write: Callabl
     assert load_space(Path("mine.yaml"), []).document.tree["question"] == asked  # it heads the report
     for command in ("search.run mine.yaml --dry-run", "search.run mine.yaml ", "analysis.report results/mine"):
         assert f"#   python -m {command}" in text
-    assert "Time: 8 trainings, some minutes. This is an estimate, no measurement" in unwrapped()
+    assert "Time: 12 trainings, some minutes. This is an estimate, no measurement" in unwrapped()
     assert max(map(len, text.splitlines())) <= 130
 
 
@@ -100,7 +100,7 @@ def test_a_method_that_the_comments_propose_is_valid(write: Callable[..., Writte
     more = re.sub(r"# (trades: .*\}\})  #.*", r"\1", text)
     assert more != text
     Path("more.yaml").write_text(more.replace("when: {method: pgd}", "when: {method: [pgd, trades]}"))
-    assert len(Planner(load_space(Path("more.yaml"), []), lambda data: "here").plan().trials) == 14
+    assert len(Planner(load_space(Path("more.yaml"), []), lambda data: "here").plan().trials) == 21
 
 
 def test_an_existing_file_is_never_overwritten(write: Callable[..., Written]) -> None:
@@ -270,7 +270,7 @@ def test_the_written_space_is_planned_and_trains(data: str, capsys: pytest.Captu
     assert main(["mine.yaml", "--data", data]) == 0
     assert "estimated from a few training steps on this machine" in capsys.readouterr().out
     assert run(["mine.yaml", "--dry-run"]) == 0
-    assert "8: 4 configurations x 2 seeds" in capsys.readouterr().out
+    assert "12: 4 configurations x 3 seeds" in capsys.readouterr().out
     few = ["--set", "search.replicates=1", "--set", "evaluate.final.aa.images=20"]
     assert run(["mine.yaml", "--set", "trial.epochs=1", *few], InProcessBackend(2)) == 0
     results = [read_json(path, check_result) for path in Path("results/mine/trials").glob("*/result.json")]
