@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if certainty := explain_certainty(found, panel):
             console.print(certainty)
         console.print(f"{panel.note} {panel.missing}".strip(), "", sep="\n")
+    if found.remark:
+        console.print(found.remark, "", sep="\n")
     console.print(explain_columns(found).strip(), "", sep="\n")
     for table in [*build_curve_tables(found), *build_difference_tables(differences)]:
         print_table(console, table)

@@ -34,7 +34,9 @@ def describe_shared_trainings(results: Sequence[Sweep], names: Sequence[str]) ->
     known = [*zip(names, map(_trainings, results), strict=True)]
     shared = {f"{one} and {other}": len(first & second) for (one, first), (other, second) in combinations(known, 2)}
     return " ".join(
-        f"{pair} have {format_count(n, 'training')} in common, which count for both." for pair, n in shared.items() if n
+        f"{pair} have {format_count(n, 'training')} in common, listed and counted for each of the two."
+        for pair, n in shared.items()
+        if n
     )
 
 

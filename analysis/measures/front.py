@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -27,7 +27,7 @@ from analysis.measures.stats import estimate_groups, format_seed_counts
 from analysis.measures.validation_choice import SELECT, find_selected
 from analysis.results.axes import SEPARATOR
 from analysis.results.gaps import describe_checkpoint
-from analysis.results.measurement_terms import Terms, read_terms, title_terms
+from analysis.results.measurement_terms import Terms, explain_split, read_terms, title_terms
 from analysis.results.metrics import describe_metric, name_bound
 from analysis.results.sweep import Sweep, name_sweeps
 from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
@@ -91,6 +91,7 @@ class FrontData:
     panels: tuple[FrontPanel, ...]
     scale: Scale | None  # along which points are joined, all else equal
     certified: bool = False  # whether a sweep gave seeds until verdicts were sure
+    remark: str = ""  # sentences on all panels: an attack that is left out, shared trainings, why fronts are several
 
     @property
     def y_title(self) -> str:
@@ -99,11 +100,11 @@ class FrontData:
 
     @property
     def note(self) -> str:
-        """The notes of the panels, once if they are all the same, and what is missing."""
+        """The notes of the panels, once if they are all the same, the remark, and what is missing."""
         notes = {panel.note: None for panel in self.panels}
         missing = [_with_title(panel, panel.missing) for panel in self.panels if panel.missing]
         titled = [_with_title(panel, panel.note) for panel in self.panels]
-        return " ".join([*(notes if len(notes) == 1 else titled), *missing])
+        return " ".join(filter(None, [*(notes if len(notes) == 1 else titled), self.remark, *missing]))
 
     @property
     def members(self) -> pd.DataFrame:
@@ -144,16 +145,16 @@ def compute_fronts(
     problems = {problem for group in planned.values() for problem in group["problem"]}
     groups = {key: group for key, group in planned.items() if (group["status"] == COMPLETED).any()}
     term_titles = title_terms({key: tuple(group["sweep"].unique()) for key, group in groups.items()}, names)
-    remark = f"{metrics.left_out} {describe_shared_trainings(results, names)}".strip()
+    split = explain_split(list(groups)) if len(results) > 1 else ""
+    remark = " ".join(filter(None, (metrics.left_out, split, describe_shared_trainings(results, names))))
     asked = sum(len(group[["sweep", "configuration"]].drop_duplicates()) for group in groups.values())
     panels, family = [], read_family(results, asked)
     for key, group in groups.items():
         title = term_titles[key] if len(results) > 1 or len(groups) > len(problems) else group["setting"].iloc[0]
-        panel = _build_panel(title, group, sweeps, key, metrics, list(groups), checkpoint, family)
-        panels.append(replace(panel, note=f"{panel.note} {remark}".strip()))
+        panels.append(_build_panel(title, group, sweeps, key, metrics, list(groups), checkpoint, family))
     curves = tuple(dict.fromkeys(curve for panel in panels for curve in panel.points["curve"])) if by else names
     certified = asks_for_certificate(results)
-    return FrontData(metrics.x, metrics.y, checkpoint, names, curves, tuple(panels), scale, certified)
+    return FrontData(metrics.x, metrics.y, checkpoint, names, curves, tuple(panels), scale, certified, remark)
 
 
 def _group_by_terms(

@@ -57,6 +57,17 @@ def read_terms(results: Sweep, *metrics: str) -> list[Terms]:
     return found
 
 
+def explain_split(every: Sequence[Terms]) -> str:
+    """Say what splits the trainings of several sweeps into several fronts; empty if all share one."""
+    kinds: dict[str, set] = {
+        "data": {(terms.problem, terms.data) for terms in every},
+        "attack": {terms.measured for terms in every},
+        "rule that selects the epoch": {terms.rule for terms in every},
+    }
+    same = " and ".join(name for name, values in kinds.items() if len(values) > 1)
+    return f"There are {len(every)} fronts: trainings are compared only with the same {same}." if same else ""
+
+
 def title_terms(sweeps: Mapping[Terms, Sequence[str]], every: Sequence[str]) -> dict[Terms, str]:
     """Return titles that tell terms apart: their sweeps, if these are not all sweeps, and the fields of the data.
 

@@ -273,8 +273,9 @@ def test_trainings_common_to_two_sweeps_are_reported(whole: Path, tmp_path: Path
         row["chain"] = same["chain"]
     (other / "plan.json").write_text(json.dumps(changed))
     found = compute_fronts([load_sweep(whole), load_sweep(other)])
-    assert found.note.endswith("whole and other have 4 trainings in common, which count for both.")
-    assert "in common" not in compute_fronts([load_sweep(whole)]).note
+    assert found.note.endswith("whole and other have 4 trainings in common, listed and counted for each of the two.")
+    alone = compute_fronts([load_sweep(whole)])
+    assert not alone.remark, "its titles say which data each front has"
 
 
 OTHERWISE = {  # an attack of the same name, or the rule that selects
@@ -297,6 +298,9 @@ def test_sweeps_measured_otherwise_have_separate_fronts_with_separate_words(
         assert {panel.title for panel in found.panels} == {
             f"{sweep}: label_noise {noise}" for sweep in ("whole", "other") for noise in (0, 0.1)
         }
+        parting = "rule that selects the epoch" if what == "selection" else "attack"
+        assert found.note.count("fronts: ") == 1
+        assert f"There are 4 fronts: trainings are compared only with the same data and {parting}." in found.note
         for place, panel in enumerate(found.panels):
             (sweep,) = panel.points["sweep"].unique()
             assert panel.title.startswith(sweep)
