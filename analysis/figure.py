@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -10,12 +11,13 @@ from pathlib import Path
 
 from analysis.charts.saving import WIDTH, parse_image, parse_width
 from analysis.cli import report_errors
+from analysis.exceptions import SweepError
 from analysis.papers.catalogue import find_figure, is_of_paper, number_of
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
 from analysis.papers.listing import DRAWABLE, Listed, list_figures
 from analysis.papers.table_text import render_markdown, render_points
 from analysis.results.sweep import Sweep, open_sweeps
-from trainers.formatting import format_count
+from trainers.formatting import did_you_mean, format_count
 from trainers.record_io import write_atomic
 from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console
@@ -29,16 +31,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Draw a figure of a paper from some sweeps, or list which figures they have the data for."""
     parser = _build_parser()
     options = parser.parse_args(arguments)
-    if options.list == bool(options.figure):
+    word = options.list
+    if word and Path(word).is_dir():  # `--list RUN`
+        word, options.run = "", [Path(word), *options.run]
+    if (word is not None) == bool(options.figure):
         parser.error("give --figure NAME with -o FILE to draw, or --list to see what can be drawn")
     if options.figure and not options.output:
         parser.error("--figure needs -o FILE, such as -o figure.pdf")
     if options.figure and not options.run:
         parser.error("--figure needs a run, a sweep's folder such as results/friendly_k")
-    row = None if options.list else find_figure(options.figure)
+    row = None if word is not None else find_figure(options.figure)
     with open_sweeps(options.run) as sweeps:
         if row is None:
-            _print_list(sweeps)
+            _print_list(sweeps, word)
         else:
             drawn = draw_paper_figure(row, sweeps, _group_labels(options.where), options.width)
             _write(drawn, options.output)
@@ -57,7 +62,10 @@ def _build_parser() -> Parser:
         "-o", "--output", type=partial(parse_image, more=tuple(TEXTS)), metavar="FILE",
         help="file to write: .png, .svg or .pdf, or its points as .csv or .md",
     )  # fmt: skip
-    parser.add_argument("--list", action="store_true", help="list all figures, and what the runs lack for each")
+    parser.add_argument(
+        "--list", nargs="?", const="", metavar="WORD",
+        help="list the figures and what the runs lack for each; WORD keeps those whose name or title contains it",
+    )  # fmt: skip
     parser.add_argument(
         "--where", action="append", default=[], type=_parse_where, metavar="AXIS=VALUE",
         help="keep only trials with this value of an axis; may be repeated",
@@ -89,12 +97,22 @@ def _write(drawn: DrawnFigure, path: Path) -> None:
         drawn.spec.chart.save(path)
 
 
-def _print_list(sweeps: Sequence[Sweep]) -> None:
-    """Print the figures of the papers and then the diagnostics, each with a line of sums."""
-    console, listed = Console(), list(list_figures(sweeps))
+def _print_list(sweeps: Sequence[Sweep], word: str) -> None:
+    """Print the figures of the papers and then the diagnostics, each with a line of sums.
+
+    With a word, print only those whose name, which begins with the paper, or whose title contains it. Raises SweepError
+    if none does.
+    """
+    console, listed, runs = Console(), list(list_figures(sweeps)), format_count(len(sweeps), "run")
+    if word:
+        listed = _keep(listed, word)
+        _print_lines(console, listed)
+        counted = _count_drawable(listed, f"figures, tables and diagnostics with {word!r}")
+        console.print(f"{counted} can be drawn from {runs}.", soft_wrap=True)
+        return
     papers = [line for line in listed if is_of_paper(line.name)]
     diagnostics = [line for line in listed if not is_of_paper(line.name)]
-    runs, figures = format_count(len(sweeps), "run"), len({number_of(line.name) for line in papers})
+    figures = len({number_of(line.name) for line in papers})
     _print_lines(console, papers)
     console.print(
         f"{_count_drawable(papers, 'panels and tables')}, of {figures} figures and tables in the papers, can be drawn "
@@ -103,6 +121,17 @@ def _print_list(sweeps: Sequence[Sweep]) -> None:
     )
     _print_lines(console, diagnostics)
     console.print(f"{_count_drawable(diagnostics, 'diagnostics')} can be drawn from {runs}.", soft_wrap=True)
+
+
+def _keep(listed: Sequence[Listed], word: str) -> list[Listed]:
+    """Return the lines whose name or title contains a word. Raises SweepError if none does."""
+    found = [line for line in listed if word.casefold() in f"{line.name}\n{line.title}".casefold()]
+    if not found:
+        words = [part for line in listed for part in (line.name, *re.findall(r"\w+", line.title))]
+        raise SweepError(
+            f"--list {word}: none of the {len(listed)} names and titles contains it{did_you_mean(word, words)}"
+        )
+    return found
 
 
 def _print_lines(console: Console, listed: Sequence[Listed]) -> None:

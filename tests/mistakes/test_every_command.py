@@ -78,7 +78,7 @@ USES = {  # by the row of that page's table, or by the module where it has none
     "python -m analysis.figure RUN [RUN …] --figure gairat:F13 -o f13.pdf": Use(
         "analysis.figure", ["results/tiny", "--figure", "gairat:F13", "-o", "f.pdf"], "spaces/gairat_lambda.yaml", 2
     ),
-    "python -m analysis.figure [RUN …] --list": Use(
+    "python -m analysis.figure [RUN …] --list [WORD]": Use(
         "analysis.figure", ["results/tiny", "--list"], "of 72 figures and tables in the papers"
     ),
     "python -m analysis.claims RUN [RUN …]": Use("analysis.claims", ["results/tiny"], "H01, H14 lack a run of"),

@@ -69,6 +69,18 @@ def test_the_list_names_what_is_lacking_with_its_setting_and_leaves_no_gap_in_a_
     assert "method.attack.toward" in told[next(line for line in lines if line.startswith("profiling:F17"))]
 
 
+def test_a_word_keeps_what_contains_it_in_its_name_or_title(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_planned(tmp_path / "run", "gairat")
+    assert main([str(run), "--list", "WEIGHTS BY"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "gairat:F13 · Weights by λ" in lines and not [line for line in lines if line.startswith("hard:")]
+    assert lines[-1].endswith("figures, tables and diagnostics with 'WEIGHTS BY' can be drawn from 1 run.")
+    assert main([str(run), "--list", "hard:"]) == 0
+    assert all(line.startswith(("hard:", " ")) for line in capsys.readouterr().out.splitlines()[:-1])
+    assert main([str(run), "--list", "wieghts"]) == 2
+    assert "none of the " in (error := capsys.readouterr().err) and "did you mean weights?" in error
+
+
 def test_without_runs_the_list_is_of_commands_that_train(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
     printed = capsys.readouterr().out
