@@ -80,6 +80,22 @@ def check_compatible(folder: Place, plan: Plan, tree: Row, journal_lost: bool = 
     return len(now.keys() - {row["id"] for row in stored["trials"]})
 
 
+def describe_replaced_plan(folder: Place, plan: Plan, tree: Row) -> list[str]:
+    """Say what differs from a stored plan whose trainings are left out; only those that have not begun can be.
+
+    A plan of which nothing has begun is replaced as a whole, with its evaluation.
+    """
+    stored, space, now = find_plan(folder), _read_stored_space(folder), {trial.id for trial in plan.trials}
+    if stored is None or space is None or not (changes := _compare_keys(space, tree)):
+        return []
+    waiting = [row["id"] for row in stored["trials"] if not (folder / "trials" / row["id"]).exists()]
+    if len(waiting) == len(stored["trials"]):
+        return [f"{folder}: no training of the plan there has begun; this one replaces it. What differs:", *changes]
+    left_out = format_count(len({*waiting} - now), "training")
+    lines = [f"{folder}: {left_out} that had not begun are no longer planned. What differs:", *changes]
+    return lines if {*waiting} - now else []
+
+
 def _find_code_change(stored: Row, begun: int, plan: Plan) -> list[str]:
     """Say that other training code made the stages, unless the user accepts that."""
     if stored["code"] == plan.code:

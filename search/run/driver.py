@@ -22,6 +22,7 @@ from search.execution.compatibility import (
     count_stored_trials,
     describe_damage,
     describe_end_by_other_code,
+    describe_replaced_plan,
     find_accepted_code,
 )
 from search.execution.devices import DIFFERENT_BITS, count_epochs_by_device
@@ -204,7 +205,9 @@ def _record_sweep(
         console.print(f"note: {line}; it is rebuilt from the space and the stored records", markup=False)
     for line in asker.damage.lines() if asker else ():
         console.print(f"note: {line}; the trials after it are asked for again, and are the same", markup=False)
-    if added:
+    if replaced := describe_replaced_plan(folder, plan, tree):
+        console.print("note: " + "\n".join(replaced), markup=False, soft_wrap=True)
+    elif added:
         are = "is" if added == 1 else "are"
         console.print(f"Extending {folder}: {format_count(added, 'training')} {are} new.")
     renamed = find_renamed_trials(folder, plan)

@@ -14,7 +14,13 @@ import search.planning.plan
 import search.planning.planner
 import search.run.driver
 from search.exceptions import DifferentSweep
-from search.execution.compatibility import check_compatible, find_accepted_code, list_differences, move_aside
+from search.execution.compatibility import (
+    check_compatible,
+    describe_replaced_plan,
+    find_accepted_code,
+    list_differences,
+    move_aside,
+)
 from search.execution.reuse import import_states
 from search.execution.sweep import Sweep
 from search.planning.datasets import DatasetCache
@@ -75,6 +81,21 @@ def test_a_training_that_never_began_may_be_dropped(tmp_path: Path, planned: Pla
     stored(tmp_path / "sweep", planned(text), text, begun=3)  # two profile trainings and the first trial
     assert compared(tmp_path / "sweep", planned) == 0
     assert compared(tmp_path / "sweep", planned, search__replicates=[0, 7]) == 4
+
+
+def test_what_a_changed_plan_replaces_is_told(tmp_path: Path, planned: Planned) -> None:
+    text, other = smoke(search__replicates=2), smoke(search__replicates=2, trial__epochs=3)
+    more = smoke(search__replicates=3)
+    one, tree = planned(text), yaml.safe_load(other)
+    stored(tmp_path / "none", one, text, begun=0)
+    first, *changes = describe_replaced_plan(tmp_path / "none", planned(other), tree)
+    assert first.endswith("none: no training of the plan there has begun; this one replaces it. What differs:")
+    assert [line.partition(":")[0] for line in changes] == ["  trial.epochs"] and changes[0].endswith("now 3")
+    stored(tmp_path / "some", one, text, begun=5)
+    first, *_ = describe_replaced_plan(tmp_path / "some", planned(other), tree)
+    assert first.endswith("some: 5 trainings that had not begun are no longer planned. What differs:")
+    assert not describe_replaced_plan(tmp_path / "some", planned(more), yaml.safe_load(more)), "an extension"
+    assert not describe_replaced_plan(tmp_path / "none", one, yaml.safe_load(text)), "the same"
 
 
 def test_a_dry_run_reports_refusals(here: Path, planned: Planned, capsys: pytest.CaptureFixture[str]) -> None:
