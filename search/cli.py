@@ -19,6 +19,7 @@ from search.exceptions import DamagedJournal, DifferentSweep, Infeasible, NoSwee
 from search.schema.limits import MAX_PROBLEMS_SHOWN
 from search.signals import get_exit_code, install_handlers
 from search.store import health
+from search.store.command_line import format_command
 from trainers.record_io import Place
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.streams import guard_streams
@@ -85,7 +86,7 @@ def run_command(
         command = import_command()
         install_handlers()  # importing Ray replaced the handler of SIGTERM
     except KeyboardInterrupt as error:
-        return get_exit_code(error)
+        return report_error(error, Path(), "", error_console())
     return command(options, began)
 
 
@@ -96,13 +97,15 @@ HANDLED_ERRORS = (
 )  # fmt: skip
 
 
-def report_error(error: BaseException, folder: Place, instead: str, errors: Console) -> int:
+def report_error(error: BaseException, folder: Place, instead: str, errors: Console, command: str | None = None) -> int:
     """Print why a command that works in a folder ends, for one of HANDLED_ERRORS. Return the exit code.
 
-    `instead` says what to do if the folder holds another sweep.
+    `instead` says what to do if the folder holds another sweep; `command` carries on after an interrupt, the typed one
+    unless given.
     """
     if isinstance(error, KeyboardInterrupt):
-        errors.print("Interrupted; what was trained is kept.")
+        errors.print("Interrupted. All that was trained is kept; the same command carries on:")
+        errors.print(f"  {command or format_command()}", soft_wrap=True)
         return get_exit_code(error)
     if isinstance(error, OSError):
         errors.print(f"Stopped: {health.find_storage_problem_behind(error, folder) or error}")

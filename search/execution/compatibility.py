@@ -18,8 +18,8 @@ from search.planning.measurements import (
 )
 from search.planning.plan import Plan, PlannedTrial
 from search.schema.merging import IMPLIED_ALL, SPACE_NODE, add_implied_names, expand_short_forms
+from search.store.command_line import format_command
 from search.store.plan_file import find_format_problem, find_plan
-from search.store.provenance import format_command
 from search.store.store import Store
 from trainers.evaluate import Evaluation
 from trainers.formatting import format_count

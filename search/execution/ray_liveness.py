@@ -9,7 +9,7 @@ from types import TracebackType
 
 from search.ray_env import ray
 from search.signals import Interrupt
-from search.store.provenance import format_resume_command
+from search.store.command_line import format_resume_command
 from trainers.terminal.console import Console
 
 CHECK_SECONDS = 1.0  # between two checks

@@ -42,10 +42,11 @@ from search.sampling.certification import describe_stored_front
 from search.sampling.study import AskTellStudy
 from search.schema.space import LoadedSpace, load_space
 from search.store import health, location
+from search.store.command_line import format_command, format_resume_command
 from search.store.lease import EXPIRY_SECONDS
 from search.store.lock import acquire_lock, is_locked
 from search.store.plan_file import find_plan, write_plan
-from search.store.provenance import Provenance, format_resume_command
+from search.store.provenance import Provenance
 from search.store.remote import RemotePath, check_reachable, explain_error
 from search.store.store import Store
 from trainers.formatting import format_count
@@ -60,7 +61,7 @@ def run_space(options: argparse.Namespace, began: float, backend: Backend | None
     environment names.
     """
     console, errors = Console(), error_console()
-    folder = options.results
+    folder, command = options.results, format_command()
     try:
         for place in (options.results, *options.reuse):
             check_reachable(place)
@@ -94,10 +95,11 @@ def run_space(options: argparse.Namespace, began: float, backend: Backend | None
             rounds = AskTellLoop(planner, store, errors.print, asker)
             plan = rounds.restore_plan() if asker or loaded.space.search.adds_seeds else plan
             renamed = _record_sweep(loaded, plan, store, console, asker)
+            command = format_resume_command()
             sweep = Sweep(store, plan, loaded.space, sources, console, backend or ray_backend(), renamed, rounds)
             return _run_sweep(sweep, options.reuse, console, began, note_missed=True)
     except HANDLED_ERRORS as error:
-        return report_error(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors)
+        return report_error(error, folder, "--name NAME starts beside it, --fresh moves it aside.", errors, command)
 
 
 def _report_finished(folder: Place, over: str, console: Console, dry: bool) -> int:

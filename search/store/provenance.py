@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import platform
-import shlex
 import socket
 import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from search import ROOT
+from search.store.command_line import format_command
 from trainers.record_io import Place, Row, sealed, set_aside, write_json
 from trainers.record_reader import Damage, read_json
 from trainers.record_shapes import check_provenance
@@ -77,25 +75,6 @@ class Provenance:
 
     def _write(self) -> None:
         write_json(self.path, sealed({"runs": self.runs}))
-
-
-def format_command() -> str:
-    """Return the typed command as a line for a shell."""
-    return _format_arguments(sys.argv[1:])
-
-
-def format_resume_command() -> str:
-    """Return the command that resumes this run, without the options that apply once and are done."""
-    one_time = argparse.ArgumentParser(add_help=False)
-    one_time.add_argument("--fresh", action="store_true")
-    one_time.add_argument("--add-trials")
-    return _format_arguments(one_time.parse_known_args(sys.argv[1:])[1])
-
-
-def _format_arguments(arguments: list[str]) -> str:
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    module = spec.name.removesuffix(".__main__") if spec else "search.run"
-    return f"python -m {module} {shlex.join(arguments)}".rstrip()
 
 
 def find_commit() -> str | None:

@@ -84,6 +84,14 @@ def test_a_command_ends_normally_if_its_reader_is_gone() -> None:
     assert (done.stdout, done.stderr) == ("3\n", "")
 
 
+def test_an_interrupt_while_ray_is_imported_names_the_command_that_carries_on() -> None:
+    call = "import sys; sys.argv = ['', 'smoke', '--fresh']; from search.cli import run_command; from argparse import *"
+    late = "def late(): raise KeyboardInterrupt(143)"
+    done = ran([sys.executable, "-c", f"{call}\n{late}\nprint(run_command(Namespace(address=None), 0, list, late))"])
+    assert done.stdout == "143\n"
+    assert done.stderr.splitlines()[-1] == "  python -m search.run smoke --fresh"
+
+
 @pytest.mark.parametrize("command", ["run frendly_k", "measure results/frendly --distances", "confirm results/frendly"])
 def test_a_misspelt_name_is_reported_before_ray_and_torch_are_imported(command: str) -> None:
     module, *arguments = command.split()

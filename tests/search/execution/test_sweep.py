@@ -311,7 +311,9 @@ def test_stopped_before_ray_is_up_it_says_by_which_signal(
         assert main_here(SMOKE, "--results", tmp_path) == code
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert capsys.readouterr().err == "Interrupted; what was trained is kept.\n"
+    said, command, *rest = capsys.readouterr().err.splitlines()
+    assert said == "Interrupted. All that was trained is kept; the same command carries on:"
+    assert command.startswith("  python -m ") and not rest
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What a sweep's run says of itself: the command as it was typed, and the one that carries on."""
+"""The command of a run in its records: as it was typed, and the one that carries on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from search.store.provenance import format_command, format_resume_command
+from search.store.command_line import format_command, format_resume_command
 
 AXIS = "search.axes.subset.grid=[all, {name: random, size: 50}]"
 
