@@ -33,8 +33,8 @@ from trainers.terminal.text import escape_controls
 LABEL, NUMBERS, EXPECTED, PAPER = 11, 23, 9, 6  # widths of columns; longer texts are folded
 INDENT = "  "
 OTHER_RUNS = (
-    "These claims are about studies by name: a run is of the study whose name it has, or begins with, as "
-    "friendly_k_short is of friendly_k. Of none of them"
+    "These claims are about studies by name: a run is of the study whose name its space, or the run, has or begins "
+    "with, as friendly_k_short is of friendly_k. Of none of them"
 )
 
 

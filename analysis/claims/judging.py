@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from analysis.claims.claim import Check, Claim
@@ -68,11 +68,12 @@ class Unjudged(NamedTuple):
 def judge_claims(claims: Sequence[Claim], sweeps: Sequence[Sweep]) -> tuple[list[Judgement], list[Unjudged]]:
     """Judge each claim by the runs of its study; one that names no study by all runs that have its data.
 
-    A run is of the study whose name it has or begins with, as `gairat_clean` is of gairat; of several, of the longest.
+    A run is of the study that its space is named after, or else itself. A name that begins with that of a study counts,
+    as `gairat_clean` of gairat; of several studies the longest does.
     """
     known = {study for claim in claims for study in _names(claim)}
     opened = [
-        (_find_study(sweep.study, known), name, Trainings(sweep))
+        (_find_study(sweep, known), name, Trainings(sweep))
         for sweep, name in zip(sweeps, name_sweeps(sweeps), strict=True)
     ]
     judged: list[Judgement] = []
@@ -92,16 +93,19 @@ def list_other_runs(claims: Sequence[Claim], sweeps: Sequence[Sweep]) -> list[st
     known = {study for claim in claims for study in _names(claim)}
     if any(not _names(claim) and not claim.unmeasured for claim in claims):
         return []
-    return [sweep.study for sweep in sweeps if _find_study(sweep.study, known) not in known]
+    return [sweep.study for sweep in sweeps if not _find_study(sweep, known)]
 
 
 def _names(claim: Claim) -> list[str]:
     return [study.rpartition("/")[2] for study in claim.studies]
 
 
-def _find_study(name: str, known: Iterable[str]) -> str:
-    """Return the longest of the known studies that a run's name is, or begins with; else the name."""
-    return max((study for study in known if name == study or name.startswith(f"{study}_")), key=len, default=name)
+def _find_study(sweep: Sweep, known: Collection[str]) -> str:
+    """Return the longest of the known studies that the name of a run's space, else of the run, is or begins with."""
+    for name in (sweep.space, sweep.study):
+        if studies := [study for study in known if name == study or name.startswith(f"{study}_")]:
+            return max(studies, key=len)
+    return ""
 
 
 def _explain_study(claim: Claim) -> str:

@@ -69,6 +69,11 @@ class Sweep:
         return escape_controls(str(self.plan.get("study") or self.folder.name))
 
     @property
+    def space(self) -> str:
+        """The name of the space's file, which `--name` leaves as it is; empty if an older plan does not say it."""
+        return escape_controls(str(self.plan.get("space") or ""))
+
+    @property
     def question(self) -> str:
         """What the study asks, as its space wrote it; empty if it wrote no question."""
         return escape_controls(str(self.plan.get("question") or ""))

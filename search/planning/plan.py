@@ -89,6 +89,7 @@ class Plan:
     code: str  # the training code that stages are named after
     stopping: StoppingRule
     question: str = ""  # what the study asks, for its report
+    space: str = ""  # the name of the space's file; the sweep may have another
     trials: list[PlannedTrial] = field(default_factory=list)
     rankings: dict[str, PlannedRanking] = field(default_factory=dict)  # by name
 
@@ -125,6 +126,7 @@ class Plan:
         return {
             "format": FORMAT,
             "study": study,
+            "space": self.space,
             "question": self.question,
             "objectives": self.objectives,
             "evaluate": self.evaluation.model_dump(mode="json"),

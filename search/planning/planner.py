@@ -72,6 +72,7 @@ class Planner:
             code=self.code,
             stopping=search.stopping,
             question=self.space.question or "",
+            space=self.loaded.name,
         )
         self.extend(plan, self._list_requests() if requests is None else requests)
         trials = [trial for trial in plan.trials if trial.kind == "trial"]

@@ -10,7 +10,7 @@ import pytest
 
 from analysis.claims.__main__ import main
 from analysis.claims.claim import Claim
-from analysis.claims.judging import judge_claims
+from analysis.claims.judging import judge_claims, list_other_runs
 from analysis.claims.metric import parse_metric
 from analysis.claims.second_attack import find_second, is_about_pgd, swap_attack
 from analysis.claims.tables import render_markdown
@@ -62,6 +62,16 @@ def test_a_run_whose_name_begins_with_a_study_is_of_the_longest(tmp_path: Path) 
     assert {found.claim.id for found in judged} == {"X2"}
 
 
+def test_a_run_under_another_name_is_of_the_study_of_its_space(tmp_path: Path) -> None:
+    run = load_sweep(write_planned(tmp_path / "run", "gairat_lambda", name="other"))
+    checks = [{"statistic": "level", "metric": "last clean", "expect": "> 0"}]
+    plain = {"id": "X", "statement": "It learns", "checks": checks}
+    claims = [Claim.model_validate(plain | {"study": study}) for study in ("gairat_lambda", "other")]
+    assert {found.claim.study for found in judge_claims(claims, [run])[0]} == {"gairat_lambda"}
+    assert list_other_runs(claims[:1], [run]) == []
+    assert {found.claim.study for found in judge_claims(claims[1:], [run])[0]} == {"other"}, "no claim is of its space"
+
+
 def test_each_problem_has_a_verdict_of_its_own(tmp_path: Path) -> None:
     sweep = load_sweep(write_sweep(tmp_path / "run", Made(subsets=("all",), faults=False, profile=False)))
     judged, _ = judge_claims([claim()], [sweep])
@@ -82,7 +92,7 @@ def test_a_claim_holds_only_if_every_check_does_and_fails_with_any(sweep: Sweep)
 def test_a_run_that_is_of_no_study_of_the_claims_is_named(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sweep of a study's space under another name is not seen to be one; its owner is told by what it would be."""
+    """Neither its space nor its name is that of a study; its owner is told what would make it one."""
     file = tmp_path / "mine.yaml"
     check = "checks: [{statistic: level, metric: last pgd, expect: '> 0'}]"
     file.write_text(f"claims:\n- {{id: M1, statement: Other, study: gairat, {check}}}\n")
