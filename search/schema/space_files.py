@@ -55,7 +55,7 @@ def read_text(path: Path) -> str:
 
 def describe_missing_file(path: Path) -> str:
     """Report a missing file and the file or the word that may be meant."""
-    if near := _find_near_file(path) or _find_near_word(path):
+    if near := _find_nearest(path):
         return f"{path}: no such file; did you mean {near}?"
     there = sorted(path.parent.glob("*.yaml"))
     shown = f" (there are {format_list(there, MAX_FILES_SHOWN)})" if there else ""
@@ -76,14 +76,16 @@ def _describe_folder(path: Path) -> str:
     return f"{path}: is a folder; {shown}{ships}"
 
 
-def _find_near_file(path: Path) -> Path | None:
-    """Return the file beside a missing one, or in ./spaces, whose name is most like it."""
-    for folder in (path.parent, Path("spaces")):
+def _find_nearest(path: Path) -> Path | str | None:
+    """Return the file beside a missing one or in ./spaces, or the word, that is spelt most like it; a file if alike."""
+    name, known = path.name.partition(".")[0], dict[str, Path | str]()
+    if word := _find_near_word(path):
+        known[word.rpartition("/")[2]] = word
+    for folder in (Path("spaces"), path.parent):
         if folder.resolve() != SPACES:  # whose files have words
-            known = {file.stem: file for file in sorted(folder.glob("*.yaml"))}
-            if near := find_nearest(path.name.partition(".")[0], known):
-                return known[near]
-    return None
+            known |= {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+    near = find_nearest(name, known)
+    return word if near is None else known[near]
 
 
 def _find_near_word(path: Path) -> str | None:

@@ -67,9 +67,12 @@ def test_a_mistyped_space_gets_the_nearest_word(mistyped: str, meant: str) -> No
     assert complaint(mistyped) == f"{mistyped}: no such file; did you mean {meant}?"
 
 
-def test_a_near_file_of_this_folder_comes_before_a_word() -> None:
+def test_of_files_here_and_words_the_nearest_is_suggested() -> None:
     Path("friendly.yaml").write_text("trial: {}\n")
-    assert complaint("friendly_kk") == "friendly_kk: no such file; did you mean friendly.yaml?"
+    assert complaint("friendly_kk") == "friendly_kk: no such file; did you mean friendly_k?"
+    assert complaint("freindly") == "freindly: no such file; did you mean friendly.yaml?"
+    Path("friendly_k.yaml").write_text("trial: {}\n")
+    assert complaint("friendly_kk") == "friendly_kk: no such file; did you mean friendly_k.yaml?", "a file, if alike"
 
 
 def test_files_are_listed_if_nothing_is_near() -> None:
