@@ -60,7 +60,7 @@ def describe_curves(found: ReportData, falls: bool = True) -> str:
     bars, median = ("", "") if found.seeds == 1 else (" with ± 1 standard error", " (median)")
     chosen = f"; the mark is the epoch that validation selected{median}" if found.results.selects else ""
     verticals = " Dashed verticals: the learning rate falls." * falls
-    return f"One line a configuration, {mean}. Kept ones in full colour{bars}{chosen}.{verticals}"
+    return f"One line a configuration, {mean}. Kept ones in full colour{bars}{chosen}.{verticals} Epochs count from 0."
 
 
 def compares_subsets(found: ReportData) -> bool:

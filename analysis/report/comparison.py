@@ -116,7 +116,7 @@ def collect_comparison(
         "no_front": "",
         "captions": {
             "front": describe_front(front, several=True),
-            "curves": "One line a configuration, mean of seeds.",
+            "curves": "One line a configuration, mean of seeds. Epochs count from 0.",
         },
         "certainty": describe_certainty(front),
         "limits": limits,

@@ -23,11 +23,11 @@ SHARED = 0.5  # the share of trainings whose learning rate must drop at an epoch
 
 
 def build_curves(rows: Rows) -> dict[str, Any]:
-    """Build the curves: `epoch`, how many epochs were trained at each evaluation, then a text for each accuracy.
+    """Build the curves: `epoch`, that of each evaluation, from 0 as in records, then a text for each accuracy.
 
     A text is base64 of little-endian numbers of 16 bits, trainings by evaluations: accuracy times SCALE, or MISSING.
-    `drops` are the numbers of epochs after which the learning rate of most trainings drops, and `titles` name the
-    accuracies. What would exceed MOST_LETTERS is left out, accuracy on training first, on test last.
+    `drops` are the epochs in which the learning rate of most trainings drops, and `titles` name the accuracies. What
+    would exceed MOST_LETTERS is left out, accuracy on training first, on test last.
     """
     tables = [_number_rows(sweep.epochs, trials) for _, sweep, trials in rows.split()]
     table = pd.concat([part for part in tables if len(part)] or tables[:1], ignore_index=True)
@@ -41,7 +41,7 @@ def build_curves(rows: Rows) -> dict[str, Any]:
     chosen = np.arange(len(epochs) - 1, -1, -step)[::-1]  # the last evaluation is always kept
     places = measured["row"].to_numpy(int), np.searchsorted(epochs, measured["epoch"].to_numpy(int))
     return {
-        "epoch": (epochs[chosen] + 1).tolist(),
+        "epoch": epochs[chosen].tolist(),
         "drops": find_drops(table),
         "titles": {column: TITLES.get(column) or shorten_title(column, rows.attacks) for column in kept},
         **{column: _encode(measured[column].to_numpy(float), places, shape, chosen) for column in kept},
@@ -69,7 +69,7 @@ def _encode(values: np.ndarray, places: tuple[np.ndarray, np.ndarray], shape: tu
 
 
 def find_drops(epochs: pd.DataFrame) -> list[int]:
-    """Return after how many epochs the learning rate of most trainings drops at once, as in a piecewise schedule."""
+    """Return the epochs in which the learning rate of most trainings drops at once, as in a piecewise schedule."""
     if "lr" not in epochs or epochs.empty:
         return []
     table = epochs.sort_values(["row", "epoch"], kind="stable")

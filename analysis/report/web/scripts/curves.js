@@ -188,7 +188,7 @@ function drawMarkedCurve(panel, i) {
 /** Mark the epoch that validation selected, the median over the seeds; none without selection. */
 function drawSelected(i, x, y, means, paint) {
   const epochs = rowsOf[i].map((row) => (DATA.trials.best_epoch || [])[row]).filter(isNumber);
-  const t = DATA.curves.epoch.indexOf(quantileOf(epochs, 0.5) + 1);
+  const t = DATA.curves.epoch.indexOf(quantileOf(epochs, 0.5));
   if (t < 0 || !isNumber(means[t]) || DATA.checkpoint === "last") return "";
   const place = `translate(${round(x(DATA.curves.epoch[t]))} ${round(y(means[t]))})`;
   const shape = symbolPath(shapeOf(subsetOf[i]));

@@ -124,13 +124,13 @@ function drawRules(box, groups) {
     `<path class="grid" d="${grid}"/>` +
       rows.map((row) => drawRule(row, width, margins)).join("") +
       ticks.map((tick) => drawText(tick, x(tick), height - margins.bottom + 17, "middle")).join("") +
-      drawText("stopped after epoch", (margins.left + width - margins.right) / 2, height - 4, "middle"),
+      drawText("epochs until it was stopped", (margins.left + width - margins.right) / 2, height - 4, "middle"),
   );
   attachMarks(stage, marks, describeStop);
   return { stage, marks };
 }
 
-/** Count what a rule stopped and saved, such as "18 stopped, half by epoch 51 of 60, 486 epochs saved". */
+/** Count what a rule stopped and saved, such as "18 stopped, half after 51 of 60 epochs, 486 saved". */
 function countStops({ stops }) {
   const half = formatNumber(
     quantileOf(
@@ -144,7 +144,7 @@ function countStops({ stops }) {
     ? ` of ${low === high ? low : `${low} to ${high}`}`
     : "";
   const saved = stops.reduce((sum, stop) => sum + stop.saved, 0);
-  return `${stops.length} stopped, half by epoch ${half}${planned}, ${d3.format(",")(saved)} epochs saved`;
+  return `${stops.length} stopped, half after ${half}${planned} epochs, ${d3.format(",")(saved)} saved`;
 }
 
 /** Pile the stops of a rule above its floor, each epoch at its place and as broad as it needs, up to a limit. */
@@ -190,7 +190,7 @@ function drawRule(row, width, margins) {
 function describeStop(i) {
   const { epoch, rule, reason } = DATA.stopping.find((stop) => stop.configuration === i);
   const why = shortenText(`${rule}: ${reason}`, REASON * LETTER);
-  const small = `<small>stopped after epoch ${epoch}. ${escapeText(why)}</small>`;
+  const small = `<small>stopped after ${epoch} epochs. ${escapeText(why)}</small>`;
   return `<b>${escapeText(CONFIGURATIONS.choice[i])}</b>${small}`;
 }
 

@@ -59,14 +59,14 @@ def test_masking_gap_is_that_of_the_checkpoint(tmp_path: Path) -> None:
 
 def test_curves_are_those_of_the_epochs(report: ReportData, block: dict[str, Any]) -> None:
     epochs = report.results.epochs.set_index(["id", "epoch"])
-    assert block["curves"]["epoch"] == [*range(2, 25, 2)]
+    assert block["curves"]["epoch"] == [*range(1, 24, 2)]
     columns = ["test_pgd_acc", "test_clean_acc", "val_pgd_acc", "val_clean_acc", "train_robust_acc"]
     assert [*block["curves"]["titles"]] == columns
     for column in columns:
         found = decode(block, column)
         assert len(found) == len(block["trials"]["id"])
         for trial, row in zip(block["trials"]["id"], found, strict=True):
-            measured = [epochs[column].get((trial, at - 1), np.nan) for at in block["curves"]["epoch"]]
+            measured = [epochs[column].get((trial, at), np.nan) for at in block["curves"]["epoch"]]
             np.testing.assert_allclose(row, measured, rtol=0, atol=5.1e-5)
     torn = report.results.study_trials["status"].tolist().index("begun")
     assert np.isnan(decode(block, "test_pgd_acc")[torn, 1:]).all()
@@ -78,7 +78,7 @@ def test_curve_passes_through_the_selected_epoch(block: dict[str, Any]) -> None:
         zip(block["trials"]["best_epoch"], block["trials"]["best_test_pgd_acc"], strict=True)
     ):
         if best is not None:
-            assert drawn[row, epochs.index(best + 1)] == pytest.approx(accuracy, abs=5.1e-5)
+            assert drawn[row, epochs.index(best)] == pytest.approx(accuracy, abs=5.1e-5)
 
 
 def test_front_of_the_drawn_numbers_is_the_marked_one(report: ReportData, block: dict[str, Any]) -> None:
@@ -148,7 +148,7 @@ def test_curves_that_would_be_too_long_keep_the_essential_and_the_last(
     monkeypatch.setattr(curves, "MOST_LETTERS", letters)
     thin = build_block(report)
     assert [*thin["curves"]["titles"]] == ["test_pgd_acc", "test_clean_acc"]
-    assert thin["curves"]["epoch"] == [*range(4, 25, 4)]
+    assert thin["curves"]["epoch"] == [*range(3, 24, 4)]
     np.testing.assert_array_equal(decode(thin, "test_clean_acc"), decode(block, "test_clean_acc")[:, 1::2])
 
 

@@ -212,7 +212,7 @@ def test_each_rule_tells_how_many_it_stopped(search: Path, block: dict[str, Any]
     opened = open_page(search)
     assert len(block["stopping"]) == 8
     texts = opened.page.locator("#stopping-chart text").all_text_contents()
-    assert "dominated" in texts and "8 stopped, half by epoch 10 of 20, 160 epochs saved" in texts
+    assert "dominated" in texts and "8 stopped, half after 10 of 20 epochs, 160 saved" in texts
     ends = opened.page.locator('#stopping-chart [data-key=curves] svg.fig path[fill="var(--neg)"]')
     assert ends.count() == 8, "where a curve was cut is in view"
 
