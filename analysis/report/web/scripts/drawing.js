@@ -4,6 +4,7 @@ const LETTER = 6.6; // px, mean width of a letter in a figure, for limits alone:
 const LEAST_LETTERS = 3; // of a text, however little room it has
 const SANS = "Inter, system-ui, sans-serif";
 const FONTS = { plain: `400 12px ${SANS}`, strong: `650 12px ${SANS}`, ttl: `650 13.5px ${SANS}` }; // by class
+const UNCLEAR = 2; // what a place of a label costs that is as near to another mark; less than to cover one
 const LABEL_PLACES = [
   [10, -8, "start", 0],
   [-10, -8, "end", 0],
@@ -183,12 +184,22 @@ function placeLabels(labels, points, width, height, margins) {
     const best = places.reduce((least, place) => (place.cost < least.cost ? place : least));
     if (best.cost >= 30 && !label.must) continue;
     used.push(best.box);
+    if (best.unclear) texts.push(drawLeader(label, best.box));
     texts.push(drawText(label.text, best.x, best.y, best.anchor, "lab"));
   }
   return texts.join("");
 }
 
-/** Rate one place of a label: cheap where nothing lies beneath it, dear outside the frame or on another label. */
+/** Draw the line from a mark to its label, for a label that lies nearer to another mark. */
+function drawLeader({ x, y }, box) {
+  const [toX, toY] = nearestOf(box, x, y);
+  return `<path class="leader" d="M${round(x)} ${round(y)}L${round(toX)} ${round(toY)}" stroke="var(--soft)"/>`;
+}
+
+/**
+ * Rate one place of a label: cheap where nothing lies beneath it, dear outside the frame or on another label. It is
+ * `unclear` if another mark is as near as its own.
+ */
 function rateLabel(label, [dx, dy, anchor, bias], points, used, width, height, margins) {
   const [x, y] = [label.x + dx, label.y + dy];
   const wide = widthOf(label.text) + 4;
@@ -200,7 +211,21 @@ function rateLabel(label, [dx, dy, anchor, bias], points, used, width, height, m
   for (const point of points) {
     if (boxesTouch(box, { x: point.x - 5, y: point.y - 5, width: 10, height: 10 })) cost += 3;
   }
-  return { cost, box, x, y, anchor };
+  const own = distanceTo(box, label);
+  const others = points.filter((point) => point.x !== label.x || point.y !== label.y);
+  const unclear = others.some((point) => distanceTo(box, point) <= own);
+  return { cost: cost + (unclear ? UNCLEAR : 0), box, x, y, anchor, unclear };
+}
+
+/** Find the point of a box that is nearest to a place. */
+function nearestOf(box, x, y) {
+  return [Math.min(Math.max(x, box.x), box.x + box.width), Math.min(Math.max(y, box.y), box.y + box.height)];
+}
+
+/** Measure how far a mark lies from a box. */
+function distanceTo(box, { x, y }) {
+  const [nearX, nearY] = nearestOf(box, x, y);
+  return Math.hypot(nearX - x, nearY - y);
 }
 
 /** Tell whether two boxes overlap. */

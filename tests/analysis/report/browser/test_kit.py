@@ -239,6 +239,17 @@ def test_a_label_that_must_be_there_is_placed_in_a_crowd(kit: Page) -> None:
     assert kit.evaluate(place, False) == "" and "a name" in kit.evaluate(place, True)
 
 
+def test_a_label_is_nearest_to_its_own_mark_or_has_a_line_to_it(kit: Page) -> None:
+    place = """(marks) => placeLabels([{x: 150, y: 150, text: 'own', must: true}], marks, 300, 300,
+      {left: 0, right: 0, top: 0, bottom: 0})"""
+    own, right = {"x": 150, "y": 150}, {"x": 165, "y": 150}
+    alone, beside = kit.evaluate(place, [own]), kit.evaluate(place, [own, right])
+    assert "leader" not in alone and "leader" not in beside and alone != beside, "it moves to the other side"
+    around = [{"x": 150 + dx, "y": 150 + dy} for dx in range(-40, 41, 8) for dy in range(-24, 25, 8)]
+    assert 'class="leader" d="M150 150L' in kit.evaluate(place, around)
+    assert "leader" not in kit.evaluate(place, [own, own]), "marks at one place share the label"
+
+
 def test_labels_do_not_cover_each_other(kit: Page) -> None:
     found = kit.evaluate(
         """() => { const labels = [0, 1, 2, 3].map((k) => ({x: 100 + k, y: 100 + k, text: 'a name of some length'}));
