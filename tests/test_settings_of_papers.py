@@ -167,8 +167,8 @@ def versions(study: Path) -> set[str]:
 def test_a_paper_has_one_autoattack() -> None:
     """Dong et al. state the custom version for all but their table; its five restarts are in their code alone.
 
-    The study of late subsets, which is not theirs, is laid over that of their table; that of a certified front, which is
-    not theirs either, attacks by margin.
+    The study of late subsets, which is not theirs, is laid over that of their table; that of a certified front, which
+    is not theirs either, attacks by margin.
     """
     theirs = {*OF_PAPERS} - {Path("cifar10/certified.yaml")}
     profiling = {study for study in theirs if PROFILING in comment(study)}

@@ -120,8 +120,8 @@ def test_sizes_need_two_of_one_kind(found: ReportData) -> None:
     more = collect_sizes(pd.concat([many, many.assign(family=many["family"] + " b")]), "test_aa_acc", "robust")
     assert more is not None and len(more.panels) == 40
     more = more.take(cut_in_turn(list_settings(more.panels), MAX_PANELS).rows)
-    settings = list_settings(more.panels)
-    assert [settings.count(setting) for setting in dict.fromkeys(settings)] == [MAX_PANELS // 2] * 2  # of each problem, in turn
+    settings = list_settings(more.panels)  # of each problem, in turn
+    assert [settings.count(setting) for setting in dict.fromkeys(settings)] == [MAX_PANELS // 2] * 2
 
 
 def test_the_gallery_marks_every_flipped_example_it_shows(found: ReportData) -> None:
