@@ -78,7 +78,7 @@ def lost(here: Path, good: Path) -> list[str]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("block", blocks(6, 80))
+@pytest.mark.parametrize("block", blocks(3, 80))
 def test_a_spoilt_space_is_planned_or_refused(
     block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -89,7 +89,7 @@ def test_a_spoilt_space_is_planned_or_refused(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("block", blocks(4, 40))
+@pytest.mark.parametrize("block", blocks(2, 40))
 def test_spoilt_data_is_planned_or_refused(
     block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,7 +100,7 @@ def test_spoilt_data_is_planned_or_refused(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("block", blocks(3, 80))
+@pytest.mark.parametrize("block", blocks(1, 80))
 def test_a_spoilt_folder_is_read_or_refused(
     block: int,
     finished: Path,

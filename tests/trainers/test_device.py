@@ -12,17 +12,21 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.trainers.device_cases import CASES
+from tests.trainers.device_cases import CASES, MISTAKES
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
 Answers = dict[str, Any]
 K = 10  # steps of an attack
+# of each kind of trainer, attack and measurement one; all others take as long again as the other long tests of trainers
+FEW = ("pgd-at", "trades", "fat", "gairat", "awp", "swa", "drop unlearned", "everything measured")
+REST = tuple(name for name in CASES if name not in FEW)
 
 # (phase, function, kind): how often at most in such a phase, over all cases; MLPs have 6 parameters and buffers,
 # digits_cnn has 16
@@ -70,22 +74,42 @@ ALLOWED = {
 }
 
 
-@pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
-    """What all cases answered, in a process of their own: a device is registered for the whole process.
+def ask(names: Sequence[str], folder: Path) -> Answers:
+    """Run cases in a process of their own: a device is registered for the whole process.
 
     Parallel workers of one run share the answers.
     """
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    path = tmp_path_factory.getbasetemp().parent / f"device-{run}.json"
+    path = folder.parent / f"device-{len(names)}-{run}.json"
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
             paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-            command = [sys.executable, "-m", "tests.trainers.device_cases", str(path)]
+            command = [sys.executable, "-m", "tests.trainers.device_cases", str(path), *names]
             subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": paths}, check=True, timeout=580)
     found: Answers = json.loads(path.read_text())
     return found
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    return ask((*FEW, *MISTAKES), tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="module")
+def rest(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    return ask(REST, tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def answer(request: pytest.FixtureRequest) -> Answers:
+    """What the case of a test answered."""
+    name = request.getfixturevalue("name")
+    found: Answers = request.getfixturevalue("few" if name in FEW else "rest")[name]
+    return found
+
+
+each_case = pytest.mark.parametrize("name", [*FEW, *(pytest.param(name, marks=pytest.mark.slow) for name in REST)])
 
 
 def crossings(answer: Answers) -> list[tuple[Counter[tuple[str, str, str]], dict[tuple[str, str, str], str]]]:
@@ -108,41 +132,44 @@ def forbidden(answer: Answers) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_training_keeps_to_its_device_and_waits_only_where_the_table_says(answers: Answers, name: str) -> None:
-    assert answers[name]["error"] is None
-    assert forbidden(answers[name]) == []
+@each_case
+def test_training_keeps_to_its_device_and_waits_only_where_the_table_says(answer: Answers, name: str) -> None:
+    assert answer["error"] is None
+    assert forbidden(answer) == []
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_training_on_the_device_has_the_records_of_one_on_the_cpu(answers: Answers, name: str) -> None:
+@each_case
+def test_training_on_the_device_has_the_records_of_one_on_the_cpu(answer: Answers, name: str) -> None:
     """Stopped after an epoch and resumed, on both; the device computes on the CPU."""
-    assert answers[name]["same"]
+    assert answer["same"]
 
 
-def test_only_an_attack_that_stops_early_waits_within_a_step(answers: Answers) -> None:
+@pytest.mark.slow
+def test_only_an_attack_that_stops_early_waits_within_a_step(few: Answers, rest: Answers) -> None:
+    answers = few | rest
     waits = {name for name in CASES for phase, crossed in answers[name]["phases"] if phase == "step" and crossed}
     assert waits == {"fat", "gair-fat", "fat to the end", "fat, first failure"}
 
 
-def test_every_row_of_the_table_is_met(answers: Answers) -> None:
+@pytest.mark.slow
+def test_every_row_of_the_table_is_met(few: Answers, rest: Answers) -> None:
     most: Counter[tuple[str, str, str]] = Counter()
     for name in CASES:
-        for counts, _ in crossings(answers[name]):
+        for counts, _ in crossings((few | rest)[name]):
             most |= counts
     assert most == Counter(ALLOWED)
 
 
-def test_a_new_read_by_the_host_is_told_with_its_line(answers: Answers) -> None:
-    assert answers["reads back"]["error"] is None
-    steps = [told for told in forbidden(answers["reads back"]) if "in step" in told]
+def test_a_new_read_by_the_host_is_told_with_its_line(few: Answers) -> None:
+    assert few["reads back"]["error"] is None
+    steps = [told for told in forbidden(few["reads back"]) if "in step" in told]
     assert steps and all(told.startswith("read in step, 1 times where 0 are allowed: ") for told in steps)
     assert all(_line_of("bool(x.any())") in told for told in steps)
 
 
-def test_an_operation_on_two_devices_is_told_with_its_line(answers: Answers) -> None:
-    assert answers["mixes devices"]["error"].startswith("MixedDevices")
-    assert _line_of("torch.full((1, 1, 1, 1), 255.0)") in answers["mixes devices"]["error"]
+def test_an_operation_on_two_devices_is_told_with_its_line(few: Answers) -> None:
+    assert few["mixes devices"]["error"].startswith("MixedDevices")
+    assert _line_of("torch.full((1, 1, 1, 1), 255.0)") in few["mixes devices"]["error"]
 
 
 def _line_of(code: str) -> str:

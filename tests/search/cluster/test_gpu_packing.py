@@ -321,6 +321,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search.cluster.gpu_probe, "WINDOWS", 1)
 
 
+@pytest.mark.slow
 def test_copies_run_at_once(planned: Callable[..., Plan], quick: None) -> None:
     """The test runs on CPUs, where the memory of the process is measured."""
     plan, sources = planned(smoke(profile=None, search__axes=None)), DatasetCache()

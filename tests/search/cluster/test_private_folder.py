@@ -225,7 +225,7 @@ def assert_closed(folder: Path, code: Path) -> None:
     assert not told_in(folder), "nor does anything there tell a secret"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_folder_of_a_killed_sweep_is_private_and_removed_at_the_next_start(tmp_path: Path) -> None:
     (tmp_path / "smoke.yaml").write_text(smoke(trial__epochs=100, evaluate__every=50))

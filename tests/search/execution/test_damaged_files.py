@@ -229,7 +229,14 @@ class TinyOf(Tiny):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("how", ["lost", "a digit", "a line of another kind", "a folder", "empty"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "a digit",
+        "a folder",
+        *(pytest.param(how, marks=pytest.mark.slow) for how in ("lost", "a line of another kind", "empty")),
+    ],
+)
 def test_decisions_of_a_damaged_stopping_journal_are_made_again(tmp_path: Path, how: str) -> None:
     from ..stopping.test_sweeps_that_stop import rivals
 

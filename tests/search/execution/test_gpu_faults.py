@@ -311,7 +311,7 @@ def run_on_gpus(tmp_path: Path, broken: Iterable[str], **changes: Any) -> tuple[
     return code, output, seen
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_gpu_that_fails_is_told_and_the_sweep_goes_on_without_it(tmp_path: Path) -> None:
     code, printed, workers = run_on_gpus(tmp_path, ["1"])

@@ -263,7 +263,9 @@ def test_the_distance_of_classes_is_that_of_the_closest_pair_of_two() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("data", ["digits", "data.npz", "pictures"])
+@pytest.mark.parametrize(
+    "data", ["data.npz", *(pytest.param(name, marks=pytest.mark.slow) for name in ("digits", "pictures"))]
+)
 def test_the_written_space_is_planned_and_trains(data: str, capsys: pytest.CaptureFixture[str]) -> None:
     store(x_test=images(30, seed=1), y_test=LABELS[:30])
     folder_of((8, 8), (8, 8), (8, 8), mode="RGB")

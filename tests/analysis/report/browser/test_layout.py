@@ -12,6 +12,7 @@ from PIL import Image
 from .conftest import Opener
 
 WIDTHS = (390, 768, 1100, 1600)
+BETWEEN = (768,)
 PAGES = ("study", "search", "unfinished", "hostile", "compared", "named")
 TALLEST = 5500  # pixels, at a width of 1100
 BAR = 48  # of one line
@@ -29,7 +30,9 @@ def page(request: pytest.FixtureRequest) -> Path:
     return request.getfixturevalue(request.param)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    "width", [pytest.param(width, marks=[pytest.mark.slow] * (width in BETWEEN)) for width in WIDTHS]
+)
 def test_no_width_scrolls_sideways_or_clips_a_label(page: Path, width: int, open_page: Opener) -> None:
     opened = open_page(page, width)
     assert opened.count("#front svg[role=application]") >= 1
