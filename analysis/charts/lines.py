@@ -60,8 +60,7 @@ def draw_lines(figure: Figure, tables: Sequence[TidyTable], styles: Mapping[str,
     for (row, column), (number, panel) in zip(places, panels, strict=True):
         table, plot = tables[number], used[row, column]
         _draw_panel(plot, table, table.points[table.points["panel"] == panel], styles)
-        of_epochs = table.x_title == "epoch"
-        ticks = MOST_TICKS if of_epochs else min(MOST_TICKS, int(TICKS_PER_INCH * width / columns))
+        ticks = min(MOST_TICKS, int(TICKS_PER_INCH * width / columns))
         plot.locator_params(axis="x", nbins=ticks, integer=bool((table.points["x"] % 1 == 0).all()))
         plot.set_title(wrap_title(panel, letters))
         if column == 0 or tables[number].y_title != tables[panels[places.index((row, column - 1))][0]].y_title:

@@ -33,6 +33,7 @@ from analysis.papers.recorded_parts import (
 from analysis.papers.row import PaperFigure
 from analysis.results.sweep import Sweep
 
+from ..looking import list_touching_ticks
 from ..planned import SEEDS, write_planned
 
 RECORDED = (
@@ -116,6 +117,7 @@ def test_text_of_a_figure_is_legible_and_inside(name: str, width: float, tmp_pat
         figure.canvas.draw()
         texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
         sizes.extend(text.get_fontsize() for text in texts)
+        assert list_touching_ticks(figure) == []
         beside = [plot.title for plot in figure.axes] + [t for legend in figure.legends for t in legend.findobj(Text)]
         shown = [text for text in beside if text.get_text().strip()]
         assert all(text.get_window_extent().x1 <= figure.bbox.width + 1 for text in shown), "text runs over the edge"

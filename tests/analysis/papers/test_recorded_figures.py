@@ -22,6 +22,7 @@ from analysis.papers.recorded_parts import (
     MedianFeatureCurves,
 )
 
+from ..looking import list_touching_ticks
 from ..planned import SEEDS, write_planned
 from ..planned_diagnostics import BOUNDS, DIMENSIONS, EXAMPLES, write_recordings
 
@@ -50,6 +51,7 @@ def test_what_its_study_records_is_what_a_figure_is_drawn_from(name: str, width:
         figure.canvas.draw()
         texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
         sizes.extend(text.get_fontsize() for text in texts)
+        assert list_touching_ticks(figure) == []
         assert not any("$" in text.get_text() for text in texts), "powers are written as mathematics that is not read"
 
     save_figure(draw_and_look, drawn.spec.chart.size, [tmp_path / "figure.png"])
