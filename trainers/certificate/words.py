@@ -59,8 +59,10 @@ def describe_verdicts(found: Assessment) -> str:
         f"{certificate.within.sum()} within {format_tolerance(found.family.tolerance)}",
         f"{certificate.open.sum()} open",
     ]
-    if unjudged := int((~certificate.judged).sum()):
-        counts.append(f"{unjudged} with too few seeds that did not collapse")
+    if few := int((~certificate.judged & (seeds > 0)).sum()):
+        counts.append(f"{few} with too few seeds that did not collapse")
+    if unmeasured := int((seeds == 0).sum()):
+        counts.append(f"{unmeasured} not measured")
     used = certificate.samples.seeds
     collapsed = f"{found.samples.collapsed.sum()} of {seeds.sum()} trainings collapsed"
     return f"{', '.join(counts)}, at {format_range(used[used > 0])}; {collapsed}."

@@ -38,6 +38,12 @@ def test_front_in_sentences(seeds: np.ndarray) -> None:
     assert chance.startswith("Probability that exactly these ") and "Expected overlap" in chance
 
 
+def test_a_configuration_that_was_not_measured_has_not_collapsed(seeds: np.ndarray) -> None:
+    unmeasured = np.where(np.arange(6)[:, None, None] == 2, np.nan, seeds)
+    counts, _ = describe_assessment(assess(unmeasured))
+    assert "1 not measured" in counts and "too few seeds" not in counts
+
+
 def test_what_holds_of_all_fronts_is_said_once(seeds: np.ndarray) -> None:
     found, few = assess(seeds), assess(seeds[:, :2])
     error, advice = explain_assessments([found, found, few])
