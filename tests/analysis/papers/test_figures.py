@@ -105,7 +105,7 @@ def test_what_the_recipe_of_a_figure_trains_is_what_it_is_drawn_from(name: str, 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", QUICK)
-@pytest.mark.parametrize("width", (3.25, 5.5))
+@pytest.mark.parametrize("width", (3.25, pytest.param(5.5, marks=pytest.mark.slow)))
 def test_text_of_a_figure_is_legible_and_inside(name: str, width: float, tmp_path: Path) -> None:
     drawn = draw_paper_figure(FIGURES[name], write_runs(FIGURES[name], tmp_path), width=width)
     sizes: list[float] = []

@@ -38,7 +38,7 @@ def draw(name: str, folder: Path, width: float = 3.25) -> DrawnFigure:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("width", (3.25, 5.5))
+@pytest.mark.parametrize("width", (3.25, pytest.param(5.5, marks=pytest.mark.slow)))
 @pytest.mark.parametrize("name", NAMES)
 def test_what_its_study_records_is_what_a_figure_is_drawn_from(name: str, width: float, tmp_path: Path) -> None:
     drawn = draw(name, tmp_path, width)

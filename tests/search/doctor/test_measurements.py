@@ -36,7 +36,7 @@ def test_methods_train_are_measured_and_end(here: Conditions) -> None:
     assert found.state == "passed" and found.values["methods"] == 2, found.found
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_every_method_works_on_this_machine(tmp_path: Path) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     found = list(methods.check_methods(Conditions(tmp_path, tmp_path, device)))

@@ -107,7 +107,7 @@ def test_a_sweep_that_does_not_train_is_reported(tmp_path: Path, monkeypatch: py
     assert found.state == "failed" and "an illegal memory access was encountered" in found.found
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_this_machine_keeps_its_promises_although_a_sweep_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

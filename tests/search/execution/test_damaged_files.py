@@ -22,7 +22,7 @@ from search.verify import main as verify
 from trainers.record_io import Row, sealed, signed, write_json
 from trainers.record_reader import Damage, read_json
 
-from ..helpers import Tiny, hash_records, smoke
+from ..helpers import Tiny, hash_records, slow, smoke
 
 PLAIN = {"profile": None, "search__axes": {"subset": {"grid": ["all"]}}, "search__replicates": 1}
 
@@ -229,14 +229,7 @@ class TinyOf(Tiny):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "how",
-    [
-        "a digit",
-        "a folder",
-        *(pytest.param(how, marks=pytest.mark.slow) for how in ("lost", "a line of another kind", "empty")),
-    ],
-)
+@pytest.mark.parametrize("how", ["a digit", "a folder", *slow("lost", "a line of another kind", "empty")])
 def test_decisions_of_a_damaged_stopping_journal_are_made_again(tmp_path: Path, how: str) -> None:
     from ..stopping.test_sweeps_that_stop import rivals
 

@@ -26,7 +26,7 @@ from search.store.store import Store
 from trainers.method import Method
 
 from ..backends import DisturbedBackend
-from ..helpers import Tiny, hash_records, local
+from ..helpers import Tiny, hash_records, local, slow
 
 pytestmark = pytest.mark.long
 
@@ -92,7 +92,7 @@ SAID = {
 
 
 @pytest.mark.parametrize("number", SAID, ids=[errno.errorcode[number] for number in SAID])
-@pytest.mark.parametrize("nth", [3, 40, 111])
+@pytest.mark.parametrize("nth", [40, *slow(3, 111)])
 def test_a_storage_failure_stops_the_sweep_which_resumes_once_it_is_repaired(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, number: int, nth: int
 ) -> None:

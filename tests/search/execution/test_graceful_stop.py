@@ -379,7 +379,7 @@ class Terminal:
         os.close(self._ours)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_closing_the_terminal_stores_every_training(tmp_path: Path) -> None:
     """All that was started in the terminal hears of it, Ray's processes too, and nothing can be printed any more."""
     (tmp_path / "smoke.yaml").write_text(smoke(**LONG, search__checkpoint_seconds=1e6))

@@ -288,9 +288,11 @@ def test_an_address_where_no_ray_answers_is_refused(tmp_path: Path, capsys: pyte
 
 def test_ctrl_c_before_tune_listens_is_no_sudden_end() -> None:
     """The signal that Tune is told by would end the process."""
-    interrupt, before = Interrupt(), {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+    interrupt, before = Interrupt(), {n: signal.getsignal(n) for n in numbers}
     interrupt.listening = tune_listens
     try:
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)  # Tune may have listened in a test before
         interrupt.install()
         assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
         with pytest.raises(KeyboardInterrupt) as stopped:

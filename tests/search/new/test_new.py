@@ -22,6 +22,8 @@ from search.schema.space import load_space
 from trainers.record_reader import read_json
 from trainers.record_shapes import check_result
 
+from ..helpers import slow
+
 Written = tuple[int, str, str]  # exit code, output, errors
 
 
@@ -263,9 +265,7 @@ def test_the_distance_of_classes_is_that_of_the_closest_pair_of_two() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    "data", ["data.npz", *(pytest.param(name, marks=pytest.mark.slow) for name in ("digits", "pictures"))]
-)
+@pytest.mark.parametrize("data", ["data.npz", *slow("digits", "pictures")])
 def test_the_written_space_is_planned_and_trains(data: str, capsys: pytest.CaptureFixture[str]) -> None:
     store(x_test=images(30, seed=1), y_test=LABELS[:30])
     folder_of((8, 8), (8, 8), (8, 8), mode="RGB")
