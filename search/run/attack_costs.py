@@ -16,7 +16,7 @@ from trainers.attack_runs import AutoAttackRun
 from trainers.data import Data
 from trainers.formatting import format_count
 
-BY_MARGIN = 0.32  # of the passes: of 21 networks that do not look masked (trainers/README.md)
+BY_MARGIN = 0.32  # of the passes: of 29 networks that do not look masked (trainers/README.md)
 BY_FRONT = 7 / 26  # of the configurations: on spaces/methods.yaml, by either checkpoint (search/README.md)
 CHECKPOINTS = {True: 2, False: 1}  # by whether validation chooses one beside the last
 
