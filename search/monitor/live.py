@@ -53,7 +53,7 @@ class LiveView(Callback):
         self._running: dict[str, str] = {}  # Tune's trial -> training; other started trainings wait for a process
         self._watched: set[int] = set()  # trainings that ran and whose end is not reported yet
         self._read_at = self._printed_at = self._written_at = time.monotonic()
-        self._read_seconds = 0.0  # duration of the last update; behind a URL this is long
+        self._read_seconds = 0.0  # duration of the last reading; behind a URL this is long
         self._ended: set[str] = set()  # trainings reported as ended: one that is resumed after a stop ends only once
         self._measured: set[int] = set()  # trainings reported as measured further
         self._probe: Probe | None = probe  # None: it was made
@@ -96,11 +96,17 @@ class LiveView(Callback):
         if time.monotonic() - self._read_at > max(LIVE_SECONDS, PAUSE_FACTOR * self._read_seconds):
             with suppress(OSError, NoSweep):  # a failing display must not end the sweep
                 self.look()
-            self._read_seconds = time.monotonic() - self._read_at
 
     def look(self) -> None:
         """Read what is new in the records, and show it."""
         self._read_at = time.monotonic()
+        try:
+            self._read_news()
+        finally:
+            self._read_seconds = time.monotonic() - self._read_at  # without a probe, which is made once
+        self._show_news()
+
+    def _read_news(self) -> None:
         self.reader.read_plan()
         running = self.schedule.running.keys()
         self._watched |= running
@@ -118,6 +124,8 @@ class LiveView(Callback):
         self._report_measured()
         if self._read_at - self._written_at > HEARTBEAT_SECONDS:
             self._write_heartbeat()
+
+    def _show_news(self) -> None:
         is_first = self._makes_first_progress() or self._probe_if_late()
         if self._live:
             size = self._disk_usage.bytes if self._disk_usage else None

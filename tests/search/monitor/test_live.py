@@ -132,6 +132,21 @@ def test_a_training_without_progress_for_long_is_probed_once(tmp_path: Path, mon
         assert live.said.splitlines()[-1].endswith(" left"), "what is recorded takes precedence"
 
 
+def test_after_a_long_probe_the_display_goes_on_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search.monitor.live, "PROBE_SECONDS", 0.0)
+    live = Run(tmp_path / "study", ["aaaa"])
+
+    def probe(trainings: Iterable[int]) -> dict[int, Costs]:
+        live.watch._read_at -= 1000.0  # as if the update had begun as long ago
+        return {}
+
+    live.watch._probe = probe
+    with live.watch:
+        live.start()
+        live.beat()
+        assert live.watch._read_seconds < 500.0, "the pause is in proportion to the reading alone"
+
+
 def test_a_probe_that_fails_ends_no_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search.monitor.live, "PROBE_SECONDS", 0.0)
     live = Run(tmp_path / "study", ["aaaa"])
