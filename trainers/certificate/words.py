@@ -8,6 +8,7 @@ import numpy as np
 
 from trainers.certificate.assessment import Assessment
 from trainers.certificate.looks import FIRST
+from trainers.certificate.verdicts import Certificate
 
 COUNTS = {1: "its only accuracy", 2: "both accuracies"}
 
@@ -59,13 +60,22 @@ def describe_verdicts(found: Assessment) -> str:
         f"{certificate.within.sum()} within {format_tolerance(found.family.tolerance)}",
         f"{certificate.open.sum()} open",
     ]
-    if few := int((~certificate.judged & (seeds > 0)).sum()):
+    equal = _find_equal(certificate)
+    if few := int((~certificate.judged & ~equal & (seeds > 0)).sum()):
         counts.append(f"{few} with too few seeds that did not collapse")
+    if equal.any():
+        counts.append(f"{equal.sum()} without a verdict, as all seeds are equal in an accuracy")
     if unmeasured := int((seeds == 0).sum()):
         counts.append(f"{unmeasured} not measured")
     used = certificate.samples.seeds
     collapsed = f"{found.samples.collapsed.sum()} of {seeds.sum()} trainings collapsed"
     return f"{', '.join(counts)}, at {format_range(used[used > 0])}; {collapsed}."
+
+
+def _find_equal(certificate: Certificate) -> np.ndarray:
+    """Return the configurations with enough seeds, but without a variance: equal seeds do not tell how others scatter."""
+    samples = certificate.samples
+    return np.asarray(~certificate.judged & (samples.kept >= FIRST) & (samples.freedom <= 0).any(axis=-1))
 
 
 def describe_chance(found: Assessment) -> str:
@@ -95,7 +105,8 @@ def describe_verdict(found: Assessment, i: int) -> str:
         return f"surely on{where}"
     if certificate.within[i]:
         return f"at most {certificate.distance[i]:.1f} points from the front{where}"
-    return f"open: would take about {found.seeds_wanted[i]:.0f} seeds{where}"
+    seeds = found.seeds_wanted[i]
+    return f"open: would take about {seeds:.0f} seeds{where}" if np.isfinite(seeds) else f"open{where}"
 
 
 def shorten_verdict(found: Assessment, i: int) -> str:

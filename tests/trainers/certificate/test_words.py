@@ -44,6 +44,18 @@ def test_a_configuration_that_was_not_measured_has_not_collapsed(seeds: np.ndarr
     assert "1 not measured" in counts and "too few seeds" not in counts
 
 
+def test_a_configuration_whose_seeds_are_equal_has_not_collapsed_and_leaves_no_nan() -> None:
+    """With one more configuration no common variance can be estimated either."""
+    rng = np.random.default_rng(0)
+    one = np.stack([np.full(3, 98.0), 60 + rng.normal(0, 0.5, 3)], axis=-1)
+    other = np.stack([97.9 + rng.normal(0, 0.5, 3), 60.1 + rng.normal(0, 0.5, 3)], axis=-1)
+    found = assess(np.stack([one, other]))
+    counts = describe_assessment(found)[0]
+    assert "1 without a verdict, as all seeds are equal in an accuracy" in counts and "too few seeds" not in counts
+    assert shorten_verdict(found, 0) == "–"
+    assert describe_verdict(found, 0) == "" and "nan" not in describe_verdict(found, 1)
+
+
 def test_what_holds_of_all_fronts_is_said_once(seeds: np.ndarray) -> None:
     found, few = assess(seeds), assess(seeds[:, :2])
     error, advice = explain_assessments([found, found, few])
