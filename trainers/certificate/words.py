@@ -73,7 +73,7 @@ def describe_verdicts(found: Assessment) -> str:
 
 
 def _find_equal(certificate: Certificate) -> np.ndarray:
-    """Return the configurations with enough seeds, but without a variance: equal seeds do not tell how others scatter."""
+    """Return the configurations with seeds enough, all equal in an accuracy, so that no variance is known."""
     samples = certificate.samples
     return np.asarray(~certificate.judged & (samples.kept >= FIRST) & (samples.freedom <= 0).any(axis=-1))
 
