@@ -245,23 +245,29 @@ def _build_front(points: Sequence[ConfigurationMean], width: int, height: int) -
 def _list_front(points: Sequence[ConfigurationMean], width: int) -> Iterator[Text]:
     """List the configurations on a front, below the name of their problem."""
     room = width - len("  clean    PGD  ")
+    listed = [point.name for point in points if point.on_front]
+    names = dict(zip(listed, shorten_configurations(listed, room), strict=True))
     for problem, members in groupby(points, key=lambda point: point.problem):
         title = f"on the front{f' of {problem}' if problem else ''}"
         yield Text(f"  clean    PGD  {title if cell_len(title) <= room else problem}", style="dim")
         for point in members:
             if point.on_front:
-                name = shorten_configuration(point.name, room)
-                yield Text(f"{100 * point.clean:7.1f}{100 * point.robust:7.1f}  {name}")
+                yield Text(f"{100 * point.clean:7.1f}{100 * point.robust:7.1f}  {names[point.name]}")
 
 
-def shorten_configuration(name: str, room: int) -> str:
-    """Return a configuration's name in at most `room` columns: without hash, then without axis names, then its end.
+def shorten_configurations(names: Sequence[str], room: int) -> list[str]:
+    """Return the names of configurations in at most `room` columns: without hash, then without axis names, then ends.
 
-    Axes stand from what all methods share to what differs most, so that beginnings are alike.
+    If one is too long with the names of its axes, all go without. Axes stand from what all methods share to what
+    differs most, so that beginnings are alike.
     """
-    name = strip_hash(name)
-    if cell_len(name) > room:
-        name = _list_labels(name)
+    bare = [strip_hash(name) for name in names]
+    if any(cell_len(name) > room for name in bare):
+        bare = [_list_labels(name) for name in bare]
+    return [_cut_beginning(name, room) for name in bare]
+
+
+def _cut_beginning(name: str, room: int) -> str:
     if cell_len(name) <= room:
         return name
     while cell_len(name) >= room > 1:

@@ -16,7 +16,7 @@ from rich.text import Text
 from search.monitor.epoch_progress import EpochProgress
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
-from search.monitor.screen import build_screen, format_epochs, format_headline, shorten_configuration, shorten_name
+from search.monitor.screen import build_screen, format_epochs, format_headline, shorten_configurations, shorten_name
 from search.monitor.sweep_status import SweepStatus, compute_status
 from search.monitor.textplot import MARK, OTHER, Dot, count_outliers, draw_scatter
 from trainers.record_io import write_json
@@ -158,8 +158,14 @@ def test_a_name_is_shortened_by_its_hash_then_axis_names_then_the_middle(room: i
 )
 def test_of_a_member_of_the_front_the_end_is_shown_that_tells_it_from_others(room: int, text: str) -> None:
     """The front is what a person looks at while a sweep runs; beginnings are alike."""
-    found = shorten_configuration("label_noise=0.1,method=trades,subset=friendly-90-a1b2c3", room)
+    (found,) = shorten_configurations(["label_noise=0.1,method=trades,subset=friendly-90-a1b2c3"], room)
     assert found == text and cell_len(found) <= room
+
+
+def test_members_of_a_front_are_all_named_in_one_way() -> None:
+    names = ["label_noise=0,method=pgd,subset=all-a1b2c3", "label_noise=0.1,method=trades,subset=friendly-90-a1b2c3"]
+    assert shorten_configurations(names, 40) == ["0,pgd,all", "0.1,trades,friendly-90"]
+    assert shorten_configurations(names[:1], 40) == ["label_noise=0,method=pgd,subset=all"]
 
 
 def test_an_unknown_time_is_said_to_be_unknown(tmp_path: Path) -> None:
