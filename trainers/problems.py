@@ -19,12 +19,16 @@ def identify_problem(config: Row) -> str:
 def title_problems(problems: Iterable[str]) -> dict[str, str]:
     """Return a title for each problem, a `data` block as JSON: the fields in which the problems differ.
 
-    A problem without another beside it has an empty title.
+    A field that a problem leaves open is left out of its title, unless the title would be empty. A problem without
+    another beside it has an empty title.
     """
     blocks = {problem: json.loads(problem) for problem in problems}
     fields = dict.fromkeys(key for block in blocks.values() for key in block)
     differ = [key for key in fields if len({json.dumps(block.get(key)) for block in blocks.values()}) > 1]
-    return {
-        problem: ", ".join(f"{key} {block[key]}".removesuffix(".0") for key in differ if key in block)
-        for problem, block in blocks.items()
-    }
+    return {problem: _title(block, differ) for problem, block in blocks.items()}
+
+
+def _title(block: Row, fields: Iterable[str]) -> str:
+    given = {key: block[key] for key in fields if key in block}
+    words = [f"{key} {value}".removesuffix(".0") for key, value in given.items() if value is not None]
+    return ", ".join(words or [f"{key} not set" for key in given])

@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.format == "markdown":
             Console(soft_wrap=True).print(escape_lines(render_markdown(judged, unjudged, sweeps)))
         else:
+            Console().print(count_verdicts(judged, unjudged), "", sep="\n")
             if others := list_other_runs(claims, sweeps):
                 Console().print(f"{OTHER_RUNS}: {', '.join(others)}.", "", sep="\n")
             _print_text(judged, unjudged, sweeps)
@@ -73,8 +74,6 @@ def _print_text(judged: Sequence[Judgement], unjudged: Sequence[Unjudged], sweep
         console.print(Text("Claims without data", style="bold"))
         for line in list_lacks(unjudged):
             console.print(line, soft_wrap=True)
-        console.print("")
-    console.print(count_verdicts(judged, unjudged))
 
 
 def _print_claim(rows: ClaimRows, console: Console) -> None:

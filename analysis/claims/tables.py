@@ -124,7 +124,7 @@ def count_verdicts(judged: Sequence[Judgement], unjudged: Sequence[Unjudged]) ->
 
 
 def render_markdown(judged: Sequence[Judgement], unjudged: Sequence[Unjudged], sweeps: Sequence[Sweep]) -> str:
-    """Render all verdicts as Markdown: a table with a row a check, and a list of the claims without data."""
+    """Render all verdicts as Markdown: how many, a table with a row a check, and a list of the claims without data."""
     lines = [f"| claim | {' | '.join(HEADER)} |", "|---|--:|--:|---|--:|---|"]
     for judgement in judged:
         rows = lay_out(judgement)
@@ -138,7 +138,7 @@ def render_markdown(judged: Sequence[Judgement], unjudged: Sequence[Unjudged], s
     missing = [f"- {_cell(line)}" for line in list_lacks(unjudged)]
     parts += ["Claims without data:\n\n" + "\n".join(missing)] if missing else []
     runs = [_cell(describe_run(sweep)) for sweep in sweeps]
-    return "\n\n".join([*parts, METHOD, *list_remedies(judged), *runs, count_verdicts(judged, unjudged)])
+    return "\n\n".join([count_verdicts(judged, unjudged), *parts, METHOD, *list_remedies(judged), *runs])
 
 
 def describe_run(sweep: Sweep) -> str:

@@ -88,13 +88,14 @@ def _tell(family: Family) -> Iterator[Answer]:
     above, below = (rows[rows["told"].astype(bool) & (sign * rows["mean"] > 0)] for sign in (1, -1))
     if len(rows) > 1 and len(rows) in (len(above), len(below)):
         more = "higher" if len(above) else "lower"
+        every = "both" if len(rows) == 2 else f"all {len(rows)}"
         means = Points(rows["mean"].mean(), rows["mean"].min(), rows["mean"].max())
         span = Points(rows["lo"].min()), Points(rows["hi"].max())
         yield Answer(
             "all",
             (Points(means.mean), " points on average"),
             (
-                f"Robust accuracy is {more} in all {len(rows)} comparisons of {family.title}: by ", Points(means.lo),
+                f"Robust accuracy is {more} in {every} comparisons of {family.title}: by ", Points(means.lo),
                 " to ", Points(means.hi), " points, with intervals from ", span[0], " to ", span[1],
                 f"; {format_seed_counts(rows['n'])}.",
             ),
@@ -135,7 +136,7 @@ def _say_open(family: Family) -> Answer:
     if not family.one_point:
         point = "for a difference of 1 point these seeds suffice"
     if rows.empty:
-        text = f"None of the {m} comparisons of {family.title} is left open" if m > 1 else "It was the only comparison"
+        text = f"{_none_of(m)} of {family.title} is left open" if m > 1 else "It was the only comparison"
         return Answer("open", ("Nothing left open",), (f"{text}; {point}.{single}",))
     half = (rows["hi"] - rows["lo"]) / 2
     ends = [f"{POINTS * value:.1f}" for value in (half.min(), half.max())]
@@ -160,16 +161,16 @@ def _claim_nothing(family: Family) -> Answer:
     m = len(family.rows) + family.single
     fewest = 1 + math.ceil(FEWEST_FREEDOM / m)
     seeds = "has one seed" if not len(family.rows) else f"has {format_seed_counts(family.rows['n'])}"
-    compared = (
-        f"None of the {m} comparisons of {family.title} is"
-        if m > 1
-        else f"The only comparison of {family.title} is not"
-    )
+    compared = f"{_none_of(m)} of {family.title} is" if m > 1 else f"The only comparison of {family.title} is not"
     return Answer(
         "open",
         ("Too few seeds",),
         (f"{compared} told from chance: each {seeds}, and a claim needs {fewest} at least.",),
     )
+
+
+def _none_of(comparisons: int) -> str:
+    return "Neither of the 2 comparisons" if comparisons == 2 else f"None of the {comparisons} comparisons"
 
 
 def _name_place(row: Mapping[Any, Any]) -> str:

@@ -8,13 +8,13 @@ from typing import Any
 from markupsafe import Markup
 
 from analysis.report import captions, provenance
-from analysis.report.answers import AnswerCard, describe_terms, lay_out_answers
+from analysis.report.answers import describe_terms
 from analysis.report.data import ReportData
 from analysis.report.drawings import Drawing, Figures
 from analysis.report.findings import list_findings, list_limits
 from analysis.report.notices import list_notices
 from analysis.report.progress import RUNNING
-from analysis.report.search_answers import lay_out_search
+from analysis.report.search_answers import lay_out_cards
 from analysis.report.setting import describe_setting
 from analysis.report.summary import describe_endings
 from analysis.report.tables.claims import render_claims
@@ -54,7 +54,7 @@ def collect_context(
         "question": results.question or results.study,
         "kicker": _describe_study(found),
         "notices": list_notices(found),
-        "answers": _lay_out_cards(found, block),
+        "answers": lay_out_cards(found),
         "terms": describe_terms(found),
         "selects": results.selects,
         "no_front": found.no_front,
@@ -145,13 +145,6 @@ def _list_contents(
         "provenance": ("Provenance", True),
     }
     return {anchor: title for anchor, (title, shown) in sections.items() if shown}
-
-
-def _lay_out_cards(found: ReportData, block: Mapping[str, Any]) -> list[AnswerCard]:
-    """Lay out the answers: of a search that compares nothing, what its front, knobs and history say."""
-    if block["kind"] == "search" and found.answering is None and (cards := lay_out_search(found, block)):
-        return cards
-    return lay_out_answers(found)
 
 
 def _describe_study(found: ReportData) -> str:

@@ -14,6 +14,7 @@ from analysis.measures.differences import compare_axis, compare_subsets, find_un
 from analysis.measures.difficulty import Detection, measure_detection
 from analysis.measures.families import Family, collect_families, tabulate_families
 from analysis.measures.front import FrontData, compute_fronts
+from analysis.measures.history import History, measure_history
 from analysis.measures.importance import Importance, measure_importance
 from analysis.measures.masking import measure_masking
 from analysis.measures.overfitting import measure_overfitting
@@ -22,6 +23,7 @@ from analysis.measures.subsets import count_classes
 from analysis.results.axes import MOST_LABELS
 from analysis.results.metrics import CLEAN, EPOCH_METRIC, find_strongest
 from analysis.results.rankings import Ranking
+from analysis.results.search_block import is_search
 from analysis.results.sweep import Sweep
 
 
@@ -41,6 +43,7 @@ class ReportData:
     answering: Family | None  # the family that answers the study's question
     uncompared: dict[str, list[str]]  # axis -> its values without a partner that is equal in all else
     importance: Importance | None  # of the knobs for the objectives
+    history: History | None  # what a search had found after each configuration; None of a study
     masking: pd.DataFrame  # PGD against the strongest attack, a row a configuration
     classes: pd.DataFrame  # accuracy class by class
     counts: pd.DataFrame
@@ -90,6 +93,7 @@ def collect_report_data(results: Sweep) -> ReportData:
         answering=choose_family(families, results.question),
         uncompared={path: find_uncompared(results, path, table) for path, table in effects.items()},
         importance=measure_importance(results),
+        history=measure_history(results) if is_search(results) else None,
         masking=measure_masking(results, robust),
         classes=tabulate_classes(results),
         counts=count_classes(results),

@@ -12,6 +12,7 @@ from trainers.terminal.text import escape_lines
 
 # words of scripts that are written from right to left, with the spaces between them
 _TURNED = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+(?: +[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+)*")
+_CODE = re.compile("`([^`]+)`")
 LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
 HYPHEN = "\N{NON-BREAKING HYPHEN}"  # in headers, which wrap only between words
 
@@ -29,9 +30,14 @@ def show_text(text: str) -> str:
     return _TURNED.sub(rf"\g<0>{LEFT_TO_RIGHT}", escape_lines(text))
 
 
+def render_prose(text: str) -> Markup:
+    """Escape a text, and render as code what stands in backticks."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
+
+
 def render_paragraph(text: str, kind: str = "") -> Markup:
     """Render a paragraph; `kind` is a class of the style sheet."""
-    return Markup(f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>")
+    return Markup(f'<p class="{kind}">{render_prose(text)}</p>' if kind else f"<p>{render_prose(text)}</p>")
 
 
 def render_table(
@@ -52,7 +58,7 @@ def render_table(
         else:
             lines.append(f"<tr>{_render_cells('td', row, texts)}</tr>")
     return Markup(
-        f'<p class="note">{escape(caption)}</p>\n<div class="tbl short" tabindex="0" role="region" '
+        f'<p class="note">{render_prose(caption)}</p>\n<div class="tbl short" tabindex="0" role="region" '
         f'aria-label="{escape(caption)}"><table class="data{" words" * is_wordy}">\n'
         f"<thead><tr>{_render_cells('th', header, texts)}</tr></thead>\n"
         "<tbody>\n" + "\n".join(lines) + "\n</tbody></table></div>"

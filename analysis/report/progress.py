@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from analysis.results.search_block import is_search
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED, DIVERGED, OPEN, STOPPED
 
@@ -56,4 +57,4 @@ def _is_live(sweep: Sweep) -> bool:
 
 def _grows(sweep: Sweep) -> bool:
     """Return whether a search may draw further configurations though all that it drew have ended."""
-    return _is_live(sweep) and any(trial.get("generation") is not None for trial in sweep.plan["trials"])
+    return _is_live(sweep) and is_search(sweep)

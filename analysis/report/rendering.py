@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.report.block import format_block
-from analysis.report.html import show_text
+from analysis.report.html import render_prose, show_text
 
 WEB = files("analysis.report") / "web"
 _FONT = re.compile(r"""url\(["']?(fonts/[\w.-]+)["']?\)""")
@@ -60,7 +60,7 @@ def describe_policy(script: str) -> str:
 
 @cache
 def _open_environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("analysis.report", "web"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -68,6 +68,8 @@ def _open_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["prose"] = render_prose
+    return environment
 
 
 def _keep_order(value: Any) -> Any:

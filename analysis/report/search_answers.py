@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,19 +11,34 @@ import pandas as pd
 from analysis.measures.front import FrontPanel
 from analysis.measures.importance import FANOVA
 from analysis.measures.stats import POINTS
-from analysis.report.answers import AnswerCard
+from analysis.report.answers import AnswerCard, lay_out_answers, list_answers
 from analysis.report.data import ReportData
 from analysis.results.metrics import shorten_metric
+from analysis.results.search_block import is_search
 from trainers.formatting import format_count
 
 STILL = 0.9995  # share of its last hypervolume from which on a front stands still
 
 
-def lay_out_search(found: ReportData, block: Mapping[str, Any]) -> list[AnswerCard]:
-    """Lay out what a search says in answer to its question: a card for each part that its records tell of."""
-    if found.front is None:
+def lay_out_cards(found: ReportData) -> list[AnswerCard]:
+    """Lay out the answers: of a search that compares nothing, what its front, knobs and history say."""
+    return lay_out_search(found) or lay_out_answers(found)
+
+
+def lay_out_search(found: ReportData) -> list[AnswerCard]:
+    """Lay out what a search says in answer to its question: a card for each part that its records tell of.
+
+    None if the sweep is no search, or if two of its configurations differ in one axis alone and are compared.
+    """
+    if found.front is None or found.answering is not None or not is_search(found.results):
         return []
-    return [*_tell_knee(found), *_tell_importance(found), *_tell_last_gain(block)]
+    return [*_tell_knee(found), *_tell_importance(found), *_tell_last_gain(found)]
+
+
+def list_lines(found: ReportData) -> list[tuple[str, str]]:
+    """List the answers of the page for a terminal, each as a lead with its number and a sentence."""
+    cards = lay_out_search(found)
+    return [(f"{card.number} {card.detail}", card.text) for card in cards] or list_answers(found)
 
 
 def _tell_knee(found: ReportData) -> Iterator[AnswerCard]:
@@ -69,7 +84,8 @@ def _tell_importance(found: ReportData) -> Iterator[AnswerCard]:
     ends = f"[{POINTS * best['lo']:.0f}, {POINTS * best['hi']:.0f}] " if math.isfinite(best["lo"]) else ""
     second = f"; next {_share(info.names, rest[0])}" if rest else ""
     also = "".join(f"; of {info.titles[name]}, {_share(info.names, ranked[name][0])}" for name in others)
-    text = f"of {info.titles[last]} goes with {info.names[best['axis']]} alone, over the region searched{second}{also}."
+    alone = f"goes with {info.names[best['axis']]} alone, over the region searched"
+    text = f"So much of {info.titles[last]} {alone}{second}{also}."
     yield _card(f"{POINTS * best['mean']:.0f} %", f"{ends}of variance", text)
 
 
@@ -77,21 +93,18 @@ def _share(names: Mapping[str, str], row: Mapping[str, Any]) -> str:
     return f"{names[row['axis']]} ({POINTS * row['mean']:.0f} %)"
 
 
-def _tell_last_gain(block: Mapping[str, Any]) -> Iterator[AnswerCard]:
+def _tell_last_gain(found: ReportData) -> Iterator[AnswerCard]:
     """Tell for how many configurations the hypervolume has stood still."""
-    volumes = _known((block["history"] or {}).get("hypervolume") or [])
-    if not volumes or not volumes[-1]:
+    history = found.history
+    if history is None or history.hypervolume is None or not history.hypervolume[-1]:
         return
+    volumes = history.hypervolume
     reached = next(place for place, volume in enumerate(volumes, 1) if volume >= STILL * volumes[-1])
     text = (
         f"The hypervolume has stood within {POINTS * (1 - STILL):.2g} % of its end since configuration {reached}, in "
         "the order drawn. It is of means over seeds, and neighbours on the front need not be told apart."
     )
     yield _card(f"{len(volumes) - reached} of {len(volumes)}", "since the last gain", text)
-
-
-def _known(values: Sequence[float | None]) -> list[float]:
-    return [value for value in values if value is not None]
 
 
 def _percent(value: float) -> str:

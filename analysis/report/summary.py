@@ -20,9 +20,10 @@ from analysis.measures.front_members import estimate_axis, list_members
 from analysis.measures.front_seeds import BOOTSTRAP
 from analysis.measures.run_passes import describe_run_passes
 from analysis.measures.stats import POINTS
-from analysis.report.answers import describe_terms, list_answers
+from analysis.report.answers import describe_terms
 from analysis.report.data import ReportData
 from analysis.report.provenance import describe_time
+from analysis.report.search_answers import list_lines
 from analysis.results.metrics import describe_images, shorten_metric
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
@@ -54,7 +55,7 @@ LEGENDS = {
 def print_summary(data: ReportData, console: Console) -> None:
     """Print the question of a sweep, the answers and the results, in about forty lines at most."""
     results = data.results
-    if answers := list_answers(data):
+    if answers := list_lines(data):
         console.print(plain_text(results.question or results.study), style="bold")
         for lead, text in answers:
             console.print(plain_text(f"• {lead}: {text}"))

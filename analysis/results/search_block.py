@@ -26,6 +26,11 @@ class Objective(NamedTuple):
         return f"{self.checkpoint}_{self.metric}"
 
 
+def is_search(sweep: Sweep) -> bool:
+    """Return whether the configurations of a sweep were drawn one after the other."""
+    return any(trial.get("generation") is not None for trial in sweep.plan["trials"])
+
+
 def read_search_block(results: Sweep) -> Mapping[str, Any]:
     """Return the `search:` block of the stored space; empty if it has none, is damaged, or missing."""
     tree = read_yaml(results.folder / "space.yaml", results.damage)

@@ -52,3 +52,15 @@ def test_every_cell_of_the_notebook_runs_and_its_figures_are_drawn(
     tables = [value for value in shown if hasattr(value, "columns")]
     assert len(tables) == 3 and all(len(table) for table in tables)
     assert "(24, 120) epochs, examples" in capsys.readouterr().out
+
+
+def test_the_importance_of_knobs_is_left_out_where_too_little_varies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sweep(tmp_path / "results" / "friendly_k", Made(methods=("AT 0.10",), subsets=("all",), faults=False))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    first, *others = ("".join(cell["source"]) for cell in cells("code"))
+    run_cell(first, names)
+    shown = [run_cell(source, names) for source in others if "importance" in source]
+    assert shown == ["no two knobs vary over eight configurations", None]

@@ -87,8 +87,7 @@ def describe_chance(found: Assessment) -> str:
     text = f"Probability that exactly {which} the front: {found.chance.step}. Expected overlap with the true front "
     text += f"{found.chance.overlap:.1f}."
     if found.luck is not None:
-        lower = " and ".join(f"{points:z.1f}" for points in found.luck).replace("-", "−")
-        text += f" On fresh seeds the front would read {lower} points lower."
+        text += f" On fresh seeds the front would read {format_drop(found.luck.tolist())}."
     return text
 
 
@@ -118,6 +117,15 @@ def shorten_verdict(found: Assessment, i: int) -> str:
     text = f"≤ {certificate.distance[i]:.1f}" if certificate.within[i] else word
     collapsed = int(found.samples.collapsed[i])
     return f"{text}, {collapsed}/{found.samples.seeds[i]} fell" if collapsed else text
+
+
+def format_drop(points: Sequence[float]) -> str:
+    """Return "0.1 and 0.4 points lower", or "0.1 points lower and 0.4 points higher" where the objectives differ."""
+    sides = ["higher" if round(drop, 1) < 0 else "lower" for drop in points]
+    sizes = [f"{abs(drop):.1f}" for drop in points]
+    if len(set(sides)) == 1:
+        return f"{' and '.join(sizes)} points {sides[0]}"
+    return " and ".join(f"{size} points {side}" for size, side in zip(sizes, sides, strict=True))
 
 
 def format_tolerance(tolerance: Sequence[float]) -> str:

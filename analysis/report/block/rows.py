@@ -13,6 +13,7 @@ from analysis.measures.duplicate_trainings import refuse_copies
 from analysis.measures.front import FrontData, compute_fronts
 from analysis.report.data import ReportData
 from analysis.results.axes import SEPARATOR
+from analysis.results.search_block import is_search
 from analysis.results.sweep import Sweep, name_sweeps
 
 ENDING = ("id", "replicate", "status", "epochs_done")  # columns
@@ -89,11 +90,6 @@ def collect_rows(reports: Sequence[ReportData]) -> Rows:
     trials["place"] = trials.groupby(["sweep", "configuration"], sort=False).ngroup()
     firsts = trials.drop_duplicates("place").reset_index(drop=True)
     return Rows(tuple(reports), names, front, trials, firsts, settings)
-
-
-def is_search(sweep: Sweep) -> bool:
-    """Return whether the configurations of a sweep were drawn one after the other."""
-    return any(trial.get("generation") is not None for trial in sweep.plan["trials"])
 
 
 def _read_trials(sweep: Sweep) -> pd.DataFrame:

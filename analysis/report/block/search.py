@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from analysis.measures.history import measure_history
 from analysis.report.block.json_text import round_number, round_numbers
-from analysis.report.block.rows import Rows, is_search
+from analysis.report.block.rows import Rows
+from analysis.results.search_block import is_search
 from trainers.terminal.text import escape_controls
 
 SHARE_DIGITS = 4
@@ -26,7 +26,7 @@ def build_history(rows: Rows) -> dict[str, Any] | None:
     """
     if len(rows.reports) > 1 or find_kind(rows) == "study":
         return None
-    history = measure_history(rows.results[0])
+    history = rows.reports[0].history
     if history is None:
         return None
     places = rows.find_places(0)

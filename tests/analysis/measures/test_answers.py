@@ -59,6 +59,14 @@ def test_differences_told_with_one_sign_are_one_sentence() -> None:
     assert write_parts(answers[1].lead) == "Nothing left open"
 
 
+def test_two_differences_are_both_and_neither() -> None:
+    told, left = answer_question(family([0.06, 0.05]))
+    assert write_parts(told.text).startswith(
+        "Robust accuracy is higher in both comparisons of friendly against random:"
+    )
+    assert write_parts(left.text).startswith("Neither of the 2 comparisons of friendly against random is left open;")
+
+
 def test_differences_told_with_both_signs_are_two_sentences() -> None:
     assert kinds(answer_question(family([0.06, -0.05]))) == ["higher", "lower", "open"]
 

@@ -10,7 +10,7 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
-from analysis.report.html import escape
+from analysis.report.html import escape, render_prose
 from analysis.report.rendering import describe_policy, read_script, read_style, render_template
 
 
@@ -42,6 +42,15 @@ def test_a_template_escapes_names_and_control_characters_and_misses_no_word() ->
     assert "<i>x</i>" in _render("{{ mark }}", mark=Markup("<i>x</i>"))
     with pytest.raises(UndefinedError):
         _render("{{ nothing }}")
+
+
+def test_code_in_a_text_is_code_and_names_beside_it_stay_text() -> None:
+    text = "<b>: for a stated error `replicates: {until: 'certified'}`; one ` alone stays."
+    shown = "&lt;b&gt;: for a stated error <code>replicates: {until: &#39;certified&#39;}</code>; one ` alone stays."
+    assert _render("{{ text|prose }}", text=text) == str(render_prose(text)) == shown
+    assert f"<li>{shown}</li>" in _render(
+        "{% import 'parts.html.jinja' as parts %}{{ parts.bullets([text]) }}", text=text
+    )
 
 
 def test_numbers_behind_a_name_from_right_to_left_stay_behind_it() -> None:

@@ -12,6 +12,7 @@ from trainers.certificate.words import (
     describe_assessment,
     describe_verdict,
     explain_assessments,
+    format_drop,
     format_range,
     format_tolerance,
     shorten_verdict,
@@ -36,6 +37,13 @@ def test_front_in_sentences(seeds: np.ndarray) -> None:
         "2 of 6 surely on, 1 surely off, 0 within 0.5 points, 3 open, at 4 seeds; 0 of 24 trainings collapsed."
     )
     assert chance.startswith("Probability that exactly these ") and "Expected overlap" in chance
+
+
+def test_a_front_that_would_read_more_on_fresh_seeds_reads_higher() -> None:
+    assert format_drop([0.1, 0.4]) == "0.1 and 0.4 points lower"
+    assert format_drop([0.1, -0.4]) == "0.1 points lower and 0.4 points higher"
+    assert format_drop([-0.1, -0.4]) == "0.1 and 0.4 points higher"
+    assert format_drop([-0.04, 0.2]) == "0.0 and 0.2 points lower"
 
 
 def test_a_configuration_that_was_not_measured_has_not_collapsed(seeds: np.ndarray) -> None:
