@@ -19,6 +19,9 @@ from analysis.measures.dominance import attain_grid
 from analysis.measures.front import FrontData, FrontPanel
 from trainers.objectives import non_dominated
 
+PERMUTATION_TEST = (
+    "p: permutation test of the largest difference of attainment; three seeds against three reach 0.1 at best"
+)
 MAX_SPLITS = 2000  # of the seeds into two groups; beyond, as many are drawn
 
 

@@ -17,7 +17,7 @@ from analysis.charts.front_difference import plot_front_difference
 from analysis.charts.styles import build_register
 from analysis.exceptions import SweepError
 from analysis.measures.front import FrontData, FrontPanel, compute_fronts
-from analysis.measures.front_difference import FrontDifference, compare_fronts
+from analysis.measures.front_difference import PERMUTATION_TEST, FrontDifference, compare_fronts
 from analysis.measures.stats import POINTS
 from analysis.report import html
 from analysis.report.answers import AnswerCard
@@ -184,7 +184,7 @@ def _render_differences(differences: Differences) -> Markup:
             rows.append((name, seeds, member, f"{share.whole} of {share.pairs}", f"{found.p:.2g}"))
     caption = (
         "How often a seed of one sweep attains what a seed of the other does: a member of its front, and all of them. "
-        "p: permutation test of the largest difference of attainment; three seeds against three reach 0.1 at best."
+        f"{PERMUTATION_TEST}."
     )
     return html.render_table(("sweeps", "seeds", "a member", "all (pairs)", "p"), rows, caption)
 

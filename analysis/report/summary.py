@@ -15,7 +15,7 @@ from rich.text import Text
 from analysis.measures.attack_passes import describe_savings
 from analysis.measures.audit import describe_audits
 from analysis.measures.front import FrontData, FrontPanel
-from analysis.measures.front_difference import FrontDifference
+from analysis.measures.front_difference import PERMUTATION_TEST, FrontDifference
 from analysis.measures.front_members import estimate_axis, list_members
 from analysis.measures.front_seeds import BOOTSTRAP
 from analysis.measures.run_passes import describe_run_passes
@@ -187,7 +187,7 @@ def build_difference_tables(differences: Sequence[tuple[FrontPanel, FrontDiffere
         return
     title = (
         "How often a seed of one attains what a seed of the other does: a member of its front, and all of them. "
-        "p: permutation test of the largest difference of attainment"
+        + PERMUTATION_TEST
     )
     table = _table(title, "configuration", "seeds", "a member", "all (pairs)", "p")
     for panel, info in differences:

@@ -90,7 +90,7 @@ def _list_trainings(plan: Plan, space: Space) -> Iterator[Row]:
     seeds = format_count(len(search.seeds), "seed")
     yield "trials", f"{len(trials):,}: {format_count(configurations, 'configuration')} x {seeds}"
     if search.adapts:
-        figures = "all figures here are for as many trials drawn at random, none of them stored"
+        figures = "all figures here are for as many trials drawn at random, whatever is stored"
         yield "sampler", f"{search.strategy}, {search.generation} at a time; {figures}"
     for kind, (label, purpose) in FIRST.items():
         made = [trial.produces for trial in plan.trials if trial.kind == kind]
