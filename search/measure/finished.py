@@ -15,6 +15,7 @@ from search.confirm.front import load_stored_space, select_front
 from search.exceptions import SpaceError
 from search.execution.backend import Backend
 from search.execution.compatibility import check_compatible, find_accepted_code
+from search.measure.further_accuracy import describe_attacks
 from search.planning.datasets import DatasetCache, find_corruptions
 from search.planning.front_first import list_postponed
 from search.planning.measurements import check_attack_names, check_corruptions, check_weights_exist, is_unmeasured
@@ -81,7 +82,10 @@ def measure_finished(options: argparse.Namespace, began: float, backend: Backend
             f"{format_count(len(finished), 'training')} of {len(plan.trials)} chosen, {most}{len(lacking)} to measure "
             f"by {format_list(what)}."
         )
-        return measure_sweep(loaded, plan, sources, store, names, console, began, backend)
+        code = measure_sweep(loaded, plan, sources, store, names, console, began, backend)
+        for line in describe_attacks(sorted(further), chosen, store, search.checkpoint):
+            console.print(line, markup=False, soft_wrap=True)
+        return code
     except HANDLED_ERRORS as error:
         return report_error(error, options.run, INSTEAD, errors)
 

@@ -206,6 +206,16 @@ def test_what_is_measured_already_is_not_measured_again(study: Study, capsys: An
     assert before == {path: (path / "result.json").stat().st_mtime_ns for path in study.trials()}
 
 
+def test_the_command_ends_with_the_accuracy_under_each_new_attack(study: Study, capsys: Any) -> None:
+    capsys.readouterr()
+    assert study.measure(attack=FGSM) == 0
+    *_, told, how = capsys.readouterr().out.splitlines()
+    found = [100 * (read_json(path / "result.json") or {})["best"]["test_aa_acc"] for path in study.trials()]
+    ends = f"{min(found):.1f} to {max(found):.1f} %"
+    assert told == f"Test accuracy under aa, the selected epoch: {ends} (2 configurations)."
+    assert how == f"Every configuration: python -m analysis.markdown {study.folder}"
+
+
 def test_the_front_of_validation_alone(study: Study) -> None:
     from search.confirm.front import load_stored_space, select_front
     from search.store.store import Store
