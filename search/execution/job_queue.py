@@ -84,7 +84,7 @@ class JobQueue:
     def release_all(self) -> None:
         """Record that the backend ended all tasks before they were done; their trainings resume later."""
         for i in self._running.values():
-            self._schedule.release(i, ended=False)
+            self._schedule.begin_again(i)
         self._running.clear()
 
     def _note(self, i: int, report: Report) -> None:
@@ -107,5 +107,8 @@ class JobQueue:
         else:
             self._schedule.release(i, ended=outcome in ENDED_IN_RUN)
             return self._listener.on_end(i, outcome, why)
-        self._schedule.release(i, ended=not again)
-        return self._listener.on_retry(i, why) if again else self._listener.on_end(i, "failed", in_vain)
+        if again:
+            self._schedule.begin_again(i)
+            return self._listener.on_retry(i, why)
+        self._schedule.release(i, ended=True)
+        return self._listener.on_end(i, "failed", in_vain)

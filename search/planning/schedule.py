@@ -116,6 +116,14 @@ class Schedule:
         else:
             self._push(i)
 
+    def begin_again(self, i: int) -> None:
+        """Record that a training lost its worker, and has a next turn even if all its epochs are stored.
+
+        A worker that died between its last state and its result has left no result.
+        """
+        self._reached.pop(i, None)
+        self.release(i, ended=False)
+
     def mark_ready(self, name: str) -> None:
         """Record that a ranking, or weights to start from, exist."""
         self.ready.add(name)

@@ -100,6 +100,16 @@ def test_another_training_replaces_a_lost_one_that_was_awaited() -> None:
     assert schedule.next_task() == Task(2, since=2, until=3)
 
 
+def test_a_training_that_lost_its_worker_between_its_last_state_and_its_result_begins_again() -> None:
+    schedule = make_schedule(["aaaa"])
+    task = schedule.next_task()
+    assert task
+    schedule.record_state(0, 4)
+    schedule.begin_again(0)
+    again = schedule.next_task()
+    assert again and (again.since, again.until) == (4, 4) and started(schedule) == []
+
+
 def test_stored_state_is_not_awaited() -> None:
     assert sorted(started(make_schedule(["aaa", "aab"], at={0: 2, 1: 2}))) == [0, 1]
 
