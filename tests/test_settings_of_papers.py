@@ -170,10 +170,10 @@ def test_a_paper_has_one_autoattack() -> None:
     The study of late subsets, which is not theirs, is laid over that of their table; that of a certified front, which
     is not theirs either, attacks by margin.
     """
-    theirs = {*OF_PAPERS} - {Path("cifar10/certified.yaml")}
-    profiling = {study for study in theirs if PROFILING in comment(study)}
+    studies = {*OF_PAPERS} - {Path("cifar10/certified.yaml")}
+    profiling = {study for study in studies if PROFILING in comment(study)}
     table = {Path("cifar10/friendly_k.yaml"), Path("cifar10/friendly_k_late.yaml")}
     assert set().union(*map(versions, profiling - table)) == {
         "AutoAttack custom (apgd-ce + apgd-t), 5 restarts, linf, epsilon 0.1"
     }
-    assert set().union(*map(versions, theirs - (profiling - table))) == {"AutoAttack standard, linf, epsilon 0.1"}
+    assert set().union(*map(versions, studies - (profiling - table))) == {"AutoAttack standard, linf, epsilon 0.1"}

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
 Answers = dict[str, Any]
 K = 10  # steps of an attack
-# of each kind of trainer, attack and measurement one; all others take as long again as the other long tests of trainers
+# one of each kind of loss, attack, weight, average, subset and measurement; the others are tried with -m slow
 FEW = ("pgd-at", "trades", "fat", "gairat", "awp", "swa", "drop unlearned", "everything measured")
 REST = tuple(name for name in CASES if name not in FEW)
 

@@ -12,9 +12,9 @@ def title(*blocks: dict[str, object]) -> list[str]:
 
 
 def test_fields_that_are_not_set_are_left_out() -> None:
-    mine = {"name": "npz", "test": None, "train": None, "val": "10%", "path": "mine.npz"}
+    npz = {"name": "npz", "test": None, "train": None, "val": "10%", "path": "mine.npz"}
     digits = {"name": "digits", "test": 360, "train": 1000, "val": 120}
-    assert title(mine, digits) == ["name npz, val 10%, path mine.npz", "name digits, test 360, train 1000, val 120"]
+    assert title(npz, digits) == ["name npz, val 10%, path mine.npz", "name digits, test 360, train 1000, val 120"]
 
 
 def test_no_problem_beside_another_is_without_a_title() -> None:
