@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
 import socket
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from glob import escape
@@ -35,21 +35,6 @@ NOT_SHIPPED = [
 ATTEMPTS = 3  # to start Ray on this machine: it waits 30 s for its processes, which a busy machine may take longer for
 
 
-class _RayShutdown(threading.Thread):
-    """Shuts Ray on this machine down, which takes a second, while the report is written; the process waits for it.
-
-    Leaving a cluster takes no time and needs no thread; Ray's client knows it only in the thread that joined it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(name="end of Ray")
-        self._folder = folder
-
-    def run(self) -> None:
-        ray.shutdown()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
 @contextmanager
 def open_cluster(address: str | None, interrupt: Interrupt) -> Iterator[None]:
     """Connect to Ray and install the interrupt that stops a sweep cleanly. Raises Infeasible like `connect`."""
@@ -64,9 +49,6 @@ def connect(address: str | None) -> Iterator[None]:
 
     Raises Infeasible if it cannot be reached.
     """
-    for earlier in threading.enumerate():
-        if isinstance(earlier, _RayShutdown):
-            earlier.join()
     for name in ("ray", "ray.tune", "ray.train", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
@@ -94,10 +76,9 @@ def connect(address: str | None) -> Iterator[None]:
             raise Infeasible(f"Ray {problem}: {error}; {advice}") from None
         yield
     finally:
+        _shut_down_ray()
         if folder:
-            _RayShutdown(folder).start()
-        else:
-            ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _initialize(options: Mapping[str, Any], attempts: int) -> None:
@@ -109,9 +90,22 @@ def _initialize(options: Mapping[str, Any], attempts: int) -> None:
                 ray.init(runtime_env=environment, **options)
             return
         except (Exception, SystemExit):  # the processes that started are ended, so that the next begin afresh
-            ray.shutdown()
+            _shut_down_ray()
             if not left:
                 raise
+
+
+def _shut_down_ray() -> None:
+    """Leave Ray, and end its processes if they were started here, while no thread drops an object of Ray.
+
+    Ray ends the whole process where one is dropped while its library shuts down: by another thread that computes
+    beside it, such as one that draws the report, or by the garbage collector in any thread.
+    """
+    gc.disable()
+    try:
+        ray.shutdown()
+    finally:
+        gc.enable()
 
 
 def build_runtime_env() -> dict[str, Any]:

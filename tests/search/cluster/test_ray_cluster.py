@@ -6,6 +6,8 @@ import math
 import os
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from search import ROOT
 from search.cluster.capacity import count_slots
 from search.cluster.gpu_packing import resolve_gpus
 from search.cluster.nodes import check_nodes
@@ -160,3 +163,22 @@ def test_data_is_sent_once_to_each_node_and_records_are_those_of_any_run(two: Cl
     (run,) = read_json(tmp_path / "smoke" / "provenance.json")["runs"]
     assert run["slots"] == 4
     assert [len(hosts) for hosts in run["nodes"].values()] == [2]
+
+
+DROPS = """
+import time
+from search.cluster.ray_cluster import connect
+from search.ray_env import ray
+with connect(None):
+    held = [ray.put(0) for _ in range(20_000)]
+while held:
+    held.pop()
+    time.sleep(1e-4)
+print("alive")
+"""
+
+
+def test_objects_of_ray_may_be_dropped_once_ray_has_ended() -> None:
+    """Ray ends the process if one is dropped while it shuts down, as when the report was drawn beside its end."""
+    ended = subprocess.run([sys.executable, "-c", DROPS], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ended.stdout == "alive\n", ended.stderr

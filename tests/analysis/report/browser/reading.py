@@ -73,8 +73,9 @@ class Opened:
         return self.page.locator(selector).inner_text()
 
     def focus_front(self) -> None:
-        """Focus the first front."""
+        """Focus the first front, and wait until the window has scrolled to it: scrolling hides a tip."""
         self.page.locator("#front svg[role=application]").first.focus()
+        self.run(FRAMES)
 
     def press(self, *keys: str) -> None:
         """Press keys one after the other."""

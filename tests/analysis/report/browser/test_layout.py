@@ -82,6 +82,7 @@ def test_every_text_has_enough_contrast(page: Path, theme: str, open_page: Opene
     assert opened.run("document.documentElement.dataset.theme") == theme
     opened.focus_front()
     opened.press("Home", "Enter")  # with a card, a tip and a kept row
+    opened.rest()
     assert opened.count("#tip") == opened.count("#cards .card") == 1
     assert opened.run(FAINT) == []
 
