@@ -37,7 +37,9 @@ def format_headline(status: SweepStatus) -> str:
         others += f", {now.measured:,} of {now.to_measure:,} measured further ({now.measuring} now)"
     epochs = f"{_format_done(status)} of {status.distinct_epochs:,} epochs trained"
     trainings = format_count(len(status.trainings), "training")
-    return f"{ended} of {trainings} ended{others}, {epochs}{_format_generation(status, ', ')}{_format_time(status)}"
+    uncounted = _describe_uncounted(status)
+    time_left = _format_time(status) + f", {uncounted}" * bool(uncounted)
+    return f"{ended} of {trainings} ended{others}, {epochs}{_format_generation(status, ', ')}{time_left}"
 
 
 def build_screen(status: SweepStatus, console: Console, size: int | None, height: int) -> Group:
@@ -112,13 +114,15 @@ def _format_time(status: SweepStatus) -> str:
         why = "time left not known yet" if status.is_running else "no estimate: no comparable training was measured"
         return f"{so_far}, {why}"
     of = "" if status.generation is None else " of this generation"
-    unknown = status.time_left.unknown
-    rest = f" and {format_count(unknown, 'training')} of unknown duration" if unknown else ""
     processes = f" on {status.slots} process{'es' * (status.slots > 1)}"
     by = " by a probe" if status.time_left.probed and not status.billed.epochs else ""
-    beside = " beside evaluation" if status.time_left.unmeasured and not status.billed.evaluate else ""
     where = "" if status.is_running else processes
-    return f"{so_far}, about {format_duration(max(seconds, 1.0))} left{by}{beside}{of}{where}{rest}"
+    return f"{so_far}, about {format_duration(max(seconds, 1.0))} left{by}{of}{where}"
+
+
+def _describe_uncounted(status: SweepStatus) -> str:
+    """Describe what the time left does not count; empty if nothing, or if there is no time left to show."""
+    return status.time_left.uncounted if status.seconds_left and not status.all_ended else ""
 
 
 def _format_generation(status: SweepStatus, separator: str) -> str:
@@ -147,6 +151,8 @@ def _build_progress(status: SweepStatus) -> Iterator[Text]:
         parts += [f"stopping skips {status.skipped_epochs:,}"]
     if parts:
         yield _label("saved", " · ".join(parts))
+    if uncounted := _describe_uncounted(status):
+        yield _label("time left", uncounted)
 
 
 def _format_done(status: SweepStatus) -> str:

@@ -105,7 +105,7 @@ def test_the_first_progress_is_a_line_at_once(run: Callable[..., Run]) -> None:
     look()
     (line,) = live.said.splitlines()
     assert line.startswith("0 of 1 training ended, 0.001 of 4 epochs trained, 0 s so far, about 4 h 00 min left")
-    assert line.endswith(" left beside evaluation"), "no evaluation is measured yet"
+    assert line.endswith(" left, not counting the evaluation of 1 training of a kind that was not timed yet")
 
 
 def test_a_training_without_progress_for_long_is_probed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
