@@ -108,6 +108,7 @@ class TimeLeft(NamedTuple):
     unknown: int  # trainings of whose network none was measured; they are left out
     unmeasured: int = 0  # trainings whose evaluation was never measured; the time of the evaluation is left out
     probed: int = 0  # trainings without a comparable one whose time a probe of a few steps estimates
+    further: int = 0  # ended trainings that are measured further, before the first of them is done; left out
     by_passes: int = 0  # trainings without a comparable one whose time is that of others for each pass
 
     @property
@@ -115,7 +116,8 @@ class TimeLeft(NamedTuple):
         """What is left out, in words; empty if nothing is."""
         parts = [format_count(self.unknown, "training")] if self.unknown else []
         parts += [f"the evaluation of {format_count(self.unmeasured, 'training')}"] if self.unmeasured else []
-        kinds = "a kind that was" if self.unknown + self.unmeasured == 1 else "kinds that were"
+        parts += [format_count(self.further, "further measurement")] if self.further else []
+        kinds = "a kind that was" if self.unknown + self.unmeasured + self.further == 1 else "kinds that were"
         return f"not counting {' and '.join(parts)} of {kinds} not timed yet" if parts else ""
 
 

@@ -34,7 +34,7 @@ def format_headline(status: SweepStatus) -> str:
     others = "".join(f", {n} {state}" for state, n in status.states.items() if state in HEADLINE_STATES)
     others += f", {status.constant} constant" * bool(status.constant)
     if now := status.measuring:
-        others += f", {now.measured:,} of {now.to_measure:,} measured further ({now.measuring} now)"
+        others += f", {now.measured:,} of {now.to_measure:,} measured further ({len(now.measuring_since)} now)"
     epochs = f"{_format_done(status)} of {status.distinct_epochs:,} epochs trained"
     trainings = format_count(len(status.trainings), "training")
     uncounted = _describe_uncounted(status)
@@ -83,7 +83,7 @@ def _build_lines(status: SweepStatus, width: int, height: int, size: int | None)
 
 
 def _build_title(status: SweepStatus, width: int) -> Text:
-    running = status.states.get("running", 0) + (status.measuring.measuring if status.measuring else 0)
+    running = status.states.get("running", 0) + (len(status.measuring.measuring_since) if status.measuring else 0)
     activity = (
         f"ended, {status.spent_budget}"
         if status.spent_budget
@@ -139,7 +139,7 @@ def _build_progress(status: SweepStatus) -> Iterator[Text]:
     generation = _format_generation(status, " ")
     yield _build_bar("trainings", ended, len(status.trainings), f"{ended:,}", f"{generation}{rest}")
     if now := status.measuring:
-        done, rest = now.measured, f" further · {now.measuring} now"
+        done, rest = now.measured, f" further · {len(now.measuring_since)} now"
         yield _build_bar("measured", done, now.to_measure, f"{done:,}", rest)
     asked, distinct = status.asked_epochs, status.distinct_epochs
     saved = asked - distinct

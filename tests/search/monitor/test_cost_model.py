@@ -164,6 +164,7 @@ def test_other_passes_through_the_same_network_take_their_share_of_its_time(plan
         (TimeLeft(1.0, 1), "not counting 1 training of a kind that was not timed yet"),
         (TimeLeft(1.0, 30), "not counting 30 trainings of kinds that were not timed yet"),
         (TimeLeft(1.0, 0, 2), "not counting the evaluation of 2 trainings of kinds that were not timed yet"),
+        (TimeLeft(1.0, 0, further=2), "not counting 2 further measurements of kinds that were not timed yet"),
         (TimeLeft(1.0, 1, 1),
          "not counting 1 training and the evaluation of 1 training of kinds that were not timed yet"),
     ],

@@ -199,10 +199,13 @@ def test_a_sweep_is_not_finished_while_trainings_are_measured_further(tmp_path: 
         made.end(i)
     reader = SweepReader(made.folder)
     reader.read_records()
-    now = Heartbeat(time.time(), 2, running=(made.ids[1],), to_measure=2, measured=1, measuring=1)
+    began = time.time()
+    now = Heartbeat(
+        began, 2, running=(made.ids[1],), to_measure=2, measured=1, measured_seconds=30.0, measuring_since=(began - 10,)
+    )
     status = compute_status(reader, now, is_running=True)
     title, trainings, measured, *_ = shown(status, 90, 24)
-    assert "1 of 2 processes busy" in title and title.endswith("0 s so far, time left not known yet")
+    assert "1 of 2 processes busy" in title and title.endswith("0 s so far, about 20 s left")
     assert trainings.endswith(" 3 of 3") and measured == f"measured  {'━' * 10}{'─' * 10} 1 of 2 further · 1 now"
     assert not status.finished and compute_status(reader, now, is_running=False).finished
     done = compute_status(reader, Heartbeat(time.time(), 2, to_measure=2, measured=2), is_running=True)
