@@ -1,8 +1,4 @@
-"""python -m search.replay RUN [RUN ...]: replay stopping rules on finished sweeps, and count what they save and lose.
-
-Each rule is applied to the recorded curves by the methods that a running sweep calls, and compared with configurations
-that are drawn at random at the same cost. Only records are read; Ray is not needed.
-"""
+"""The work of `python -m search.replay` once its arguments are parsed. Importing this module imports torch."""
 
 from __future__ import annotations
 
@@ -15,7 +11,6 @@ from pydantic import ValidationError
 from rich.table import Table
 from rich.text import Text
 
-from search.cli import exit_with
 from search.exceptions import NotReplayable, Unreachable
 from search.replay.finished_sweep import FinishedSweep, read_sweep
 from search.replay.policies import Policy, RulePolicy, policies
@@ -23,9 +18,8 @@ from search.replay.scoring import Score, Scorer
 from search.schema.blocks import Search
 from search.schema.messages import describe_errors, suggest_allowed
 from search.schema.yaml_tree import parse_or_keep
-from search.store.remote import check_reachable, parse_path
+from search.store.remote import check_reachable
 from trainers.record_io import Place
-from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.progress import track_progress
 from trainers.terminal.tables import print_table
@@ -43,9 +37,8 @@ COLUMNS = (  # of a Score: heading, format, which of several draws is the worst
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a table for each sweep. Exit codes: 0 done, 2 a sweep cannot be replayed or a rule is invalid."""
-    options = _parser().parse_args(arguments)
+def replay_sweeps(options: argparse.Namespace) -> int:
+    """Print a table for each sweep. Return the exit code."""
     console, errors = Console(), error_console()
     try:
         compared = _read_rules(options.rule, options.workers)
@@ -65,31 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shown = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seed{'s' * (seeds[0] > 1)}"
     console.print("\n" + NOTE.format(seeds=shown, draws=DRAWS))
     return 0
-
-
-def _parser() -> Parser:
-    parser = Parser(prog="python -m search.replay", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument(
-        "run", nargs="+", type=parse_path, help="the folder of a finished sweep, such as results/friendly_k"
-    )
-    parser.add_argument(
-        "--rule",
-        action="append",
-        default=[],
-        metavar="RULE",
-        help="a row of the table by its name, or knobs as under search.stopping, such as '{patience: 5%%}'; may be "
-        "repeated (default: all rows)",
-    )
-    parser.add_argument(
-        "--workers", type=_count, default=4, help="configurations that run at once, for ASHA (default: %(default)s)"
-    )
-    return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected a number of at least 1")
-    return int(text)
 
 
 def _read_rules(texts: list[str], workers: int) -> dict[str, Policy]:
@@ -173,7 +141,3 @@ NOTE = (
     "These are the very sweeps that the rules are judged on. The knobs of robust were set on published curves of "
     "CIFAR-10, not on these sweeps; its cost in other sweeps may differ."
 )
-
-
-if __name__ == "__main__":
-    exit_with(main, shows=True)
