@@ -83,8 +83,9 @@ def _find_code_change(stored: Row, begun: int, plan: Plan) -> list[str]:
     if stored["code"] == plan.code:
         return []
     return [
-        f"the code in trainers/ has changed since {begun} of its trainings began; their stages are not mixed with new "
-        "ones unless you say so: --accept-code-change goes on from them"
+        f"the code in trainers/ has changed since {begun} of its trainings began; every edit of a file that trains or "
+        "measures counts, also a comment, or a class that no training uses. Their stages are not mixed with new ones "
+        "unless you say so: --accept-code-change goes on from them"
     ]
 
 
