@@ -106,6 +106,8 @@ def test_an_interrupt_while_ray_is_imported_names_the_command_that_carries_on() 
         "simulate smoke --workers 0",
         "soak frendly_k",
         "soak smoke --faults worker",
+        "coverage results/frendly",
+        "coverage --studies 0",
         "new space --data digits",
     ],
 )
