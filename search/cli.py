@@ -24,6 +24,8 @@ from trainers.record_io import Place
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.streams import guard_streams
 
+DONE, UNFINISHED, BAD_INPUT = 0, 1, 2
+
 
 def exit_with(main: Callable[[], int], shows: bool = False) -> NoReturn:
     """Run a command and end the process with its exit code.
@@ -67,18 +69,28 @@ class _ExitHook:
 Command = Callable[[argparse.Namespace, float], int]
 
 
-def run_command(
-    options: argparse.Namespace, began: float, check: Callable[[], object], import_command: Callable[[], Command]
-) -> int:
-    """Check what is named, import a command and run it with its options. Return the exit code.
+def find_refusal(check: Callable[[], object]) -> int:
+    """Check what is named. Return the exit code, after printing why, if that is refused; else 0.
 
-    `began` is time.monotonic at the start. `check` raises SpaceError or NoSweep if the space or the sweep is not there:
-    importing Ray and torch, to say no more than that, takes seconds.
+    `check` raises SpaceError or NoSweep. A command calls this before its heavy imports: importing Ray and torch, to say
+    no more than that a name is mistyped, takes seconds.
     """
     try:
         check()
     except (SpaceError, NoSweep) as error:
         return report_error(error, Path(), "", error_console())
+    return DONE
+
+
+def run_command(
+    options: argparse.Namespace, began: float, check: Callable[[], object], import_command: Callable[[], Command]
+) -> int:
+    """Check what is named, import a command and run it with its options. Return the exit code.
+
+    `began` is time.monotonic at the start. `check` raises SpaceError or NoSweep if the space or the sweep is not there.
+    """
+    if code := find_refusal(check):
+        return code
     if options.address:
         os.environ["RAY_ADDRESS"] = options.address  # read when Ray is imported
     install_handlers()
@@ -90,7 +102,6 @@ def run_command(
     return command(options, began)
 
 
-DONE, UNFINISHED, BAD_INPUT = 0, 1, 2
 HANDLED_ERRORS = (
     SpaceError, DifferentSweep, SweepLocked, NoSweep, Infeasible, Unreachable, DamagedJournal,
     OSError, KeyboardInterrupt,

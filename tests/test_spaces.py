@@ -14,7 +14,7 @@ from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.run.__main__ import main
 from search.schema.space import LoadedSpace, load_space
-from search.verify import main as verify
+from search.verify.__main__ import main as verify
 from trainers.methods import METHODS
 from trainers.record_reader import read_json
 

@@ -16,7 +16,8 @@ from search.cli import HANDLED_ERRORS, report_error
 from search.cluster.gpu_packing import resolve_gpus
 from search.exceptions import SpaceError
 from search.execution.backend import Backend
-from search.execution.compatibility import SPACE_FILE, find_accepted_code
+from search.execution.compatibility import find_accepted_code
+from search.execution.stored_space import SPACE_FILE
 from search.pareto import as_recorded, to_maximise
 from search.planning.datasets import DatasetCache
 from search.planning.planner import Planner, TrialRequest

@@ -23,7 +23,7 @@ from search.soak.process import SweepProcess, count_epochs, hash_records
 from search.store import health
 from search.store.plan_file import load_plan, write_plan
 from search.store.store import Store
-from search.verify import compare_trial
+from search.verify.comparison import compare_trial
 from trainers.allocator import ALLOCATOR
 from trainers.formatting import format_count, format_list
 from trainers.record_io import Row

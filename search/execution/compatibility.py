@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Set
 from pathlib import Path
-from typing import Any
 
 from search.exceptions import DifferentSweep, SpaceError
 from search.execution.epoch_extension import find_extension_problems
+from search.execution.stored_space import SPACE_FILE, compare_spaces, list_differences
 from search.planning.measurements import (
     check_attack_names,
     check_corruptions,
@@ -17,7 +17,6 @@ from search.planning.measurements import (
     list_changed,
 )
 from search.planning.plan import Plan, PlannedTrial
-from search.schema.merging import IMPLIED_ALL, SPACE_NODE, add_implied_names, expand_short_forms
 from search.store.command_line import format_command
 from search.store.plan_file import find_format_problem, find_plan
 from search.store.store import Store
@@ -28,7 +27,6 @@ from trainers.record_reader import Damage, read_json, read_yaml
 from trainers.record_shapes import check_provenance, check_result
 from trainers.state_chain import training_code
 
-SPACE_FILE = "space.yaml"
 OTHER_SWEEP = "another sweep is stored there"
 NAMED_BY_CORRUPTIONS = (
     "Its trainings are named by their corrupted test images (trial.data.corruptions), as older code named them and an "
@@ -80,29 +78,14 @@ def check_compatible(folder: Place, plan: Plan, tree: Row, journal_lost: bool = 
     return len(now.keys() - {row["id"] for row in stored["trials"]})
 
 
-def describe_replaced_plan(folder: Place, plan: Plan, tree: Row) -> list[str]:
-    """Say what differs from a stored plan whose trainings are left out; only those that have not begun can be.
-
-    A plan of which nothing has begun is replaced as a whole, with its evaluation.
-    """
-    stored, space, now = find_plan(folder), _read_stored_space(folder), {trial.id for trial in plan.trials}
-    if stored is None or space is None or not (changes := _compare_keys(space, tree)):
-        return []
-    waiting = [row["id"] for row in stored["trials"] if not (folder / "trials" / row["id"]).exists()]
-    if len(waiting) == len(stored["trials"]):
-        return [f"{folder}: no training of the plan there has begun; this one replaces it. What differs:", *changes]
-    left_out = format_count(len({*waiting} - now), "training")
-    lines = [f"{folder}: {left_out} that had not begun are no longer planned. What differs:", *changes]
-    return lines if {*waiting} - now else []
-
-
 def _find_code_change(stored: Row, begun: int, plan: Plan) -> list[str]:
     """Say that other training code made the stages, unless the user accepts that."""
     if stored["code"] == plan.code:
         return []
     return [
-        f"the code in trainers/ has changed since {begun} of its trainings began; their stages are not mixed with new "
-        "ones unless you say so: --accept-code-change goes on from them"
+        f"the code in trainers/ has changed since {begun} of its trainings began; every edit of a file that trains or "
+        "measures counts, also a comment, or a class that no training uses. Their stages are not mixed with new ones "
+        "unless you say so: --accept-code-change goes on from them"
     ]
 
 
@@ -113,7 +96,7 @@ def _find_lost_trainings(
     if not gone:
         return []
     if journal_lost:
-        changes = _compare_spaces(folder, tree)
+        changes = compare_spaces(folder, tree)
         return [LOST_JOURNAL.format(n=len(gone)), *changes] if changes else []
     lost = f"{len(gone)} of its {format_count(begun, 'training')} would not be in it any more"
     extension = "More epochs continue the stored trainings only if the stored epochs stay the same. These change:"
@@ -214,26 +197,6 @@ def _describe_last_command(folder: Place) -> list[str]:
     return [f"It was last run by: {command}"] if known else []
 
 
-def count_stored_trials(folder: Place) -> int:
-    """Return the number of trials that a stored search draws; 0 if no search is stored or it draws none.
-
-    If the stored space is damaged, the number comes from the stored plan.
-    """
-    damage = Damage()
-    tree = _read_stored_space(folder, damage)
-    if damage and (plan := find_plan(folder)):
-        return len({row["configuration"] for row in plan["trials"] if row["kind"] == "trial"})
-    block = tree.get("search") if tree else None
-    trials = block.get("trials") if isinstance(block, dict) else None
-    return trials if isinstance(trials, int) else 0
-
-
-def _read_stored_space(folder: Place, damage: Damage | None = None) -> Row | None:
-    """Return the stored space, its short forms expanded as when a space is read; None if it is damaged."""
-    tree = read_yaml(folder / SPACE_FILE, damage)
-    return None if tree is None else expand_short_forms(tree, SPACE_NODE)[0]
-
-
 def _select_lost(rows: list[Row], plan: Plan) -> list[Row]:
     """Select the rows that no training of the plan begins with: a newly swept knob or more epochs only rename them."""
     if not rows:
@@ -260,7 +223,7 @@ def describe_end_by_other_code(folder: Place, tree: Row) -> str | None:
     if stored is None or training_code() in (stored["code"], *stored.get("accepted", [])):
         return None
     runs = past["runs"] if past else None
-    if not runs or runs[-1].get("exit") != 0 or _compare_spaces(folder, tree):
+    if not runs or runs[-1].get("exit") != 0 or compare_spaces(folder, tree):
         return None
     store = Store(folder)
     left = sum(store.read_result(row["id"], row["chain"]) is None for row in stored["trials"])
@@ -282,34 +245,6 @@ def _list_changed_rankings(stored: Row, plan: Plan) -> list[str]:
     sources = [ranking.provenance for ranking in plan.rankings.values()]
     now = {source["file"]: source["sha256"] for source in sources if "file" in source}
     return [f"  the content of {file}" for file in before if before[file] != now.get(file, before[file])]
-
-
-def list_differences(folder: Place, tree: Row) -> list[str]:
-    """List the differences between the stored space and this one, a line a key."""
-    return _compare_spaces(folder, tree) or ["  (nothing in the space itself: a default or the code behind it changed)"]
-
-
-def _compare_spaces(folder: Place, tree: Row) -> list[str]:
-    old = _read_stored_space(folder)
-    return ["  (the stored space.yaml is damaged or missing)"] if old is None else _compare_keys(old, tree)
-
-
-def _compare_keys(old: Row, new: Row) -> list[str]:
-    stored, now = (flatten(add_implied_names(tree, IMPLIED_ALL)) for tree in (old, new))
-    return [
-        f"  {key}: stored {stored.get(key, 'nothing')!r}, now {now.get(key, 'nothing')!r}"
-        for key in sorted((flatten(old).keys() | flatten(new).keys()) - {"question"})  # which changes no training
-        if stored.get(key, ...) != now.get(key, ...)
-    ]
-
-
-def flatten(tree: Any, path: str = "") -> dict[str, Any]:
-    """Return the leaves of a tree by their dotted paths."""
-    if isinstance(tree, dict) and tree:
-        return {k: v for key, value in tree.items() for k, v in flatten(value, f"{path}.{key}".lstrip(".")).items()}
-    if isinstance(tree, list) and tree:
-        return {k: v for i, value in enumerate(tree) for k, v in flatten(value, f"{path}.{i}").items()}
-    return {path: tree}
 
 
 def move_aside(folder: Path) -> Path:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 from statistics import fmean
 
 from search.planning.plan import PlannedTrial
 from search.store.store import Store
 from trainers.formatting import format_count
-from trainers.record_io import Row
+from trainers.record_io import Place, Row
 
 EPOCHS = {"best": "the selected epoch", "last": "the last epoch"}
 
@@ -27,8 +28,16 @@ def describe_attacks(attacks: Iterable[str], trials: Iterable[PlannedTrial], sto
         if trial.kind == "trial"
     ]
     lines = [line for attack in attacks if (line := _describe(attack, results, epoch))]
-    how = f"Every configuration: python -m analysis.markdown {shlex.quote(str(store.folder))}"
-    return [*lines, how] if lines else []
+    return [*lines, f"Every configuration: {_format_command(store.folder)}"] if lines else []
+
+
+def _format_command(folder: Place) -> str:
+    """Return the command that shows every configuration; it reads folders, so that a URL is copied to one first."""
+    run = shlex.quote(str(folder))
+    if isinstance(folder, Path):
+        return f"python -m analysis.markdown {run}"
+    copy = shlex.quote(folder.name)
+    return f"python -m analysis.mirror {run} {copy} && python -m analysis.markdown {copy}"
 
 
 def _describe(attack: str, results: Iterable[tuple[str, Row]], epoch: str) -> str:

@@ -27,13 +27,25 @@ class Heartbeat:
     forgotten: int = 0  # number of such states
     to_measure: int = 0  # trainings that had ended before and are only measured further, so far in this run
     measured: int = 0  # those of them that are done
-    measuring: int = 0  # those that a process measures now
+    measured_seconds: float = 0.0  # process seconds spent on them
+    measuring_since: tuple[float, ...] = ()  # for each that a process measures now, when that began
 
     @property
     def states(self) -> dict[str, str]:
         """Training -> its state, for the trainings that the heartbeat names."""
         named = (("left out", self.left_out), ("lost", self.lost), ("running", self.running))
         return {name: state for state, names in named for name in names}
+
+    def list_measuring_left(self, now: float) -> list[float] | None:
+        """Return the process seconds that each training still to be measured takes; None before the first is done.
+
+        Each takes the mean of those that are done; one that takes longer has a tenth of the mean left.
+        """
+        if not self.measured:
+            return None
+        mean = self.measured_seconds / self.measured
+        begun = [max(mean - (now - since), mean / 10) for since in self.measuring_since]
+        return begun + [mean] * (self.to_measure - self.measured - len(begun))
 
     def write(self, folder: Place) -> None:
         """Write now.json. Raises OSError."""
@@ -63,7 +75,8 @@ class _HeartbeatRecord(TypedDict, total=False):
     forgotten: int
     to_measure: int
     measured: int
-    measuring: int
+    measured_seconds: float
+    measuring_since: list[float]
 
 
 _check_heartbeat = build_checker(_HeartbeatRecord)

@@ -51,6 +51,8 @@ class LiveView(Callback):
         self._earlier = Heartbeat.read(folder) or Heartbeat(0.0, 0)  # of the last run: its freed bytes count as well
         self._written = Heartbeat(0.0, 0)  # the content of now.json
         self._running: dict[str, str] = {}  # Tune's trial -> training; other started trainings wait for a process
+        self._measuring: dict[str, float] = {}  # Tune's trial that only measures -> when that began
+        self._measured_seconds = 0.0  # of such trials that ended
         self._watched: set[int] = set()  # trainings that ran and whose end is not reported yet
         self._read_at = self._printed_at = self._written_at = time.monotonic()
         self._read_seconds = 0.0  # duration of the last reading; behind a URL this is long
@@ -74,6 +76,7 @@ class LiveView(Callback):
 
     def __exit__(self, *error: Any) -> None:
         self._running.clear()
+        self._measuring.clear()
         with suppress(OSError, NoSweep):
             self.look()
             self._write_heartbeat()
@@ -82,10 +85,14 @@ class LiveView(Callback):
 
     def on_start(self, task: str, job: Job) -> None:
         self._running[task] = job.trial
+        if job.trial in {self.reader.planned[i].id for i in self.schedule.measured}:
+            self._measuring[task] = time.time()
         self._watched |= self.schedule.running.keys()  # at once, as it may end before the next update
 
     def on_end(self, task: str, job: Job) -> None:
         self._running.pop(task, None)
+        if (since := self._measuring.pop(task, None)) is not None:
+            self._measured_seconds += time.time() - since
 
     def report_retry(self, name: str, why: str) -> None:
         """Report that a training failed and will be tried again."""
@@ -201,7 +208,8 @@ class LiveView(Callback):
             forgotten=self._earlier.forgotten + self.retention.forgotten,
             to_measure=len(schedule.measured),
             measured=len(schedule.measured - schedule.unfinished),
-            measuring=len({planned[i].id for i in schedule.measured}.intersection(self._running.values())),
+            measured_seconds=self._measured_seconds,
+            measuring_since=tuple(self._measuring.values()),
         )
 
     def _name_awaited(self, awaited: int | str) -> str:

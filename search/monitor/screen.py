@@ -34,10 +34,12 @@ def format_headline(status: SweepStatus) -> str:
     others = "".join(f", {n} {state}" for state, n in status.states.items() if state in HEADLINE_STATES)
     others += f", {status.constant} constant" * bool(status.constant)
     if now := status.measuring:
-        others += f", {now.measured:,} of {now.to_measure:,} measured further ({now.measuring} now)"
+        others += f", {now.measured:,} of {now.to_measure:,} measured further ({len(now.measuring_since)} now)"
     epochs = f"{_format_done(status)} of {status.distinct_epochs:,} epochs trained"
     trainings = format_count(len(status.trainings), "training")
-    return f"{ended} of {trainings} ended{others}, {epochs}{_format_generation(status, ', ')}{_format_time(status)}"
+    uncounted = _describe_uncounted(status)
+    time_left = _format_time(status) + f", {uncounted}" * bool(uncounted)
+    return f"{ended} of {trainings} ended{others}, {epochs}{_format_generation(status, ', ')}{time_left}"
 
 
 def build_screen(status: SweepStatus, console: Console, size: int | None, height: int) -> Group:
@@ -81,7 +83,7 @@ def _build_lines(status: SweepStatus, width: int, height: int, size: int | None)
 
 
 def _build_title(status: SweepStatus, width: int) -> Text:
-    running = status.states.get("running", 0) + (status.measuring.measuring if status.measuring else 0)
+    running = status.states.get("running", 0) + (len(status.measuring.measuring_since) if status.measuring else 0)
     activity = (
         f"ended, {status.spent_budget}"
         if status.spent_budget
@@ -112,13 +114,15 @@ def _format_time(status: SweepStatus) -> str:
         why = "time left not known yet" if status.is_running else "no estimate: no comparable training was measured"
         return f"{so_far}, {why}"
     of = "" if status.generation is None else " of this generation"
-    unknown = status.time_left.unknown
-    rest = f" and {format_count(unknown, 'training')} of unknown duration" if unknown else ""
     processes = f" on {status.slots} process{'es' * (status.slots > 1)}"
     by = " by a probe" if status.time_left.probed and not status.billed.epochs else ""
-    beside = " beside evaluation" if status.time_left.unmeasured and not status.billed.evaluate else ""
     where = "" if status.is_running else processes
-    return f"{so_far}, about {format_duration(max(seconds, 1.0))} left{by}{beside}{of}{where}{rest}"
+    return f"{so_far}, about {format_duration(max(seconds, 1.0))} left{by}{of}{where}"
+
+
+def _describe_uncounted(status: SweepStatus) -> str:
+    """Describe what the time left does not count; empty if nothing, or if there is no time left to show."""
+    return status.time_left.uncounted if status.seconds_left and not status.all_ended else ""
 
 
 def _format_generation(status: SweepStatus, separator: str) -> str:
@@ -135,7 +139,7 @@ def _build_progress(status: SweepStatus) -> Iterator[Text]:
     generation = _format_generation(status, " ")
     yield _build_bar("trainings", ended, len(status.trainings), f"{ended:,}", f"{generation}{rest}")
     if now := status.measuring:
-        done, rest = now.measured, f" further · {now.measuring} now"
+        done, rest = now.measured, f" further · {len(now.measuring_since)} now"
         yield _build_bar("measured", done, now.to_measure, f"{done:,}", rest)
     asked, distinct = status.asked_epochs, status.distinct_epochs
     saved = asked - distinct
@@ -147,6 +151,8 @@ def _build_progress(status: SweepStatus) -> Iterator[Text]:
         parts += [f"stopping skips {status.skipped_epochs:,}"]
     if parts:
         yield _label("saved", " · ".join(parts))
+    if uncounted := _describe_uncounted(status):
+        yield _label("time left", uncounted)
 
 
 def _format_done(status: SweepStatus) -> str:

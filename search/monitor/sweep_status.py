@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -115,10 +116,10 @@ class SweepStatus:
     def seconds_left(self) -> float | None:
         """The seconds until all planned trainings have ended; None if nothing of what remains can be estimated.
 
-        That may be a last evaluation, whose like was not measured yet, or a further measurement.
+        That may be a last evaluation, whose like was not measured yet, or the first further measurement.
         """
         if not self.time_left.seconds:
-            return None if self.measuring or any(training.goes_on for training in self.trainings) else 0.0
+            return None if self.time_left.further or any(training.goes_on for training in self.trainings) else 0.0
         return max(self.time_left.seconds / self.slots, self.longest_seconds)
 
     @property
@@ -165,15 +166,17 @@ def compute_status(
     wanted = [one.planned.epochs if one.goes_on else one.progress.epochs for one in trainings]
     reached, remaining = compute_reached(depths, branches), count_remaining(wanted, depths, branches)
     time_left, longest = _estimate_time_left(trainings, cost_model, reached, remaining)
+    further = heartbeat.list_measuring_left(time.time()) if heartbeat and is_running else []
     return SweepStatus(
         study=reader.study, is_running=is_running, heartbeat=heartbeat, trainings=trainings,
         asked_epochs=reader.asked_epochs, distinct_epochs=reader.distinct_epochs,
         done_epochs=sum(count_distinct(reached, branches)), remaining_epochs=sum(remaining),
         time_left=time_left._replace(
-            seconds=max(time_left.seconds - running_epochs.seconds, 0.0),
+            seconds=max(time_left.seconds - running_epochs.seconds, 0.0) + sum(further or ()),
+            further=heartbeat.to_measure if heartbeat and further is None else 0,
             probed=sum(training.planned.cost_key in unrecorded for training in trainings),
         ),
-        longest_seconds=longest, billed=billed, shared=shared, points=average_seeds(trainings),
+        longest_seconds=max([longest, *(further or ())]), billed=billed, shared=shared, points=average_seeds(trainings),
         running_epochs=running_epochs, generation=reader.generation,
         spent_budget=None if is_running else reader.read_spent_budget(),
     )  # fmt: skip

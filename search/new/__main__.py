@@ -10,7 +10,10 @@ import argparse
 from pathlib import Path
 
 from search.cli import exit_with
+from search.exceptions import SpaceError
+from search.new.refusal import check_file_name, report_refusal
 from trainers.terminal.arguments import Parser
+from trainers.terminal.console import error_console
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,6 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--size", type=_pixels, metavar="N", help="resize image files to N x N pixels")
     parser.add_argument("--anyway", action="store_true", help="write the space although something is doubtful")
     options = parser.parse_args(arguments)
+    try:
+        check_file_name(options.space)
+    except SpaceError as error:
+        return report_refusal(error, error_console())
     from search.new.writer import write_space
 
     return write_space(options)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from pathlib import Path
 
 import torch
 
-from search.cli import BAD_INPUT, DONE
+from search.cli import DONE
 from search.exceptions import SpaceError
 from search.execution.reuse import count_remaining
 from search.new.choices import choose
 from search.new.data_block import Block, find_data_block, parse_block
 from search.new.inspection import check_square, list_doubts, list_notes
+from search.new.refusal import DoubtfulData, report_refusal
 from search.new.space_text import format_space
 from search.planning.data_inspection import note_splits
 from search.planning.datasets import DatasetCache
@@ -23,7 +23,6 @@ from search.planning.planner import Planner
 from search.planning.validation import check_plan
 from search.run.dry_run import describe_time, list_splits, simulate_here
 from search.schema.space import LoadedSpace, load_space
-from search.store.location import find_name_problem
 from trainers.arrays import Source
 from trainers.data import prepare_data
 from trainers.formatting import format_count
@@ -33,16 +32,11 @@ from trainers.terminal.console import Console, error_console
 RESULTS = Path("results")  # where search.run stores by default
 
 
-class DoubtfulData(SpaceError):
-    """A person should look at the data first."""
-
-
 def write_space(options: argparse.Namespace) -> int:
     """Look at the data, and write a space for it. Return the exit code."""
     console, errors = Console(), error_console()
     file: Path = options.space
     try:
-        check_file_name(file)
         block = find_data_block(options.data, options.size)
         source = parse_block(block).load()
         with prefix_errors(options.data):
@@ -54,24 +48,12 @@ def write_space(options: argparse.Namespace) -> int:
         with file.open("x", encoding="utf-8") as opened:
             opened.write(text)
     except (DataError, SpaceError, ValueError, OSError) as error:
-        return _report(error, errors)
+        return report_refusal(error, errors)
     for note in notes:
         errors.print(f"note: {note}", soft_wrap=True)
     console.print(f"{file} is written: {time}.", soft_wrap=True)
     console.print(f"Next: python -m search.run {file} --dry-run", soft_wrap=True)
     return DONE
-
-
-def check_file_name(file: Path) -> None:
-    """Raise SpaceError if no new space can be written to a file."""
-    if file.suffix not in (".yaml", ".yml"):
-        raise SpaceError([f"{file}: a space is a YAML file; name it {file.stem or 'mine'}.yaml"])
-    if os.path.lexists(file):
-        raise SpaceError([f"{file} exists and is never overwritten; name another file, or move it aside"])
-    if not file.parent.is_dir():
-        raise SpaceError([f"{file}: {file.parent} is no folder; make it first"])
-    if why := find_name_problem(file.stem):
-        raise SpaceError([f"{file}: its study would be called {file.stem!r}, which {why}"])
 
 
 def build_space(file: Path, block: Block, source: Source, doubts: list[str]) -> tuple[str, list[str], str]:
@@ -110,11 +92,3 @@ def plan_space(file: Path) -> tuple[LoadedSpace, Plan, DatasetCache]:
     plan = Planner(loaded, sources.fingerprint).plan()
     check_plan(loaded, plan, sources)
     return loaded, plan, sources
-
-
-def _report(error: Exception, errors: Console) -> int:
-    for problem in error.problems if isinstance(error, SpaceError) else [str(error)]:
-        errors.print(f"error: {problem}", soft_wrap=True)
-    anyway = " Mend the data; or, if all this is intended, write the space with --anyway."
-    errors.print(f"Nothing was written.{anyway * isinstance(error, DoubtfulData)}", soft_wrap=True)
-    return BAD_INPUT

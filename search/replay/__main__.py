@@ -7,64 +7,24 @@ that are drawn at random at the same cost. Only records are read; Ray is not nee
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
-import numpy as np
-from pydantic import ValidationError
-from rich.table import Table
-from rich.text import Text
-
-from search.cli import exit_with
-from search.exceptions import NotReplayable, Unreachable
-from search.replay.finished_sweep import FinishedSweep, read_sweep
-from search.replay.policies import Policy, RulePolicy, policies
-from search.replay.scoring import Score, Scorer
-from search.schema.blocks import Search
-from search.schema.messages import describe_errors, suggest_allowed
-from search.schema.yaml_tree import parse_or_keep
-from search.store.remote import check_reachable, parse_path
-from trainers.record_io import Place
+from search.cli import exit_with, find_refusal
+from search.store.plan_file import check_exists
+from search.store.remote import parse_path
 from trainers.terminal.arguments import Parser
-from trainers.terminal.console import Console, error_console
-from trainers.terminal.progress import track_progress
-from trainers.terminal.tables import print_table
-
-DRAWS = 40  # of a policy that depends on chance
-COLUMNS = (  # of a Score: heading, format, which of several draws is the worst
-    ("epochs", "{:.1%}", max),
-    ("best volume", "{:.1%}", min),
-    ("best kept", "{:.0%}", min),
-    ("robust lost", "{:.2%}", max),
-    ("last volume", "{:.1%}", min),
-    ("last kept", "{:.0%}", min),
-    ("near kept", "{:.0%}", min),
-    ("without last", "{:.0f}", max),
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table for each sweep. Exit codes: 0 done, 2 a sweep cannot be replayed or a rule is invalid."""
     options = _parser().parse_args(arguments)
-    console, errors = Console(), error_console()
-    try:
-        compared = _read_rules(options.rule, options.workers)
-        for folder in options.run:
-            check_reachable(folder)
-        sweeps = list(track_progress(map(read_sweep, options.run), "reading sweeps", len(options.run)))
-    except (NotReplayable, Unreachable) as error:
-        errors.print(f"error: {error}")
-        return 2
-    for sweep, title in zip(sweeps, _titles(sweeps, options.run), strict=True):
-        console.print(Text(title, style="italic"), soft_wrap=True)
-        print_table(console, _build_table(sweep, compared))
-        for name, policy in compared.items():
-            if isinstance(policy, RulePolicy) and policy.rule.stops:
-                console.print(f"{name}: {_count_stops(policy, sweep)}")
-    seeds = sorted({n for sweep in sweeps for n in sweep.seeds})
-    shown = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seed{'s' * (seeds[0] > 1)}"
-    console.print("\n" + NOTE.format(seeds=shown, draws=DRAWS))
-    return 0
+    for folder in options.run:
+        if code := find_refusal(partial(check_exists, folder)):
+            return code
+    from search.replay.comparison import replay_sweeps
+
+    return replay_sweeps(options)
 
 
 def _parser() -> Parser:
@@ -90,89 +50,6 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text}: expected a number of at least 1")
     return int(text)
-
-
-def _read_rules(texts: list[str], workers: int) -> dict[str, Policy]:
-    """Return the policies of the command line, or all. Raises NotReplayable."""
-    known = policies(workers)
-    return {text: known[text] if text in known else _read_rule(text, list(known)) for text in texts} or known
-
-
-def _read_rule(text: str, known: list[str]) -> Policy:
-    tree = parse_or_keep(text)
-    if not isinstance(tree, dict):
-        raise NotReplayable(
-            f"--rule {text}: no such rule{suggest_allowed(text, known)}; or knobs in braces, as under search.stopping"
-        )
-    try:
-        return RulePolicy(Search.model_validate({"stopping": tree}).stopping)
-    except ValidationError as error:
-        problems = [(".".join(path[1:]), what) for path, what in describe_errors(error, Search, {"stopping": tree})]
-        lines = [f"{knob}: {what}" if knob else what for knob, what in problems]
-        raise NotReplayable(f"--rule {text}: {'; '.join(lines)}") from None
-
-
-def _titles(sweeps: Sequence[FinishedSweep], folders: Sequence[Place]) -> list[str]:
-    """Return the sweeps' names, or the folders as they were given where two sweeps share a name."""
-    count = Counter(sweep.name for sweep in sweeps)
-    pairs = zip(sweeps, folders, strict=True)
-    return [sweep.name if count[sweep.name] == 1 else str(folder) for sweep, folder in pairs]
-
-
-def _build_table(sweep: FinishedSweep, compared: dict[str, Policy]) -> Table:
-    scorer = Scorer(sweep)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("rule", no_wrap=True)
-    for heading, _, _ in COLUMNS:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, policy in track_progress(compared.items(), f"replaying rules on {sweep.name}", len(compared)):
-        draws = [scorer.score(policy.reached(sweep, generator(0, i))) for i in range(DRAWS if policy.random else 1)]
-        _add_row(table, name, draws)
-        cost = float(np.mean([draw.compute for draw in draws]))
-        if cost < 1:
-            drawn = (scorer.draw_whole(generator(1, i), cost) for i in range(DRAWS))
-            _add_row(table, "  at random", [scorer.score(reached) for reached in drawn])
-    return table
-
-
-def generator(purpose: int, draw: int) -> np.random.Generator:
-    """Return the random generator of a draw; policies (0) and random configurations (1) have different ones."""
-    return np.random.default_rng([purpose, draw])
-
-
-def _add_row(table: Table, name: str, scores: list[Score]) -> None:
-    """Add the mean of several draws, and below it the worst of each column."""
-    values = np.array(scores)
-    rows = {name: values.mean(axis=0)}
-    if len(values) > 1:
-        more = [worse is max for _, _, worse in COLUMNS]
-        rows["    worst"] = np.where(more, values.max(axis=0), values.min(axis=0))
-    for label, row in rows.items():
-        cells = [form.format(value) for value, (_, form, _) in zip(row, COLUMNS, strict=True)]
-        table.add_row(label, *cells, style="dim" if label.startswith(" ") else None)
-
-
-def _count_stops(policy: RulePolicy, sweep: FinishedSweep) -> str:
-    """Return how many configurations each part of the rule stopped, in words."""
-    decisions = policy.decisions(sweep)
-    counts = Counter(decision.rule for decision in decisions if decision.action == "stop")
-    finished = sum(decision.action == "finish" for decision in decisions)
-    stopped = ", ".join(f"{n} {why}" for why, n in counts.most_common()) or "none"
-    return f"of {len(sweep.candidates)} configurations stopped: {stopped}; of these finished after all: {finished}"
-
-
-NOTE = (
-    "Validation accuracies, means over {seeds} of each configuration. epochs: share of the planned epochs that is "
-    "trained; epochs that trials share count once, and those of rankings and pretraining, which never stop, do not "
-    "count. best: the best checkpoint of each trial so far. last: its last epoch, which a stopped trial lacks; without "
-    "last: how many trials do. volume: hypervolume above guessing and 0. kept: members of the whole sweep's front that "
-    "have the same point. robust lost: of the top robust accuracy of a best checkpoint. near kept: configurations "
-    "within two points of the front of best checkpoints that have a last epoch. Rows that depend on chance have the "
-    "mean and the worst of {draws} draws. at random: configurations drawn at random and trained whole, at that cost or "
-    "the next above it.\n"
-    "These are the very sweeps that the rules are judged on. The knobs of robust were set on published curves of "
-    "CIFAR-10, not on these sweeps; its cost in other sweeps may differ."
-)
 
 
 if __name__ == "__main__":

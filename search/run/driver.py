@@ -17,12 +17,9 @@ from search.cluster.nodes import group_by_hardware
 from search.exceptions import SpaceError
 from search.execution.backend import Backend
 from search.execution.compatibility import (
-    SPACE_FILE,
     check_compatible,
-    count_stored_trials,
     describe_damage,
     describe_end_by_other_code,
-    describe_replaced_plan,
     find_accepted_code,
 )
 from search.execution.devices import DIFFERENT_BITS, count_epochs_by_device
@@ -30,6 +27,7 @@ from search.execution.folder_claim import FolderClaim, claim_folder
 from search.execution.prerequisites import check_rankings
 from search.execution.ray_backend import RayBackend
 from search.execution.reuse import check_reused, count_remaining, find_renamed_trials, import_states
+from search.execution.stored_space import SPACE_FILE, count_stored_trials, describe_replaced_plan
 from search.execution.sweep import Sweep
 from search.planning.data_inspection import note_contents
 from search.planning.datasets import DatasetCache
@@ -50,7 +48,7 @@ from search.store.provenance import Provenance
 from search.store.remote import RemotePath, check_reachable, explain_error
 from search.store.store import Store
 from trainers.formatting import format_count
-from trainers.record_io import Place, signed, write_atomic
+from trainers.record_io import Place, Row, signed, write_atomic
 from trainers.terminal.console import Console, error_console
 
 
@@ -128,6 +126,7 @@ def _print_dry_run(
         console.print(f"note: {line}", markup=False, soft_wrap=True)
     if all(sources.is_loaded(trial.config.data) for trial in plan.trials):
         check_compatible(stored, plan, loaded.document.tree)
+        _note_replaced_plan(stored, plan, loaded.document.tree, console)
     elif find_plan(stored):
         console.print(
             f"note: {stored} holds a sweep; without the data it is unknown whether this is the same one",
@@ -207,9 +206,7 @@ def _record_sweep(
         console.print(f"note: {line}; it is rebuilt from the space and the stored records", markup=False)
     for line in asker.damage.lines() if asker else ():
         console.print(f"note: {line}; the trials after it are asked for again, and are the same", markup=False)
-    if replaced := describe_replaced_plan(folder, plan, tree):
-        console.print("note: " + "\n".join(replaced), markup=False, soft_wrap=True)
-    elif added:
+    if not _note_replaced_plan(folder, plan, tree, console) and added:
         are = "is" if added == 1 else "are"
         console.print(f"Extending {folder}: {format_count(added, 'training')} {are} new.")
     renamed = find_renamed_trials(folder, plan)
@@ -221,6 +218,14 @@ def _record_sweep(
     except OSError as error:
         raise _explain_unwritable(folder, error) from None
     return renamed
+
+
+def _note_replaced_plan(folder: Place, plan: Plan, tree: Row, console: Console) -> bool:
+    """Say which stored trainings that have not begun the plan leaves out. Return whether there are any."""
+    lines = describe_replaced_plan(folder, plan, tree)
+    if lines:
+        console.print("note: " + "\n".join(lines), markup=False, soft_wrap=True)
+    return bool(lines)
 
 
 def _explain_unwritable(folder: Place, error: OSError) -> SpaceError:

@@ -225,10 +225,7 @@ def describe_time(
     if not time.seconds:
         why = "the data is not here yet" if not splits else "this machine cannot train it"
         return f"no estimate: no comparable training is recorded in this results folder yet, and {why}"
-    without = f", without {format_count(time.unknown, 'training')} of unknown duration" if time.unknown else ""
-    if time.unmeasured:
-        trainings = format_count(time.unmeasured, "training")
-        without += f", without evaluating {trainings}, as this evaluation was never measured"
+    without = f", {time.uncounted}" if time.uncounted else ""
     # the last training runs on one process, however many there are
     share = max(makespan / plan.tree.distinct, 1 / left.ended.count(False))
     parallel = f", about {format_duration(time.seconds * share)} on {_format_processes(slots)}" if slots > 1 else ""
@@ -236,12 +233,14 @@ def describe_time(
 
 
 def _describe_basis(time: TimeLeft, results: Place, left: RemainingWork) -> str:
+    """Say what the time goes by: measured trainings, those of the same network for each pass, or a probe."""
     probe = "estimated from a few training steps on this machine, final attacks at most"
-    if not time.probed:
-        return f"as measured in {results}"
-    if time.probed == sum(epochs > 0 for epochs in left.epochs):
+    if time.probed and time.probed == sum(epochs > 0 for epochs in left.epochs):
         return probe
-    return f"as measured in {results}, {format_count(time.probed, 'training')} {probe}"
+    parts = [f"as measured in {results}"]
+    parts += [f"{format_count(time.by_passes, 'training')} by the passes of others"] if time.by_passes else []
+    parts += [f"{format_count(time.probed, 'training')} {probe}"] if time.probed else []
+    return ", ".join(parts)
 
 
 def _format_processes(count: int) -> str:

@@ -17,8 +17,7 @@ from rich.table import Table
 
 from search.cli import exit_with
 from search.exceptions import SpaceError
-from search.schema.space import load_space
-from search.schema.space_files import find_space
+from search.schema.space_files import find_space, read_text
 from search.soak.faults import ABSENT, FAULTS
 from search.soak.process import (
     CostLines,
@@ -164,6 +163,9 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(soft_wrap=True)
     try:
         wanted = _parse_faults(options.faults)
+        read_text(find_space(options.space))
+        from search.schema.space import load_space  # takes seconds: torch
+
         interval = load_space(options.space, options.set).space.search.checkpoint_seconds
     except SpaceError as error:
         error_console().print("\n".join(f"error: {problem}" for problem in error.problems))

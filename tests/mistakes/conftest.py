@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import search.replay.__main__
+import search.replay.comparison
 import search.run.driver
 import search.store.provenance
 from search.execution.in_process_backend import InProcessBackend
@@ -48,7 +48,7 @@ def _in_process() -> Iterator[pytest.MonkeyPatch]:
             search.store.provenance, "find_commit", cache(search.store.provenance.find_commit)
         )  # starts git
         patched.setattr(search.store.provenance, "version", cache(search.store.provenance.version))
-        patched.setattr(search.replay.__main__, "DRAWS", 2)  # of each rule: a damaged curve is met in any
+        patched.setattr(search.replay.comparison, "DRAWS", 2)  # of each rule: a damaged curve is met in any
         patched.setenv("RAY_ADDRESS", "")
         yield patched
 

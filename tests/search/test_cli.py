@@ -92,9 +92,28 @@ def test_an_interrupt_while_ray_is_imported_names_the_command_that_carries_on() 
     assert done.stderr.splitlines()[-1] == "  python -m search.run smoke --fresh"
 
 
-@pytest.mark.parametrize("command", ["run frendly_k", "measure results/frendly --distances", "confirm results/frendly"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run frendly_k",
+        "measure results/frendly --distances",
+        "confirm results/frendly",
+        "verify results/frendly",
+        "verify results --smple 5",
+        "replay results results/frendly",
+        "replay results --workers many",
+        "simulate frendly_k",
+        "simulate smoke --workers 0",
+        "soak frendly_k",
+        "soak smoke --faults worker",
+        "coverage results/frendly",
+        "coverage --studies 0",
+        "new space --data digits",
+    ],
+)
 def test_a_misspelt_name_is_reported_before_ray_and_torch_are_imported(command: str) -> None:
     module, *arguments = command.split()
     call = f"from search.{module}.__main__ import main; code = main({arguments!r})"
-    done = ran([sys.executable, "-c", f"{call}; import sys; print(code, *{{'ray', 'torch'}} & sys.modules.keys())"])
-    assert (done.stdout, done.stderr.startswith("error: ")) == ("2\n", True)
+    heavy = "import sys, atexit; atexit.register(lambda: print(*{'ray', 'torch', 'pandas'} & sys.modules.keys()))"
+    done = ran([sys.executable, "-c", f"{heavy}; {call}; sys.exit(code)"])
+    assert (done.returncode, done.stdout, "error: " in done.stderr) == (2, "\n", True)

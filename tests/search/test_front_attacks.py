@@ -12,7 +12,7 @@ from analysis.results.sweep import load_sweep
 from search.execution.in_process_backend import InProcessBackend
 from search.measure.__main__ import main
 from search.planning import front_first
-from search.verify import main as verify
+from search.verify.__main__ import main as verify
 from trainers.record_reader import read_json
 
 from .test_measure import AA, FGSM, PGD, Study

@@ -12,7 +12,7 @@ from search.execution.in_process_backend import InProcessBackend
 from search.measure.__main__ import main
 from search.run.__main__ import main as run
 from search.store.lock import acquire_lock
-from search.verify import main as verify
+from search.verify.__main__ import main as verify
 from trainers.evaluate import Evaluation
 from trainers.record_reader import read_json, read_yaml
 from trainers.verdict_log import NAME

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.simulate import main
+from search.simulate.__main__ import main
 
 from .trees import FIGURES, GAIRAT
 

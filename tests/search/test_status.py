@@ -54,7 +54,7 @@ def test_trainings_are_counted_and_unfinished_ones_shown(sweep: Path, capsys: py
     assert out.count("3/6") == 2
     assert out.count(" 75.0%") == 2
     assert "spent     6 min 00 s, 2 min 00 s of it evaluation\n" in out
-    assert "about 1 min 18 s left on 1 process and 2 trainings of unknown duration" in out
+    assert "about 8 min 06 s left on 1 process\n" in out, "the planned ones by the passes of the others"
     assert hash_files(sweep) == before
 
 

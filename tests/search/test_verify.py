@@ -10,7 +10,7 @@ import torch
 
 from search.store.plan_file import load_plan
 from search.store.store import Store
-from search.verify import main as verify
+from search.verify.__main__ import main as verify
 
 from .execution.test_reuse import burn_ins
 from .helpers import Tiny, hash_files, smoke
@@ -34,7 +34,7 @@ def test_a_named_trial_is_trained_again_whatever_the_sample(
 ) -> None:
     run = Tiny(tmp_path / "sweep", smoke(**(PLAIN | {"search__replicates": 2}))).all()
     folder, (first, second) = str(run.store.folder), (trial.id for trial in run.plan.trials)
-    monkeypatch.setattr("search.verify._train_trial", lambda *_: run.store)
+    monkeypatch.setattr("search.verify.comparison._train_trial", lambda *_: run.store)
     assert verify([folder, "--trial", second]) == 0
     assert f"equal: {second}" in (printed := capsys.readouterr().out) and first not in printed
     assert verify([folder, "--trial", second, "--trial", first, "--trial", second]) == 0
@@ -104,7 +104,7 @@ def test_a_trial_of_a_gpu_is_refused_where_there_is_none(
     plan = load_plan(ended.store.folder)
     for row in plan["trials"]:
         row["config"]["compute"]["device"] = "cuda"
-    monkeypatch.setattr("search.verify.load_plan", lambda folder: plan)
+    monkeypatch.setattr("search.verify.comparison.load_plan", lambda folder: plan)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert verify([str(ended.store.folder), "--sample", "100%"]) == 2
     assert f"{plan['trials'][0]['id']} was trained on a GPU, and torch finds none here" in capsys.readouterr().err
@@ -120,6 +120,6 @@ def test_the_amount_of_training_is_printed_first(tmp_path: Path, capsys: pytest.
         return run.store
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("search.verify._train_trial", heard)
+        patch.setattr("search.verify.comparison._train_trial", heard)
         assert verify([str(run.store.folder), "--sample", "100%"]) == 0
     assert lines[0].startswith(f"1 trial of {run.store.folder}, {epochs} epochs, trained from scratch:")

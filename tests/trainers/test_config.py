@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import trainers.state_chain
 from trainers.attacks import PGD, NoAttack
 from trainers.config import Compute, Stage, TrialConfig
 from trainers.evaluate import Evaluation
@@ -348,6 +349,29 @@ def test_here_is_this_machine_and_this_code() -> None:
     here = Surroundings.here("d", AROUND.compute, 1, None, training_code())
     assert here.code == training_code() and len(here.code) == 64
     assert here.model_copy(update={"torch": "t", "code": "c"}) == AROUND
+
+
+def test_every_edit_of_a_file_that_trains_counts_and_one_that_is_undone_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As README.md and the refusal of a changed sweep say."""
+    monkeypatch.setattr(trainers.state_chain, "__file__", str(tmp_path / "state_chain.py"))
+    for name in ("losses.py", "bench_ops.py", "models/small.py", "notes.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("import torch\n")
+
+    def hashed(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text)
+        return training_code.__wrapped__()
+
+    before = training_code.__wrapped__()
+    for name in ("losses.py", "models/small.py"):
+        for text in ("import torch\n\n\nclass Unused: ...\n", "import torch  # a comment\n"):
+            assert hashed(name, text) != before
+        assert hashed(name, "import torch\n") == before
+    assert hashed("models/new.py", "") != before
+    (tmp_path / "models" / "new.py").unlink()
+    assert hashed("bench_ops.py", "import math\n") == hashed("notes.md", "more") == before
 
 
 @pytest.mark.parametrize(

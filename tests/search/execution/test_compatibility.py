@@ -16,12 +16,11 @@ import search.run.driver
 from search.exceptions import DifferentSweep
 from search.execution.compatibility import (
     check_compatible,
-    describe_replaced_plan,
     find_accepted_code,
-    list_differences,
     move_aside,
 )
 from search.execution.reuse import import_states
+from search.execution.stored_space import describe_replaced_plan, list_differences
 from search.execution.sweep import Sweep
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
@@ -94,6 +93,10 @@ def test_what_a_changed_plan_replaces_is_told(tmp_path: Path, planned: Planned) 
     stored(tmp_path / "some", one, text, begun=5)
     first, *_ = describe_replaced_plan(tmp_path / "some", planned(other), tree)
     assert first.endswith("some: 5 trainings that had not begun are no longer planned. What differs:")
+    two, less = (smoke(search__axes={}, profile=None, search__replicates=n) for n in (2, 1))
+    stored(tmp_path / "last", planned(two), two, begun=1)
+    first, *_ = describe_replaced_plan(tmp_path / "last", planned(less), yaml.safe_load(less))
+    assert first.endswith("last: 1 training that had not begun is no longer planned. What differs:")
     assert not describe_replaced_plan(tmp_path / "some", planned(more), yaml.safe_load(more)), "an extension"
     assert not describe_replaced_plan(tmp_path / "none", one, yaml.safe_load(text)), "the same"
 
@@ -114,6 +117,22 @@ def test_a_dry_run_reports_refusals(here: Path, planned: Planned, capsys: pytest
         assert "epochs" in printed.out, "the plan is shown in any case"
         assert ("Nothing was changed. --name NAME starts beside it" in printed.err) == (code == 2)
     assert sorted(here.rglob("*")) == before
+
+
+def test_a_dry_run_notes_what_a_run_would_replace(
+    here: Path, planned: Planned, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = smoke(search__replicates=2)
+    plan = planned(text)
+    (here / "space.yaml").write_text(smoke(search__replicates=[0, 2]))
+    for name, begun in (("none", 0), ("some", 3), ("all", 5)):
+        stored(here / "results" / name, plan, text, begun=begun)
+        dry = main(["space.yaml", "--name", name, "--dry-run"])
+        printed = capsys.readouterr()
+        assert dry == (2 if name == "all" else 0)
+        assert ("note: results/none: no training of the plan there has begun;" in printed.out) == (name == "none")
+        assert ("note: results/some: 4 trainings that had not begun are no longer" in printed.out) == (name == "some")
+        assert ("  search.replicates: stored 2, now" in printed.out) == (name != "all")
 
 
 def not_here(*_: object) -> None:

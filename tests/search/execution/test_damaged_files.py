@@ -14,11 +14,12 @@ import pytest
 import torch
 
 from search.exceptions import DifferentSweep
-from search.execution.compatibility import check_compatible, count_stored_trials, describe_damage
+from search.execution.compatibility import check_compatible, describe_damage
 from search.execution.repair import discard_torn_results, find_damaged_files
+from search.execution.stored_space import count_stored_trials
 from search.store.plan_file import find_plan, write_plan
 from search.store.store import Store
-from search.verify import main as verify
+from search.verify.__main__ import main as verify
 from trainers.record_io import Row, sealed, signed, write_json
 from trainers.record_reader import Damage, read_json
 

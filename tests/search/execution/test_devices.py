@@ -16,7 +16,7 @@ import trainers.hardware
 from search.execution.devices import count_epochs_by_device, list_devices
 from search.run.driver import _record_devices
 from search.store.provenance import Provenance
-from search.verify import main as verify
+from search.verify.__main__ import main as verify
 from trainers.hardware import describe_device
 from trainers.record_io import append_rows
 from trainers.record_reader import is_cost_row, read_json, read_rows

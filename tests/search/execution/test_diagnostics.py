@@ -13,7 +13,7 @@ import pytest
 
 from search.execution.reuse import import_states
 from search.execution.session import Session
-from search.verify import main as verify
+from search.verify.__main__ import main as verify
 from trainers.npz import read_arrays
 from trainers.record_io import Row
 from trainers.record_reader import read_json, read_rows

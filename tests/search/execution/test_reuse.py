@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from search.execution.reuse import import_states
-from search.verify import main as verify
+from search.verify.__main__ import main as verify
 from trainers.record_io import write_json
 from trainers.record_reader import read_json, read_rows
 

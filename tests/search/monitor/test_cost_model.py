@@ -141,6 +141,38 @@ def test_trainings_without_a_comparable_one_are_counted_and_not_guessed() -> Non
     assert left == TimeLeft(20.0 + 10.0, unknown=0, unmeasured=1)
 
 
+def test_other_passes_through_the_same_network_take_their_share_of_its_time(planned_row: Build) -> None:
+    """PGD takes ten steps and an update, standard training the update: 10 and 1 forwards and backwards, and 1 more."""
+    pgd, standard = cost_key(planned_row(method="pgd-at"), {}), cost_key(planned_row(method="standard"), {})
+    half = cost_key(planned_row(method="standard", subset={"name": "random", "size": "50%"}), {})
+    wider = cost_key(planned_row(method="standard", model={"name": "mlp", "hidden": [5]}), {})
+    model = CostModel()
+    model.add_costs(pgd, Costs(epochs=2, train=46.0, evaluate=8.0, final=5.0, final_evaluations=1))
+    assert (model.epoch_seconds(standard), model.epoch_seconds(half)) == (3.0 + 4.0, 1.5 + 4.0)
+    assert model.final_seconds(standard) == 5.0
+    assert not model.is_known(standard) and model.epoch_seconds(wider) is None
+    assert model.estimate([(pgd, 1, False), (standard, 1, False), (wider, 1, False)]) == TimeLeft(34.0, 1, by_passes=1)
+    model.add_costs(standard, Costs(epochs=1, train=9.0, evaluate=1.0))
+    assert model.epoch_seconds(standard) == 10.0, "what is recorded takes precedence"
+    assert model.epoch_seconds(half) == 4.5 + 1.0
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (TimeLeft(1.0, 0, probed=3, by_passes=4), ""),
+        (TimeLeft(1.0, 1), "not counting 1 training of a kind that was not timed yet"),
+        (TimeLeft(1.0, 30), "not counting 30 trainings of kinds that were not timed yet"),
+        (TimeLeft(1.0, 0, 2), "not counting the evaluation of 2 trainings of kinds that were not timed yet"),
+        (TimeLeft(1.0, 0, further=2), "not counting 2 further measurements of kinds that were not timed yet"),
+        (TimeLeft(1.0, 1, 1),
+         "not counting 1 training and the evaluation of 1 training of kinds that were not timed yet"),
+    ],
+)  # fmt: skip
+def test_what_an_estimate_does_not_count_is_said(left: TimeLeft, words: str) -> None:
+    assert left.uncounted == words
+
+
 def test_costs_of_epochs_and_of_the_final_evaluation_are_summed_apart() -> None:
     costs = Costs()
     for row in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 import search.monitor.live
+import search.monitor.screen
+import search.monitor.sweep_status
 import search.status
 from search.monitor.cost_model import Costs
 from search.monitor.heartbeat import Heartbeat
@@ -105,7 +108,7 @@ def test_the_first_progress_is_a_line_at_once(run: Callable[..., Run]) -> None:
     look()
     (line,) = live.said.splitlines()
     assert line.startswith("0 of 1 training ended, 0.001 of 4 epochs trained, 0 s so far, about 4 h 00 min left")
-    assert line.endswith(" left beside evaluation"), "no evaluation is measured yet"
+    assert line.endswith(" left, not counting the evaluation of 1 training of a kind that was not timed yet")
 
 
 def test_a_training_without_progress_for_long_is_probed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,8 +216,10 @@ def test_a_stopped_training_that_is_resumed_counts_once(run: Callable[..., Run])
     assert lines == ["[1/2] stopped", "[1/2] completed"]
 
 
-def test_trainings_that_ended_before_are_counted_as_measured(run: Callable[..., Run]) -> None:
-    """AutoAttack measures trainings of which all have ended: lines say how many, and how many of them are done."""
+def test_trainings_that_ended_before_are_counted_as_measured(
+    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """AutoAttack measures trainings of which all have ended: lines say how many, how many are done, and the time."""
     live = run("aaaa", "bbbb", "dddd")
     for i in range(3):
         live.records.train(i, 4)
@@ -229,14 +234,29 @@ def test_trainings_that_ended_before_are_counted_as_measured(run: Callable[..., 
         "3 of 3 trainings ended, 0 of 2 measured further (1 now), 12 of 12 epochs trained, 0 s so far, "
         "time left not known yet"
     )
+    clock = SimpleNamespace(now=time.time() + 60.0)  # the first takes a minute
+    for module in (search.monitor.live, search.monitor.sweep_status, search.monitor.screen):
+        monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: clock.now, monotonic=time.monotonic))
     live.end(first)
     second = live.start()
+    clock.now += 20.0
+    live.beat()
+    assert "1 of 2 measured further (1 now)" in live.said.splitlines()[-1]
+    assert live.said.splitlines()[-1].endswith("1 min 20 s so far, about 40 s left")
+    acquire_lock(live.records.folder)
+    assert search.status.main([str(live.records.folder)]) == 1
+    out = capsys.readouterr().out
+    assert "about 40 s left\n" in out and " 1 of 2 further · 1 now\n" in out, "as another terminal shows it"
     live.schedule.release(second, ended=False)  # it is tried again
     live.leave(second)
     live.beat()
     assert f"[1/2] measured: {live.records.ids[first]}" in live.said
     assert "1 of 2 measured further (0 now)" in live.said.splitlines()[-1]
+    assert live.said.splitlines()[-1].endswith("about 1 min 20 s left"), "what was lost counts as well"
     assert live.start() == second
+    clock.now += 200.0
+    live.beat()
+    assert live.said.splitlines()[-1].endswith("about 8 s left"), "one that takes longer than the mean has some left"
     (live.records.place(second) / "error.txt").write_text("ValueError: no memory\n")
     live.end(second)
     live.beat()

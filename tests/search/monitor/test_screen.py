@@ -22,7 +22,7 @@ from search.monitor.textplot import MARK, OTHER, Dot, count_outliers, draw_scatt
 from trainers.record_io import write_json
 from trainers.terminal.console import Console
 
-from ..made_up import MadeUp
+from ..made_up import CONFIG, MadeUp
 from .test_sweep_status import noisy
 
 shares = st.floats(0, 1)
@@ -178,6 +178,20 @@ def test_an_unknown_time_is_said_to_be_unknown(tmp_path: Path) -> None:
     )
 
 
+def test_what_the_time_left_does_not_count_is_shown(tmp_path: Path) -> None:
+    made = MadeUp(tmp_path / "two", ["aaaa", "bbbb", "cccc"])
+    made.plan["trials"][2]["config"] = CONFIG | {"model": {"name": "mlp", "hidden": [9]}}
+    write_json(made.folder / "plan.json", made.plan)
+    made.train(0, 4)
+    reader = SweepReader(made.folder)
+    reader.read_records()
+    status = compute_status(reader, Heartbeat(time.time(), 2), is_running=True)
+    line = "not counting 1 training of a kind that was not timed yet"
+    assert format_headline(status).endswith(f"so far, about 12 s left, {line}")
+    title, *lines = shown(status, 80, 24)
+    assert title.endswith("so far, about 12 s left") and f"time left {line}" in lines
+
+
 def test_a_sweep_is_not_finished_while_trainings_are_measured_further(tmp_path: Path) -> None:
     made = MadeUp(tmp_path / "attacked", ["aaaa", "bbbb", "cccc"])
     for i in range(3):
@@ -185,10 +199,13 @@ def test_a_sweep_is_not_finished_while_trainings_are_measured_further(tmp_path: 
         made.end(i)
     reader = SweepReader(made.folder)
     reader.read_records()
-    now = Heartbeat(time.time(), 2, running=(made.ids[1],), to_measure=2, measured=1, measuring=1)
+    began = time.time()
+    now = Heartbeat(
+        began, 2, running=(made.ids[1],), to_measure=2, measured=1, measured_seconds=30.0, measuring_since=(began - 10,)
+    )
     status = compute_status(reader, now, is_running=True)
     title, trainings, measured, *_ = shown(status, 90, 24)
-    assert "1 of 2 processes busy" in title and title.endswith("0 s so far, time left not known yet")
+    assert "1 of 2 processes busy" in title and title.endswith("0 s so far, about 20 s left")
     assert trainings.endswith(" 3 of 3") and measured == f"measured  {'━' * 10}{'─' * 10} 1 of 2 further · 1 now"
     assert not status.finished and compute_status(reader, now, is_running=False).finished
     done = compute_status(reader, Heartbeat(time.time(), 2, to_measure=2, measured=2), is_running=True)

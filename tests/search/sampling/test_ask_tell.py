@@ -12,7 +12,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from search.verify import main as verify
+from search.verify.__main__ import main as verify
 from trainers.record_reader import read_json, read_rows
 
 from ..helpers import Tiny, hash_records, slow, smoke

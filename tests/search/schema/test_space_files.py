@@ -9,7 +9,7 @@ import pytest
 from search.exceptions import SpaceError
 from search.schema.space import load_space
 from search.schema.space_files import SPACES, find_space, list_spaces
-from search.simulate import main as simulate
+from search.simulate.__main__ import main as simulate
 
 from ...test_spaces import STUDIES
 from ..helpers import ROOT

@@ -10,7 +10,7 @@ import pytest
 
 from search.soak.process import DAMAGES
 from search.stopping.decisions import JOURNAL
-from search.verify import main as verify
+from search.verify.__main__ import main as verify
 from trainers.record_reader import read_json
 
 from ..helpers import Tiny, hash_records, slow, smoke

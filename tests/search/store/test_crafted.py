@@ -21,7 +21,7 @@ from search.store.health import create_folders
 from search.store.plan_file import find_plan, load_plan
 from search.store.segments import pack_arrays
 from search.store.store import Store
-from search.verify import main as verify
+from search.verify.__main__ import main as verify
 from trainers.checking import check_component
 from trainers.npz import read_arrays
 from trainers.record_io import sealed, write_json

@@ -24,7 +24,7 @@ from search.store.health import create_folders
 from search.store.lock import acquire_lock, is_locked
 from search.store.remote import RemotePath, check_reachable, parse_path
 from search.store.store import Store
-from search.verify import main as verify
+from search.verify.__main__ import main as verify
 from trainers.record_io import Place, append_rows, write_atomic, write_json
 from trainers.record_reader import read_json, read_rows
 

@@ -1,12 +1,8 @@
-"""python -m search.verify RUN: train a sample of a sweep's trials again from scratch and compare the bits.
-
-A trial that copied epochs from others, was killed or moved between workers must have the same records and weights as
-one trained alone, on a device of the same kind: where a trial differs that another one trained, it says which. Exit
-codes: 0 every bit is equal, 1 some differ, 2 nothing can be compared.
-"""
+"""The work of `python -m search.verify` once its arguments are parsed. Importing this module imports torch."""
 
 from __future__ import annotations
 
+import argparse
 import math
 import random
 import shutil
@@ -19,7 +15,6 @@ from typing import Any
 
 import torch
 
-from search.cli import exit_with
 from search.exceptions import NoSweep, PlanMismatch, SpaceError, Unreachable
 from search.execution.devices import DIFFERENT_BITS, list_devices
 from search.execution.repair import find_damaged_files
@@ -31,7 +26,7 @@ from search.planning.measurements import complete_corruptions, complete_evaluati
 from search.planning.start_weights import StartWeights
 from search.store import health
 from search.store.plan_file import load_plan
-from search.store.remote import check_reachable, parse_path
+from search.store.remote import check_reachable
 from search.store.store import Store
 from trainers.checkpoints import CheckpointError
 from trainers.config import TrialConfig
@@ -44,7 +39,6 @@ from trainers.images import DataError
 from trainers.record_io import Place, Row, write_atomic
 from trainers.record_reader import read_content, read_rows
 from trainers.state_chain import training_code
-from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.progress import show_progress, track_progress
 from trainers.verdict_log import hash_weights
@@ -59,14 +53,8 @@ class Unverifiable(Exception):
     """Nothing can be compared; the message says why."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command with these arguments. Return the exit code."""
-    parser = Parser(prog="python -m search.verify", description=__doc__)
-    parser.add_argument("run", type=parse_path, help="a sweep's folder, such as results/friendly_k, or its URL")
-    parser.add_argument("--sample", default="2%", help="a share or a number of the trials that ended (default: 2%%)")
-    parser.add_argument("--seed", type=int, default=0, help="seed that draws the sample (default: 0)")
-    parser.add_argument("--trial", action="append", metavar="ID", help="this trial, not a sample; may be repeated")
-    options = parser.parse_args(arguments)
+def verify_run(options: argparse.Namespace) -> int:
+    """Train some trials of a run again and compare them. Return the exit code."""
     console, errors = Console(), error_console()
     try:
         check_reachable(options.run)
@@ -292,7 +280,3 @@ def _hash_weights(weights: Any) -> str:
         return hash_weights(weights)
     except (TypeError, AttributeError, LookupError):
         return ""
-
-
-if __name__ == "__main__":
-    exit_with(main)
