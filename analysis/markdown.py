@@ -16,7 +16,7 @@ from analysis.measures.front_members import list_members
 from analysis.report.configurations import ConfigurationTable, describe_conditions, tabulate_by_terms
 from analysis.report.summary import format_corrected
 from analysis.results.sweep import Sweep, open_sweeps
-from trainers.certificate.words import describe_assessment, describe_verdict, explain_assessments
+from trainers.certificate.words import describe_assessment, describe_verdict
 from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console
 from trainers.terminal.showing import run_and_exit
@@ -94,7 +94,7 @@ def render_certainty(sweeps: Sequence[Sweep]) -> list[str]:
             f"{title}: {panel.x_title} and {panel.y_title}, in brackets corrected for selection: {listed}. "
             + " ".join(lines)
         )
-    shared = explain_assessments([panel.assessment for panel in found.panels], found.certified)
+    shared = found.explain_verdicts()
     return paragraphs + [" ".join(shared)] * bool(shared)
 
 

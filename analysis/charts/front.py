@@ -15,8 +15,9 @@ from analysis.charts.saving import WIDTH
 from analysis.charts.styles import DASHES, NEUTRAL, Register, Style
 from analysis.charts.text import draw_legend, wrap_axis_label, write_percent
 from analysis.measures.dominance import PERCENTILES, staircase
-from analysis.measures.front import EXCLUDED, FrontData, FrontPanel
+from analysis.measures.front import FrontData, FrontPanel
 from analysis.measures.front_members import count_attaining, list_seed_counts, number_members
+from analysis.measures.front_notes import EXCLUDED
 from analysis.measures.front_scale import find_chains
 from analysis.results.axes import MOST_LABELS
 
@@ -75,11 +76,10 @@ def _draw_panel(plot: Plot, panel: FrontPanel, front: FrontData, keys: PointKeys
     left, bottom = _find_corner(panel, log)
     for curve, line in choose_line_styles(front, keys).items():
         _draw_surfaces(plot, panel.surfaces.get(curve, {}), left, bottom, line.colour)
-        members = points[points["on_own_front"] & (points["curve"] == curve)]
-        if len(members):
-            outline = staircase(members[["x", "y"]].to_numpy(), left, bottom)
+        if curve in panel.curves and len(members := panel.curves[curve].members):
+            outline = staircase(points.loc[members, ["x", "y"]].to_numpy(), left, bottom)
             plot.plot(*outline.T, color=line.colour, ls=line.dash, lw=1.2, zorder=2)
-    if points["curve"].nunique() > 1:
+    if len(panel.curves) > 1:
         joint = points.loc[points["on_front"], ["x", "y"]].to_numpy()
         plot.plot(*staircase(joint, left, bottom).T, color=NEUTRAL, lw=3, alpha=0.35, zorder=1.5)
     for chain in find_chains(points, front.scale):
@@ -206,7 +206,7 @@ def _make_line_handles(front: FrontData, keys: PointKeys) -> list[object]:
         found.append(Line2D([], [], label="off its front", **faint))
     if any(panel.surely_on.any() for panel in front.panels):
         found.append(Line2D([], [], ls="", marker="o", color="0.75", label="surely on the front", **SURE))
-    if any(panel.points["curve"].nunique() > 1 for panel in front.panels):
+    if any(len(panel.curves) > 1 for panel in front.panels):
         found.append(Line2D([], [], color=NEUTRAL, lw=3, alpha=0.35, label="joint front, numbered"))
     if front.scale is not None:
         label = f"{front.scale.name} in order, all else equal"

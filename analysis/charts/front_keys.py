@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.charts.styles import MARKERS, PALETTE, Register, Style, order_colours
 from analysis.measures.front import FrontData
 from analysis.measures.front_scale import Scale
-from analysis.results.axes import SEPARATOR
+from analysis.results.axes import join_parts
 
 MOST = len(PALETTE)  # labels that colours can distinguish
 FACTORS = {"sweep": "sweeps", "rest": "methods", "subset_label": "subsets"}  # columns of points -> their names
@@ -93,7 +93,7 @@ def _assign_group_keys(front: FrontData, points: pd.DataFrame, register: Registe
 
 def join_labels(point: Mapping[Any, Any], columns: Sequence[str]) -> str:
     """Name a point by some columns, as the legend does."""
-    return SEPARATOR.join(point[column] or NOT_VARIED for column in columns)
+    return join_parts(*(point[column] or NOT_VARIED for column in columns))
 
 
 @cache

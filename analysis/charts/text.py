@@ -19,6 +19,8 @@ LOG_RATIO = 30.0  # of the largest to the smallest value, above which an axis is
 NOTE_SIZE = 6.5  # points
 NOTE_LETTERS_PER_INCH = 19.5
 MAX_LEGEND_COLUMNS = 4
+FEW_KEYS = 6  # that one column of a legend may have
+COMPACT = {"fontsize": 7, "handlelength": 1.4, "handletextpad": 0.5, "columnspacing": 0.9, "labelspacing": 0.3}
 TICKS_PER_INCH = 3  # along x, of numbers such as 0.25
 ROUND_STEPS = (1, 2, 5, 10)  # between ticks: 70, 75, 80 reads faster than 70, 74, 78
 
@@ -39,9 +41,13 @@ def draw_legend(figure: Figure, handles: Sequence[Any], note: str = "") -> None:
 
     renderer, room = FigureCanvasAgg(figure).get_renderer(), 0.98 * figure.bbox.width
     small = "\n".join(wrap(note, int(NOTE_LETTERS_PER_INCH * figure.get_figwidth()))) or None
-    titled = {"title": small, "title_fontsize": NOTE_SIZE, "alignment": "left"} if small else {}
-    for columns in range(max(1, min(len(handles), MAX_LEGEND_COLUMNS)), 0, -1):
-        drawn = figure.legend(handles=handles, loc="outside lower center", ncols=columns, **titled)
+    titled: dict[str, Any] = {"title": small, "title_fontsize": NOTE_SIZE, "alignment": "left"} if small else {}
+    most = max(1, min(len(handles), MAX_LEGEND_COLUMNS))
+    tries: list[tuple[int, dict[str, Any]]] = [(columns, {}) for columns in range(most, 1, -1)]
+    if len(handles) > FEW_KEYS:  # one column of so many keys would be as tall as a panel
+        tries += [(columns, COMPACT) for columns in range(most, 1, -1)]
+    for columns, look in [*tries, (1, {})]:
+        drawn = figure.legend(handles=handles, loc="outside lower center", ncols=columns, **titled, **look)
         width = drawn.get_window_extent(renderer).width
         if width <= room or columns == 1:
             break

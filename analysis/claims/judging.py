@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from analysis.claims.claim import Check, Claim
+from analysis.claims.claim import Check, Claim, Pair
 from analysis.claims.expectation import FAILS, HOLDS, UNSURE, Verdict, judge
 from analysis.claims.metric import Metric, NotRecorded
 from analysis.claims.second_attack import find_second, is_about_pgd, swap_attack
-from analysis.claims.statistics import Measured, measure_check
+from analysis.claims.statistics import Measured, measure_check, narrow_choice
 from analysis.claims.trainings import Trainings
 from analysis.results.metrics import shorten_attack
 from analysis.results.sweep import Sweep, name_sweeps
@@ -153,10 +153,23 @@ def _measure(trainings: Trainings, check: Check) -> _Part:
     lacks = []
     for metric in check.metrics:
         try:
-            return _Part(check, metric, measure_check(trainings, check, metric), "")
+            return _Part(_narrow(trainings, check), metric, measure_check(trainings, check, metric), "")
         except NotRecorded as error:
             lacks.append(str(error))
     return _Part(check, check.metrics[0], [], lacks[0])
+
+
+def _narrow(trainings: Trainings, check: Check) -> Check:
+    """Keep the values of a measured check that some training of the run has."""
+
+    def narrow(pair: Check | Pair) -> dict[str, Any]:
+        sides = {"of": pair.of, "against": pair.against}
+        return {
+            side: narrow_choice(trainings.sweep, trainings.table, choice) for side, choice in sides.items() if choice
+        }
+
+    less = check.less.model_copy(update=narrow(check.less)) if check.less else None
+    return check.model_copy(update={**narrow(check), "less": less})
 
 
 def _judge_groups(

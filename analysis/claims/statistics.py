@@ -95,6 +95,25 @@ def select_trainings(sweep: Sweep, table: pd.DataFrame, choice: Selected) -> pd.
     return kept
 
 
+def narrow_choice(sweep: Sweep, table: pd.DataFrame, choice: Selected) -> dict[str, list[Any]]:
+    """Keep the values of a choice that some training has: a claim lists those of several data sets.
+
+    Raises NotRecorded if no training has all paths.
+    """
+    select_trainings(sweep, table, choice)
+    return {
+        path: [value for value in values if _has_training(sweep, table, {**choice, path: [value]})]
+        for path, values in choice.items()
+    }
+
+
+def _has_training(sweep: Sweep, table: pd.DataFrame, choice: Selected) -> bool:
+    try:
+        return len(select_trainings(sweep, table, choice)) > 0
+    except NotRecorded:
+        return False
+
+
 def describe_choice(choice: Selected, lists: bool = True) -> str:
     """Write a choice in words: "method GAIRAT, label noise 0 or 0.1"; without `lists`, only paths of one value."""
     words = []

@@ -9,9 +9,9 @@ from analysis.cli import report_errors
 from analysis.exceptions import SweepError
 from analysis.export.latex import render_document
 from analysis.export.study import DATABASES, JOURNALS, write_studies
-from analysis.measures.duplicate_trainings import refuse_copies
 from analysis.report.configurations import tabulate_by_terms
 from analysis.report.data import collect_frames, collect_report_data
+from analysis.results.shared_trainings import refuse_copies
 from analysis.results.sweep import Sweep, name_sweeps, open_sweeps
 from analysis.results.table_files import write_table
 from trainers.formatting import format_count

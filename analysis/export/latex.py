@@ -16,7 +16,7 @@ from analysis.exceptions import SweepError
 from analysis.measures.front import FrontData, compute_fronts
 from analysis.measures.stats import POINTS, Estimate
 from analysis.report.configurations import Column, Configuration, ConfigurationTable, describe_conditions
-from trainers.certificate.words import explain_assessments, shorten_verdict
+from trainers.certificate.words import shorten_verdict
 
 GROUPS = {"best": "best checkpoint", "last": "last checkpoint"}
 DIGITS = 1  # after the point, of percent
@@ -165,7 +165,7 @@ def _explain_verdicts(front: FrontData) -> str:
     collapsed = any((panel.assessment.samples.collapsed > 0).any() for panel in front.panels)
     fell = "; k/n fell: k of n seeds collapsed, and the verdict is on the others" if collapsed else ""
     each = ", within each problem" if len(front.panels) > 1 else ""
-    certainty = " ".join(explain_assessments([panel.assessment for panel in front.panels], asks=True))
+    certainty = " ".join(front.explain_verdicts(suggest=False))
     return f" Front: that of {axes}, {checkpoint}{each}; {words}; open: not decided{fell}. {certainty}"
 
 

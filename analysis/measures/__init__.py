@@ -4,8 +4,9 @@
 is first used.
 
 Fronts            front, front_metrics (its two accuracies), front_groups (a front for each value of an axis),
-                  front_scale (lines along an axis), front_members, front_seeds (hypervolume, attained surfaces),
-                  front_difference (of two sweeps), dominance, validation_choice, duplicate_trainings
+                  front_curves (what each sweep holds), front_scale (lines along an axis), front_members, front_notes,
+                  front_seeds (hypervolume, attained surfaces), front_difference (of two sweeps), dominance,
+                  validation_choice
 Effects           differences (paired by seed), families (of differences, judged as a whole), power (seeds that
                   a difference would take), answers (to a study's question), grid, knobs, importance (by
                   fanova, and PED-ANOVA), one_axis, subsets, chosen_value (by validation, and its optimism)

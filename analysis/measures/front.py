@@ -2,46 +2,46 @@
 
 Accuracies share a front if they were measured on the same terms (`results.measurement_terms`); all others have a front
 of their own. A configuration with a seed that diverged, or that names one class whatever the image, is shown but is on
-no front. The front over test accuracies describes and never selects. What validation would select is reported beside
-it. A configuration that was not attacked, as its bound is dominated, has the bound (y_bound) and no robust accuracy.
+no front. A training that several sweeps hold counts once, and the front of each of them has it. The front over test
+accuracies describes and never selects. What validation would select is reported beside it. A configuration that was not
+attacked, as its bound is dominated, has the bound (y_bound) and no robust accuracy.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from analysis.measures.dominance import find_knee
-from analysis.measures.duplicate_trainings import describe_shared_trainings, refuse_copies
 from analysis.measures.front_certainty import asks_for_certificate, assess_points, collect_seeds, read_family
+from analysis.measures.front_curves import IDENTITY, Curve, list_curves, list_held
 from analysis.measures.front_groups import list_axes, name_groups
 from analysis.measures.front_metrics import FrontMetrics, choose_checkpoint, choose_metrics, find_common_metrics
+from analysis.measures.front_notes import describe_bounded, describe_points, list_missing
 from analysis.measures.front_scale import Scale, add_scale, find_scale
 from analysis.measures.front_seeds import Volume, attain_surfaces, balance_seeds, bootstrap_volume
-from analysis.measures.stats import estimate_groups, format_seed_counts
+from analysis.measures.stats import estimate_groups
 from analysis.measures.validation_choice import SELECT, find_selected
-from analysis.results.axes import SEPARATOR
+from analysis.results.axes import join_parts
 from analysis.results.gaps import describe_checkpoint
 from analysis.results.measurement_terms import Terms, explain_split, read_terms, title_terms
 from analysis.results.metrics import describe_metric, name_bound
+from analysis.results.shared_trainings import (
+    describe_shared_trainings,
+    join_trials,
+    refuse_copies,
+    share_trainings,
+)
 from analysis.results.sweep import Sweep, name_sweeps
-from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
+from analysis.results.trial_table import COMPLETED, DIVERGED
 from trainers.certificate.assessment import Assessment
 from trainers.certificate.verdicts import Family
-from trainers.formatting import format_count
+from trainers.certificate.words import explain_assessments
 from trainers.objectives import non_dominated
-
-ENDED = (COMPLETED, DIVERGED, STOPPED)
-EXCLUDED = {  # columns of points that count seeds, and why a configuration with such a seed is on no front
-    "diverged": "diverged",
-    "constant": "names one class for all",
-    "unknown": "has an unknown accuracy (NaN)",
-}
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class FrontPanel:
     missing: str  # the planned trials that are not there or not ranked, in words; empty if there are none
     points: pd.DataFrame  # one row a configuration: sweep, curve, name, x, x_se, y, y_se, n, on_front, selected, …
     trials: pd.DataFrame  # one row a completed trial: sweep, x, y
+    held: Mapping[str, pd.Index]  # sweep -> the points that it holds; several may hold one
+    curves: Mapping[str, Curve]  # curve -> its points
     balanced: dict[str, pd.DataFrame]  # curve -> the trials of configurations that the same seeds completed
     surfaces: dict[str, dict[int, np.ndarray]]  # sweep -> percentile -> corners (m, 2) of what `balanced` attains
     volume: dict[str, Volume]  # curve -> hypervolume
@@ -106,6 +108,21 @@ class FrontData:
         titled = [_with_title(panel, panel.note) for panel in self.panels]
         return " ".join(filter(None, [*(notes if len(notes) == 1 else titled), self.remark, *missing]))
 
+    def explain_verdicts(self, suggest: bool = True) -> list[str]:
+        """Say with what error the verdicts hold and, of several sweeps, why they may be weaker than those of one.
+
+        `suggest`: name the key that gives seeds until verdicts are sure, unless a sweep has it.
+        """
+        judged = [panel.assessment for panel in self.panels]
+        lines = explain_assessments(judged, self.certified or not suggest)
+        if len(self.sweeps) > 1 and any(one.certificate is not None for one in judged):
+            lines.append(
+                f"They are over the {self.panels[0].family.configurations} configurations of all {len(self.sweeps)} "
+                "sweeps: the more there are, the more seeds a verdict needs, so that a configuration which is surely "
+                "on or off the front of its own sweep may be open here."
+            )
+        return lines
+
     @property
     def members(self) -> pd.DataFrame:
         """The configurations on a front, of all panels."""
@@ -132,7 +149,7 @@ def compute_fronts(
     The checkpoint is the best, or the last if no sweep has a best one. y: the strongest attack unless given; x: clean
     accuracy on the images that y was measured on unless given. Raises SweepError if nothing is completed, a metric is
     missing or given twice, both were measured on different images, some sweep has no best checkpoint, a sweep has no
-    groups as given, or a sweep or a copy of it is given twice: its seeds would count twice.
+    groups as given, or a sweep or a copy of it is given twice.
     """
     refuse_copies(results)
     common = find_common_metrics(results)
@@ -144,15 +161,16 @@ def compute_fronts(
     planned = _group_by_terms(sweeps, scale, metrics, checkpoint, by)
     problems = {problem for group in planned.values() for problem in group["problem"]}
     groups = {key: group for key, group in planned.items() if (group["status"] == COMPLETED).any()}
-    term_titles = title_terms({key: tuple(group["sweep"].unique()) for key, group in groups.items()}, names)
+    term_titles = title_terms({key: tuple(group["holder"].unique()) for key, group in groups.items()}, names)
     split = explain_split(list(groups)) if len(results) > 1 else ""
-    remark = " ".join(filter(None, (metrics.left_out, split, describe_shared_trainings(results, names))))
+    shared = [describe_shared_trainings(group) for group in groups.values()]
+    remark = " ".join(filter(None, (metrics.left_out, split, *dict.fromkeys(shared))))
     asked = sum(len(group[["sweep", "configuration"]].drop_duplicates()) for group in groups.values())
     panels, family = [], read_family(results, asked)
     for key, group in groups.items():
         title = term_titles[key] if len(results) > 1 or len(groups) > len(problems) else group["setting"].iloc[0]
         panels.append(_build_panel(title, group, sweeps, key, metrics, list(groups), checkpoint, family))
-    curves = tuple(dict.fromkeys(curve for panel in panels for curve in panel.points["curve"])) if by else names
+    curves = tuple(dict.fromkeys(curve for panel in panels for curve in panel.curves)) if by else names
     certified = asks_for_certificate(results)
     return FrontData(metrics.x, metrics.y, checkpoint, names, curves, tuple(panels), scale, certified, remark)
 
@@ -160,20 +178,23 @@ def compute_fronts(
 def _group_by_terms(
     sweeps: Mapping[str, Sweep], scale: Scale | None, metrics: FrontMetrics, checkpoint: str, by: Sequence[str]
 ) -> dict[Terms, pd.DataFrame]:
-    """Group the trials of all sweeps by their terms, with sweep, curve, accuracies, and a name for every subset."""
+    """Group the trials of all sweeps by their terms, with sweep, curve, accuracies, and a name for every subset.
+
+    Trainings that several sweeps hold are marked, as `share_trainings` does.
+    """
     tables = []
     for name, results in sweeps.items():
         groups = name_groups(results, by) if by else [""] * len(results.study_trials)
-        named = [SEPARATOR.join(filter(None, (name if len(sweeps) > 1 else "", group))) or name for group in groups]
-        tables.append(add_scale(results, scale).assign(sweep=name, curve=named))
-    trials = pd.concat(tables, ignore_index=True)
+        named = [join_parts(name if len(sweeps) > 1 else "", group) or name for group in groups]
+        tables.append(add_scale(results, scale).assign(curve=named))
+    trials = join_trials([*sweeps.values()], tables, [*sweeps])
     trials["subset_label"] = trials["subset_label"].where(trials["subset_label"] != "", trials["subset_kind"])
     trials["x"], trials["y"] = trials[f"{checkpoint}_{metrics.x}"], trials[f"{checkpoint}_{metrics.y}"]
     trials["y_bound"] = trials.get(f"{checkpoint}_{name_bound(metrics.y)}", pd.Series(math.nan, trials.index))
     found = [key for results in sweeps.values() for key in read_terms(results, metrics.x, metrics.y)]
     number = {key: place for place, key in enumerate(dict.fromkeys(found))}
     places = np.array([number[key] for key in found])
-    return {key: trials[places == place] for key, place in number.items()}
+    return {key: share_trainings(trials[places == place]) for key, place in number.items()}
 
 
 def _build_panel(
@@ -181,46 +202,50 @@ def _build_panel(
     others: Sequence[Terms], checkpoint: str, family: Family,
 ) -> FrontPanel:  # fmt: skip
     """Build the panel of the trials with the same terms, `key`; `others`: the terms of all panels."""
-    completed = group[group["status"] == COMPLETED]
+    once = group[group["counts"]]
+    completed = once[once["status"] == COMPLETED]
     points = _build_points(group, key.rule[0], metrics.y, checkpoint)
     # the seeds that survive a divergence would flatter a configuration
     alive = points[(points["diverged"] == 0) & (points["constant"] == 0) & (points["unknown"] == 0)]
     whole = alive[alive["y_bound"].isna()]
+    held, curves = list_held(points, group, "holder"), list_curves(points, whole, group)
     points["on_front"] = points["on_own_front"] = points["knee"] = points["selected"] = False
     points.loc[whole.index, "on_front"] = non_dominated(whole[["x", "y"]].to_numpy())
-    for _, rows in whole.groupby("curve", sort=False):
-        members = rows[non_dominated(rows[["x", "y"]].to_numpy())]
-        points.loc[members.index, "on_own_front"] = True
-        knee = find_knee(members[["x", "y"]].to_numpy())
-        points.loc[members.index[[] if knee is None else [knee]], "knee"] = True
-    for sweep, rows in alive.groupby("sweep", sort=False):
-        if results[str(sweep)].selects:
-            points.loc[rows.index, "selected"] = find_selected(rows, results[str(sweep)])
-    seen = completed[completed[f"{checkpoint}_constant"].isna() & completed[["x", "y"]].notna().all(axis=1)]
+    for curve in curves.values():
+        points.loc[curve.members, "on_own_front"] = True
+        points.loc[[] if curve.knee is None else [curve.knee], "knee"] = True
+    for sweep, places in held.items():
+        rows = alive.loc[alive.index.intersection(places)]
+        if len(rows) and results[sweep].selects:
+            points.loc[rows.index[find_selected(rows, results[sweep])], "selected"] = True
+    ended = group[group["status"] == COMPLETED]  # copies included, for the curves of all sweeps that hold them
+    seen = ended[ended[f"{checkpoint}_constant"].isna() & ended[["x", "y"]].notna().all(axis=1)]
     balanced = {str(curve): balance_seeds(rows) for curve, rows in seen.groupby("curve", sort=False)}
     ranked = seen[seen["configuration"].isin(whole["configuration"])]
-    used = {name: text for sweep in group["sweep"].unique() for name, text in results[str(sweep)].attacks.items()}
+    used = {name: text for sweep in held for name, text in results[sweep].attacks.items()}
     attacks = used | key.attacks(others)  # a title distinguishes an attack from all others that are shown
     return FrontPanel(
         title=title,
         terms=key,
         x_title=describe_metric(metrics.x, attacks),
         y_title=describe_metric(metrics.y, attacks),
-        note=_note(points, key, describe_checkpoint(checkpoint, group)),
-        missing=" ".join([*_list_missing(points, group), *_describe_bounded(alive)]),
+        note=describe_points(points, key, describe_checkpoint(checkpoint, group)),
+        missing=" ".join([*list_missing(points, once), *describe_bounded(alive, curves)]),
         points=points,
         trials=completed.loc[completed["y_bound"].isna(), ["sweep", "curve", "configuration", "replicate", "x", "y"]],
+        held=held,
+        curves=curves,
         balanced={curve: rows[["configuration", "replicate", "x", "y"]] for curve, rows in balanced.items()},
         surfaces={curve: attain_surfaces(rows) for curve, rows in balanced.items() if curve in results},
         volume={str(curve): bootstrap_volume(rows) for curve, rows in ranked.groupby("curve", sort=False)},
-        seeds=collect_seeds(group, points, [f"{checkpoint}_constant", f"{key.rule[0]}_constant"]),
+        seeds=collect_seeds(once, points, [f"{checkpoint}_constant", f"{key.rule[0]}_constant"]),
         family=family,
     )
 
 
-def _build_points(trials: pd.DataFrame, by: str, metric: str, checkpoint: str) -> pd.DataFrame:
+def _build_points(group: pd.DataFrame, by: str, metric: str, checkpoint: str) -> pd.DataFrame:
     """Average each configuration over its completed seeds; validation at the checkpoint that selects, `by`."""
-    identity = ["sweep", "configuration"]
+    identity, trials = IDENTITY, group[group["counts"]]
     done = trials[trials["status"] == COMPLETED]
     last = done.get(f"last_{metric}", pd.Series(math.nan, done.index))
     columns = {"x": done["x"], "y": done["y"], "y_last": last, "y_fall": done["y"] - last}  # y_fall is paired by seed
@@ -228,7 +253,8 @@ def _build_points(trials: pd.DataFrame, by: str, metric: str, checkpoint: str) -
     columns |= {axis: done.get(f"{by}_{name}", pd.Series(math.nan, done.index)) for name, axis in SELECT.items()}
     means = estimate_groups(pd.DataFrame(columns), [done[key] for key in identity])
     words = ["curve", "name", "choice", "setting", "family", "subset_label", "scale", "rest"]
-    named = trials.groupby(identity, sort=False)[words].first()
+    named = group.groupby(identity, sort=False)[words].first()
+    named["also"] = group.groupby(identity, sort=False)["holder"].agg(_list_others)
     diverged = (trials["status"] == DIVERGED).groupby([trials[key] for key in identity], sort=False).sum()
     one_class = done[[f"{checkpoint}_constant", f"{by}_constant"]].notna().any(axis=1)
     constant = one_class.groupby([done[key] for key in identity], sort=False).sum()
@@ -241,47 +267,6 @@ def _build_points(trials: pd.DataFrame, by: str, metric: str, checkpoint: str) -
     return points[points["n"] > 0].astype({"n": int, "constant": int, "unknown": int}).reset_index()
 
 
-def _note(points: pd.DataFrame, key: Terms, when: str) -> str:
-    text = f"Each point is a configuration, the mean of {format_seed_counts(points['n'])}, at the {when}."
-    if points["n"].max() == 1:
-        text += " One seed has no standard error: a demonstration, not evidence."
-    return f"{text} Attack: {key.y}." if key.y else text
-
-
-def _describe_bounded(alive: pd.DataFrame) -> Iterator[str]:
-    """Say how many configurations have a bound alone, and how many of these may be on a front nevertheless."""
-    bounded = alive[alive["y_bound"].notna()]
-    if bounded.empty:
-        return
-    count, has = format_count(len(bounded), "configuration"), "has" if len(bounded) == 1 else "have"
-    yield f"{count} {has} an upper bound alone (≤), not attacked, and no part in bands and intervals."
-    for words, groups in (("the front", [alive]), ("the front of its curve", [g for _, g in alive.groupby("curve")])):
-        if left := sum(map(_count_open, groups)):
-            yield f"Not settled for {words}: {left} of them."
-            return
-
-
-def _count_open(points: pd.DataFrame) -> int:
-    """Count the configurations with a bound that no verdict dominates."""
-    verdicts = points.loc[points["y_bound"].isna(), ["x", "y"]].to_numpy()
-    bounds = points.loc[points["y_bound"].notna(), ["x", "y_bound"]].to_numpy()
-    beaten = (verdicts[:, None] >= bounds).all(axis=2) & (verdicts[:, None] > bounds).any(axis=2)
-    return int((~beaten.any(axis=0)).sum())
-
-
-def _list_missing(points: pd.DataFrame, group: pd.DataFrame) -> Iterator[str]:
-    """Say sweep by sweep which trials a front does not show, or shows and does not rank."""
-    for sweep, trials in group.groupby("sweep", sort=False):
-        prefix = f"{sweep}: " if group["sweep"].nunique() > 1 else ""
-        missing = int((~trials["status"].isin(ENDED)).sum())
-        if missing:
-            yield f"{prefix}not finished: {missing} of {format_count(len(trials), 'trial')} without a result."
-        shown = points[points["sweep"] == sweep]
-        dropped = trials["configuration"].nunique() - len(shown)
-        if dropped:
-            yield f"{prefix}{format_count(dropped, 'configuration')} left out that completed no seed."
-        left = shown
-        for column, why in EXCLUDED.items():
-            if count := int((left[column] > 0).sum()):
-                yield f"{prefix}{format_count(count, 'configuration')} never on a front, as a seed {why}."
-            left = left[left[column] == 0]
+def _list_others(holders: pd.Series) -> str:
+    """Return the sweeps that hold a configuration besides the first."""
+    return ", ".join(holders.unique()[1:])

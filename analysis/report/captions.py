@@ -10,7 +10,7 @@ from analysis.measures.stats import POINTS, format_seed_counts
 from analysis.report.data import ReportData
 from analysis.results.axes import ALL
 from analysis.results.metrics import EPOCH_METRIC
-from trainers.certificate.words import describe_assessment, explain_assessments
+from trainers.certificate.words import describe_assessment
 
 HANDLING = "Hover for numbers; click or Enter to keep a configuration; arrows walk along."
 
@@ -35,7 +35,7 @@ def describe_certainty(front: FrontData) -> list[str]:
     texts = [(panel.title, describe_assessment(panel.assessment)) for panel in front.panels]
     several = len(front.panels) > 1
     proven = [" ".join([f"{title}:"] * bool(title and several) + lines) for title, lines in texts if lines]
-    shared = explain_assessments([panel.assessment for panel in front.panels], front.certified)
+    shared = front.explain_verdicts()
     return proven + [" ".join(shared)] * bool(shared)
 
 

@@ -21,6 +21,7 @@ from analysis.measures.front_difference import PERMUTATION_TEST, FrontDifference
 from analysis.measures.stats import POINTS
 from analysis.report import html
 from analysis.report.answers import AnswerCard
+from analysis.report.block.rows import collect_rows
 from analysis.report.captions import describe_certainty, describe_front
 from analysis.report.context import collect_frame, collect_provenance, list_drawings
 from analysis.report.data import ReportData, collect_frames
@@ -38,12 +39,19 @@ Differences = Sequence[tuple[FrontPanel, FrontDifference]]
 
 
 def collect_joint_frames(reports: Sequence[ReportData]) -> dict[str, pd.DataFrame]:
-    """Collect the tables of all sweeps, each with a column that names the sweep, and that of the joint front."""
+    """Collect the tables of all sweeps, each with a column that names the sweep, and that of the joint front.
+
+    A training that several sweeps hold is in the tables of trials and epochs once; what a report computes of a sweep is
+    of all trainings of that sweep.
+    """
     names = name_sweeps([report.results for report in reports])
+    counted = [set(trials["id"]) for _, _, trials in collect_rows(reports).split()]
     found: dict[str, list[pd.DataFrame]] = {}
-    for name, report in zip(names, reports, strict=True):
+    for name, report, ids in zip(names, reports, counted, strict=True):
+        copies = set(report.results.study_trials["id"]) - ids
         for key, table in collect_frames(report).items():
-            found.setdefault(key, []).append(table.assign(sweep=name))
+            once = table[~table["id"].isin(copies)] if key in ("trials", "epochs") else table
+            found.setdefault(key, []).append(once.assign(sweep=name))
     frames = {key: pd.concat(tables, ignore_index=True) for key, tables in found.items()}
     panels = find_joint_front(reports).panels
     return frames | {"front": pd.concat([panel.points for panel in panels], ignore_index=True)}
@@ -144,16 +152,22 @@ def _list_limits(reports: Sequence[ReportData], names: Sequence[str]) -> list[st
 
 def _tell_members(front: FrontData) -> Iterator[AnswerCard]:
     """Tell how many members of the joint front each sweep has, if any panel has more than one sweep."""
-    if all(panel.points["sweep"].nunique() < 2 for panel in front.panels):
+    if all(len(panel.held) < 2 for panel in front.panels):
         text = "Their problems or attacks differ, so each panel shows one sweep alone."
         yield _card("Nothing compared", "", text)
         return
     members = front.members
-    counts = members["sweep"].value_counts().reindex(front.sweeps, fill_value=0)
-    first, count = counts.idxmax(), int(counts.max())
+    counts = {
+        name: sum(int(panel.points.loc[panel.held.get(name, []), "on_front"].sum()) for panel in front.panels)
+        for name in front.sweeps
+    }
+    first = max(counts, key=lambda name: counts[name])
     each = "; ".join(f"{name} {n}" for name, n in counts.items())
     where = f" over {format_count(len(front.panels), 'panel')}" if len(front.panels) > 1 else ""
-    yield _card(f"{count} of {len(members)}", "members of the joint front", f"are of {first}{where}. Of each: {each}.")
+    shared = int((members["also"] != "").sum())
+    twice = f", {shared} of them of several sweeps" if shared else ""
+    text = f"are of {first}{where}. Of each: {each}{twice}."
+    yield _card(f"{counts[first]} of {len(members)}", "members of the joint front", text)
 
 
 def _tell_difference(found: FrontDifference) -> AnswerCard:

@@ -28,6 +28,7 @@ from analysis.results.metrics import (
     parse_attack,
     shorten_attack,
 )
+from analysis.results.shared_trainings import join_trials, share_trainings
 from analysis.results.sweep import Sweep, name_sweeps
 from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
 
@@ -53,7 +54,7 @@ class Configuration:
     setting: str
     choice: str  # its name within a setting
     name: str
-    endings: str  # " (1 diverged, 1 without a result)"; empty if all seeds completed
+    endings: str  # " (1 diverged, 1 without a result)"; empty if all seeds completed and no other sweep holds it
     is_whole: bool  # no seed diverged or names one class for every image
     numbers: tuple[Estimate, ...]
 
@@ -101,23 +102,29 @@ def tabulate_configurations(sweeps: Sequence[Sweep]) -> ConfigurationTable:
     columns += [Column("last", f"{_column_title(PGD, sweeps)} − {_column_title(AUTOATTACK, sweeps)}", True)] * gap
     curves = _column_title(EPOCH_METRIC, sweeps)
     columns += [Column(curves, "best on test"), Column(curves, "last"), Column(curves, "best on test − last", True)]
+    names = name_sweeps(sweeps)
+    studies = {name: sweep.study for name, sweep in zip(names, sweeps, strict=True)}
+    trials = share_trainings(join_trials(sweeps, [sweep.study_trials for sweep in sweeps], names))
     rows = [
-        _build_row(label, sweep, trials, checkpoints, metrics, gap)
-        for label, sweep in zip(name_sweeps(sweeps), sweeps, strict=True)
-        for _, trials in sweep.study_trials.groupby("configuration", sort=False)
+        _build_row(str(label), studies[str(label)], found, checkpoints, metrics, gap)
+        for (label, _), found in trials.groupby(["sweep", "configuration"], sort=False)
     ]
     return ConfigurationTable(tuple(sweeps), tuple(columns), tuple(rows), gap)
 
 
 def _build_row(
-    label: str, sweep: Sweep, trials: pd.DataFrame, checkpoints: Sequence[str], metrics: list[str], gap: bool
+    label: str, study: str, shared: pd.DataFrame, checkpoints: Sequence[str], metrics: list[str], gap: bool
 ) -> Configuration:
-    first, done = trials.iloc[0], trials[trials["status"] == COMPLETED]
+    """Build a row from the trials of a configuration, as `share_trainings` marks them."""
+    first, trials = shared.iloc[0], shared[shared["counts"]]
+    done = trials[trials["status"] == COMPLETED]
     one_class = done[[f"{which}_constant" for which in checkpoints]].notna().any(axis=None)
     is_whole = not (trials["status"] == DIVERGED).any() and not one_class
     numbers = tuple(_estimate_columns(done, checkpoints, metrics, gap))
     setting, choice, name = (first[column] for column in ("setting", "choice", "name"))
-    return Configuration(label, sweep.study, setting, choice, name, _describe_endings(trials), is_whole, numbers)
+    others = shared["holder"].unique()[1:]
+    endings = _describe_endings(trials) + f" (also in {', '.join(others)})" * bool(len(others))
+    return Configuration(label, study, setting, choice, name, endings, is_whole, numbers)
 
 
 def _estimate_columns(

@@ -27,7 +27,7 @@ from analysis.report.search_answers import list_lines
 from analysis.results.metrics import describe_images, shorten_metric
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
-from trainers.certificate.words import describe_assessment, explain_assessments, shorten_verdict
+from trainers.certificate.words import describe_assessment, shorten_verdict
 from trainers.formatting import format_count
 from trainers.terminal.console import Console
 from trainers.terminal.tables import print_table
@@ -159,7 +159,7 @@ def explain_certainty(found: FrontData, panel: FrontPanel) -> str:
 def explain_columns(found: FrontData) -> str:
     """Say what brackets, verdicts and 'selects' mean in the tables of fronts, and with what error verdicts hold."""
     judged = [panel.assessment for panel in found.panels]
-    errors = "".join(f"{line} " for line in explain_assessments(judged, found.certified))
+    errors = "".join(f"{line} " for line in found.explain_verdicts())
     corrected = CORRECTED * any(bool(np.isfinite(one.corrected).any()) for one in judged)
     verdicts = VERDICTS * any(one.certificate is not None for one in judged)
     return corrected + verdicts + errors + SELECTS * any(panel.points["selected"].any() for panel in found.panels)
@@ -173,11 +173,11 @@ def build_curve_tables(found: FrontData) -> Iterator[Table]:
         title = f"Hypervolume above (0, 0), {BOOTSTRAP}{f'; {panel.title}' * bool(panel.title)}"
         table = _table(title, "configuration", "members", "seeds", "volume", "from", "to", "knee")
         for curve, volume in panel.volume.items():
-            own = panel.points[panel.points["curve"] == curve]
-            knee = own.loc[own["knee"], "choice"].tolist()
+            own = panel.curves[curve]
+            knee = "–" if own.knee is None else str(panel.points["choice"][own.knee])
             numbers = ("–" if math.isnan(value) else f"{value:.4f}" for value in volume[:3])
-            members = f"{int(own['on_own_front'].sum())} of {len(own)}"
-            table.add_row(Text(curve), members, str(volume.n), *numbers, Text(knee[0] if knee else "–"))
+            members = f"{len(own.members)} of {len(own.points)}"
+            table.add_row(Text(curve), members, str(volume.n), *numbers, Text(knee))
         yield table
 
 

@@ -9,5 +9,6 @@ choice, selection                 the trials of a figure: which it needs, which 
 page_cut                          the rows of a long table that a page shows, and in words what it leaves out
 search_block, measurement_terms   what selects a configuration, and what accuracies may be compared
 optuna_study                      axes and trials in the terms of Optuna
+shared_trainings                  trainings that several sweeps hold, of which each counts once
 table_files, remote_copy          tables as CSV and Parquet, copies of a sweep behind a URL
 """

@@ -23,6 +23,11 @@ MOST_LABELS = 8  # an axis with more values is drawn, not compared value by valu
 _NUMBER = re.compile(r"(?<![A-Za-z])(k\s*=\s*)?[\d.,]+(e-?\d+)?\s*%?")
 
 
+def join_parts(*parts: str) -> str:
+    """Join names to one; empty ones, and parts that stand in it already, are left out: "alp" and "alp · beta 2"."""
+    return SEPARATOR.join(dict.fromkeys(filter(None, (word for part in parts for word in part.split(SEPARATOR)))))
+
+
 class Names(NamedTuple):
     """A configuration in words."""
 

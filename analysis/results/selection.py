@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from analysis.exceptions import SweepError
-from analysis.results.axes import ALL, SEPARATOR
+from analysis.results.axes import ALL, SEPARATOR, join_parts
 from analysis.results.choice import SIZES, Choice, is_chosen, list_configs, read_path
 from analysis.results.metrics import EPOCH_METRIC, parse_attack
+from analysis.results.shared_trainings import describe_shared_trainings, join_trials, share_trainings
 from analysis.results.sweep import Sweep, name_sweeps
 from trainers.formatting import did_you_mean, format_list
 from trainers.problems import title_problems
@@ -95,7 +96,10 @@ def select(
         part.trials.assign(**_place(part, choice), sweep=number, number=range(len(part.trials)))
         for number, part in enumerate(kept)
     ]
-    trials = pd.concat(_title_panels([part.sweep for part in kept], tables, choice.join), ignore_index=True)
+    joined = [part.sweep for part in kept]
+    trials = join_trials(joined, _title_panels(joined, tables, choice.join), range(len(kept)))
+    if choice.join:
+        trials = _drop_copies(trials, name_sweeps(joined), cuts)
     trials = _cut(_drop_lone_lines(_tell_apart(trials), choice.fewest, cuts), max_lines, cuts)
     numeric = all(_has_numeric_lines(part, choice) for part in kept)
     epochs = pd.concat([part.sweep.epochs.assign(sweep=number) for number, part in enumerate(kept)])
@@ -213,6 +217,17 @@ def _has_numeric_lines(part: Joined, choice: Choice) -> bool:
     return len(named) == 1 and part.sweep.axes.numeric(named[0])
 
 
+def _drop_copies(trials: pd.DataFrame, names: Sequence[str], cuts: list[str]) -> pd.DataFrame:
+    """Keep one of the trainings that several sweeps hold, on the line of the first of them, and note the others."""
+    alike = [share_trainings(rows) for _, rows in trials.groupby("panel", sort=False)]
+    shared = pd.concat(alike).sort_index()
+    home = shared.groupby(["sweep", "configuration"])["line"].transform("first")
+    once = trials.assign(line=home)[shared["counts"]]
+    if held := describe_shared_trainings(shared.assign(holder=[names[place] for place in shared["holder"]])):
+        cuts.append(f"copies, as {held}")
+    return once
+
+
 def _title_panels(sweeps: Sequence[Sweep], tables: list[pd.DataFrame], join: bool) -> list[pd.DataFrame]:
     """Add to the titles of panels what tells several sweeps apart, and to lines the sweep where they are alike."""
     if len(tables) == 1:
@@ -221,7 +236,7 @@ def _title_panels(sweeps: Sequence[Sweep], tables: list[pd.DataFrame], join: boo
     attacks = {sweep.attacks.get(parse_attack(EPOCH_METRIC) or "", "") for sweep in sweeps}
     if not join or len(attacks) > 1:
         return [
-            table.assign(panel=[SEPARATOR.join(filter(None, (name, panel))) for panel in table["panel"]])
+            table.assign(panel=[join_parts(name, panel) for panel in table["panel"]])
             for name, table in zip(names, tables, strict=True)
         ]
     problems = dict.fromkeys(problem for table in tables for problem in table["problem"])

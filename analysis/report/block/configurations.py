@@ -21,16 +21,17 @@ FLAGS = {"on_front": "on_front", "knee": "knee", "selected": "selected"}  # of t
 def build_configurations(rows: Rows) -> dict[str, list[Any]]:
     """Build the columns of all configurations.
 
-    `on_front` is of the front of all sweeps together, and `knee` of that of its own sweep. `n` counts completed seeds,
+    `on_front` is of the front of all sweeps together, and `knee` of that of a sweep. `holders` are the places of all
+    sweeps that hold a configuration, of which `sweep` is the first. `n` counts completed seeds,
     and `constant` those of them whose network names one class for all images, at either checkpoint.
     """
     firsts, flags = rows.configurations, _read_flags(rows)
     groups = rows.group_seeds()
-    sweeps = [rows.results[place] for place in firsts["sweep"]]
-    endings = [describe_ending(sweep, group) for sweep, group in zip(sweeps, groups, strict=True)]
+    endings = [describe_ending(rows.results, group) for group in groups]
     keys = [*zip(firsts["sweep"], firsts["configuration"], strict=True)]
     return {
         **{name: firsts[name].tolist() for name in NAMES},
+        "holders": firsts["holders"].tolist(),
         "n": [_count(group, COMPLETED) for group in groups],
         "diverged": [_count(group, DIVERGED) for group in groups],
         "constant": [sum(map(_is_constant, group)) for group in groups],
@@ -38,7 +39,7 @@ def build_configurations(rows: Rows) -> dict[str, list[Any]]:
         "reason": [reason for _, reason in endings],
         "epochs_done": [max(trial["epochs_done"] for trial in group) for group in groups],
         **{flag: [key in flags[flag] for key in keys] for flag in FLAGS},
-        "command": [write_command(sweep, group) for sweep, group in zip(sweeps, groups, strict=True)],
+        "command": [write_command(rows.results, group) for group in groups],
     }
 
 
@@ -65,12 +66,13 @@ def _read_flags(rows: Rows) -> Mapping[str, set[tuple[int, str]]]:
     }
 
 
-def write_command(sweep: Sweep, trials: Sequence[Mapping[str, Any]]) -> str:
+def write_command(sweeps: Sequence[Sweep], trials: Sequence[Mapping[str, Any]]) -> str:
     """Write the command that trains the first seed of a configuration again and compares all bits.
 
     Where that seed has not ended it is the command that goes on with the sweep; empty if none was recorded.
     """
     first = trials[0]
+    sweep = sweeps[first["sweep"]]
     if first["status"] not in SETTLED:
         return str(sweep.runs[-1].get("command") or "") if sweep.runs else ""
     return shlex.join(["python", "-m", "search.verify", sweep.where, "--trial", first["id"]])

@@ -26,14 +26,14 @@ STATUSES = {  # of a training in the table of trials -> of its configuration; th
 }
 
 
-def describe_ending(sweep: Sweep, trials: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+def describe_ending(sweeps: Sequence[Sweep], trials: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     """Return the status of a configuration, whose seeds are `trials`, and its reason; empty if all completed."""
     known = {trial["status"] for trial in trials}
     status = next((status for status in STATUSES if status in known), COMPLETED)
     if status == COMPLETED:
         return COMPLETED, ""
     found = [trial for trial in trials if trial["status"] == status]
-    why = escape_controls(_explain(sweep, found[0]))
+    why = escape_controls(_explain(sweeps[found[0]["sweep"]], found[0]))
     if status == STOPPED:  # by one decision for all seeds
         return STOPPED, why
     many = f"{len(found)} of {format_count(len(trials), 'seed')} {_say(status)}"

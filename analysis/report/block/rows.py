@@ -9,14 +9,14 @@ from typing import Any
 import pandas as pd
 
 from analysis.exceptions import SweepError
-from analysis.measures.duplicate_trainings import refuse_copies
 from analysis.measures.front import FrontData, compute_fronts
 from analysis.report.data import ReportData
-from analysis.results.axes import SEPARATOR
+from analysis.results.axes import join_parts
 from analysis.results.search_block import is_search
+from analysis.results.shared_trainings import join_trials, refuse_copies, share_trainings
 from analysis.results.sweep import Sweep, name_sweeps
 
-ENDING = ("id", "replicate", "status", "epochs_done")  # columns
+ENDING = ("sweep", "id", "replicate", "status", "epochs_done")  # columns
 CONSTANT = ("best_constant", "last_constant")  # the class that a network names for all images, at each checkpoint
 
 
@@ -24,9 +24,10 @@ CONSTANT = ("best_constant", "last_constant")  # the class that a network names 
 class Rows:
     """The reports of a page, and their trainings in the order of all tables.
 
-    The columns of `trials` are those of `Sweep.study_trials`, and `sweep`, the place of the report, and `place`, that
-    of the configuration. `configurations` has the first trial of each. With several sweeps the names of configurations
-    and families begin with their sweep, and a setting is a panel of the joint front.
+    The columns of `trials` are those of `Sweep.study_trials`, and `sweep`, the place of the report whose record it is,
+    and `place`, that of the configuration. `configurations` has the first trial of each, and `holders`, the places of
+    the sweeps that hold it. With several sweeps the names of configurations and families begin with their sweeps, and a
+    setting is a panel of the joint front. A training that several sweeps hold is one row.
     """
 
     reports: tuple[ReportData, ...]
@@ -34,6 +35,7 @@ class Rows:
     front: FrontData | None  # of all sweeps together
     trials: pd.DataFrame
     configurations: pd.DataFrame
+    places: Mapping[tuple[int, str], int]  # the place of a sweep and its id of a configuration -> that of the latter
     settings: Mapping[tuple[int, str], str]  # the place of a sweep and its name for a setting -> the name in the block
 
     @property
@@ -70,8 +72,7 @@ class Rows:
 
     def find_places(self, sweep: int) -> dict[str, int]:
         """Return the place of each configuration of a sweep, by its id."""
-        own = self.configurations[self.configurations["sweep"] == sweep]
-        return dict(zip(own["configuration"], own["place"], strict=True))
+        return {name: place for (holder, name), place in self.places.items() if holder == sweep}
 
 
 def collect_rows(reports: Sequence[ReportData]) -> Rows:
@@ -81,15 +82,29 @@ def collect_rows(reports: Sequence[ReportData]) -> Rows:
     """
     results = [report.results for report in reports]
     names, front = name_sweeps(results), _find_front(reports)
-    tables = [_read_trials(sweep).assign(sweep=place) for place, sweep in enumerate(results)]
-    settings: Mapping[tuple[int, str], str] = {}
-    if len(tables) > 1:
-        settings = _title_settings(front, names, tables)
-        tables = [_name_by_sweep(table, name, settings) for table, name in zip(tables, names, strict=True)]
-    trials = pd.concat(tables, ignore_index=True)
+    tables = [_read_trials(sweep) for sweep in results]
+    settings = _title_settings(front, names, tables) if len(tables) > 1 else {}
+    own = join_trials(results, tables, range(len(tables)))
+    keys = zip(own["sweep"], own["setting"], strict=True)
+    own["setting"] = [settings.get(key, key[1]) for key in keys]
+    alike = [share_trainings(rows) for _, rows in own.groupby("setting", sort=False)]  # measured on the same terms
+    trials = pd.concat(alike).sort_index()
     trials["place"] = trials.groupby(["sweep", "configuration"], sort=False).ngroup()
+    trials["holders"] = _list_holders(trials)
+    if len(tables) > 1:
+        trials = _name_by_sweep(trials, names)
+    places = dict(zip(zip(own["sweep"], own["configuration"], strict=True), trials["place"], strict=True))
     firsts = trials.drop_duplicates("place").reset_index(drop=True)
-    return Rows(tuple(reports), names, front, trials, firsts, settings)
+    once = trials[trials["counts"]].reset_index(drop=True)
+    return Rows(tuple(reports), names, front, once.assign(sweep=once["holder"]), firsts, places, settings)
+
+
+def _list_holders(trials: pd.DataFrame) -> list[list[int]]:
+    """Return for each trial the places of the sweeps that hold its configuration."""
+    found: dict[int, dict[int, None]] = {}
+    for place, holder in zip(trials["place"], trials["holder"], strict=True):
+        found.setdefault(place, {})[holder] = None
+    return [[*found[place]] for place in trials["place"]]
 
 
 def _read_trials(sweep: Sweep) -> pd.DataFrame:
@@ -128,11 +143,12 @@ def _title_settings(
     return found
 
 
-def _name_by_sweep(table: pd.DataFrame, name: str, settings: Mapping[tuple[int, str], str]) -> pd.DataFrame:
-    """Begin the names of configurations and families with their sweep, and name settings by panels."""
-    named = {
-        column: [SEPARATOR.join(filter(None, (name, text))) for text in table[column]]
-        for column in ("name", "choice", "family")
-    }
-    titles = [settings[key] for key in zip(table["sweep"], table["setting"], strict=True)]
-    return table.assign(**named, setting=titles)
+def _name_by_sweep(trials: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Begin the names of configurations and families with the sweeps that hold them."""
+    held = [" and ".join(names[place] for place in holders) for holders in trials["holders"]]
+    return trials.assign(
+        **{
+            column: [join_parts(*pair) for pair in zip(held, trials[column], strict=True)]
+            for column in ("name", "choice", "family")
+        }
+    )

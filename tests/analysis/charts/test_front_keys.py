@@ -52,6 +52,20 @@ def named(found: FrontData, keys: PointKeys) -> list[str]:
     return [text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts()]
 
 
+def test_the_legend_of_twelve_configurations_is_half_as_tall_as_a_panel_in_a_column(tmp_path: Path) -> None:
+    methods = ("AT 0.10", "TRADES 0.10", "MART 0.10", "AT 0.20")
+    made = replace(SMALL, methods=methods, subsets=("all", "friendly 108", "random 108"), replicates=3)
+    found, keys = front_of(write_sweep(tmp_path / "many", made))
+    figure = Figure(figsize=size_front(found, 3.25), layout="constrained")
+    FigureCanvasAgg(figure)
+    draw_front(figure, found, keys)
+    figure.draw_without_rendering()
+    (legend,), (plot,) = figure.legends, figure.axes
+    assert legend.get_window_extent().height < plot.get_window_extent().height / 2
+    assert legend.get_window_extent().width <= figure.bbox.width
+    assert all(text.get_fontsize() >= 6.5 for text in legend.get_texts())
+
+
 @pytest.mark.long
 def test_eight_numbers_are_a_scale_and_a_line_through_them_in_order(tmp_path: Path) -> None:
     """The values of GAIRAT's lambda, as its study lists them."""

@@ -13,7 +13,7 @@ from analysis.claims.claim import Claim
 from analysis.claims.judging import judge_claims, list_other_runs
 from analysis.claims.metric import parse_metric
 from analysis.claims.second_attack import find_second, is_about_pgd, swap_attack
-from analysis.claims.tables import render_markdown
+from analysis.claims.tables import lay_out, render_markdown
 from analysis.results.sweep import Sweep, load_sweep
 
 from ..planned import write_planned
@@ -42,6 +42,16 @@ def test_a_claim_that_is_true_of_the_records_holds_and_its_contrary_fails(sweep:
     for expect, word in (("> 0", "holds"), ("< 0", "fails"), ("in [2, 12]", "holds"), ("about 0 within 1", "fails")):
         ((found,), unjudged) = judge_claims([claim(expect=expect)], [sweep])
         assert found.word == word and not unjudged, expect
+
+
+def test_a_check_names_the_values_that_the_run_has(sweep: Sweep) -> None:
+    """A claim that lists the values of several data sets."""
+    listed = claim(of={"method": ["TRADES 0.10", "TRADES 12/255"]})
+    ((found,), _) = judge_claims([listed], [sweep])
+    words = lay_out(found).checks[0].words
+    assert "method TRADES 0.10 − method AT 0.10" in words and "12/255" not in words
+    ((one,), _) = judge_claims([claim()], [sweep])
+    assert found.results[0].verdict == one.results[0].verdict
 
 
 def test_a_run_judges_the_claims_of_its_study_and_those_without_one(sweep: Sweep) -> None:

@@ -273,7 +273,7 @@ def test_trainings_common_to_two_sweeps_are_reported(whole: Path, tmp_path: Path
         row["chain"] = same["chain"]
     (other / "plan.json").write_text(json.dumps(changed))
     found = compute_fronts([load_sweep(whole), load_sweep(other)])
-    assert found.note.endswith("whole and other have 4 trainings in common, listed and counted for each of the two.")
+    assert found.note.endswith("whole and other hold the same 4 trainings; each counts once, under whole.")
     alone = compute_fronts([load_sweep(whole)])
     assert not alone.remark, "its titles say which data each front has"
 

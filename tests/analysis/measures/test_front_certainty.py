@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.export.latex import render_document
+from analysis.markdown import render_certainty
 from analysis.measures.front import FrontData, compute_fronts
 from analysis.measures.front_certainty import collect_seeds
+from analysis.report.captions import describe_certainty
+from analysis.report.configurations import tabulate_by_terms
 from analysis.report.summary import build_front_tables, explain_certainty, explain_columns
 from analysis.results.sweep import load_sweep
 
@@ -53,3 +60,18 @@ def test_table_of_a_front_has_verdicts_and_corrected_values(found: FrontData) ->
         words = explain_certainty(found, panel)
         assert "surely on" in words and "In brackets" not in words, "said once, below all panels"
         assert "In brackets: corrected for being chosen. Verdict: " in explain_columns(found)
+
+
+def test_verdicts_on_several_sweeps_say_why_they_may_be_weaker(tmp_path: Path) -> None:
+    made = Made(noise=(0.1,), replicates=8, profile=False, faults=False)
+    one, other = (load_sweep(write_sweep(tmp_path / name, replace(made, study=name))) for name in ("one", "other"))
+    alone, joint = compute_fronts([one]), compute_fronts([one, other])
+    words = "They are over the 12 configurations of all 2 sweeps: the more there are, the more seeds a verdict needs"
+    told = (
+        explain_columns(joint),
+        *describe_certainty(joint)[-1:],
+        *render_certainty([one, other])[-1:],
+        render_document(tabulate_by_terms([one, other])),
+    )
+    assert all(words in text for text in told) and len(told) == 4
+    assert not any("sweeps" in line for line in alone.explain_verdicts())

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from analysis.results.axes import name_subset_kind, read_axes
+from analysis.results.axes import join_parts, name_subset_kind, read_axes
 
 
 def planned(**labels: tuple[str, Any]) -> dict[str, Any]:
@@ -116,3 +116,16 @@ def test_a_trial_without_a_conditional_axis_is_named_without_it() -> None:
 )  # fmt: skip
 def test_the_kind_of_a_subset_leaves_out_its_size(config: Any, label: str, kind: str) -> None:
     assert name_subset_kind(config, {"subset": label}) == kind
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        (("alp", "alp · beta 2"), "alp · beta 2"),
+        (("alp", "", "all"), "alp · all"),
+        (("alp", "alpine"), "alp · alpine"),
+        (("", ""), ""),
+    ],
+)
+def test_a_joint_name_repeats_no_part(parts: tuple[str, ...], name: str) -> None:
+    assert join_parts(*parts) == name

@@ -15,7 +15,7 @@ function drawCards() {
 /** Draw one card. */
 function drawCard(i) {
   const name = CONFIGURATIONS.choice[i];
-  const facts = [nameSweep(i), nameSetting(CONFIGURATIONS.setting[i]), `n = ${CONFIGURATIONS.n[i]}`, ...listMarks(i)];
+  const facts = [listSweeps(i).join(" and "), nameSetting(CONFIGURATIONS.setting[i]), `n = ${CONFIGURATIONS.n[i]}`, ...listMarks(i)];
   const label = `Release ${escapeText(CONFIGURATIONS.name[i])}`;
   const release = `<button type="button" data-release="${i}" aria-label="${label}">×</button>`;
   const reason = CONFIGURATIONS.reason[i];

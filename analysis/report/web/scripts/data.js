@@ -125,9 +125,9 @@ function nameSetting(setting) {
   return DATA.setting_names[setting] || setting;
 }
 
-/** Name the sweep of a configuration, where several are compared. */
-function nameSweep(i) {
-  return DATA.sweeps.length > 1 ? DATA.sweeps[CONFIGURATIONS.sweep[i]] : "";
+/** List the names of the sweeps that hold a configuration, where several are compared. */
+function listSweeps(i) {
+  return DATA.sweeps.length > 1 ? CONFIGURATIONS.holders[i].map((place) => DATA.sweeps[place]) : [];
 }
 
 /** Title a metric, or the column of a curve. */

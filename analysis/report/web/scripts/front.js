@@ -15,10 +15,12 @@ function drawFronts() {
   holdStages(box, panels);
   frontPanels.clear();
   const own = listShown().length ? listShown() : ALL;
+  const hasMean = (i) => (metric) => isNumber(estimateOf(i, metric, state.checkpoint).mean); // a bound is none
+  const marked = own.filter((i) => [state.x, state.y].every(hasMean(i)));
   const [xDomain, yDomain] = [state.x, state.y].map((metric) => {
     return findView(
       metric,
-      own.map((i) => estimateOf(i, metric, state.checkpoint)),
+      (marked.length ? marked : own).map((i) => estimateOf(i, metric, state.checkpoint)),
     );
   });
   for (const setting of panels) frontPanels.set(setting, drawFront(box, setting, xDomain, yDomain));

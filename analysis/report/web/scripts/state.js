@@ -49,7 +49,7 @@ function listShown() {
 
 /** Test a configuration against legend, query and ranges. */
 function passesFilters(i) {
-  if (state.hidden.has(`sweep ${nameSweep(i)}`)) return false;
+  if (listSweeps(i).length && listSweeps(i).every((name) => state.hidden.has(`sweep ${name}`))) return false;
   if (state.hidden.has(`method ${CONFIGURATIONS.family[i]}`)) return false;
   if (state.hidden.has(`subset ${CONFIGURATIONS.subset_label[i]}`)) return false;
   return matchesQuery(i) && Object.entries(state.ranges).every(([path, range]) => liesWithin(i, path, range));
@@ -60,7 +60,7 @@ function matchesQuery(i) {
   const words = state.query.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length) return true;
   const status = CONFIGURATIONS.status[i];
-  const text = [CONFIGURATIONS.name[i], nameSetting(CONFIGURATIONS.setting[i]), nameSweep(i), status]
+  const text = [CONFIGURATIONS.name[i], nameSetting(CONFIGURATIONS.setting[i]), ...listSweeps(i), status]
     .join(" ")
     .toLowerCase();
   return words.every((word) => text.includes(word));

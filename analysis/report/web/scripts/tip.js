@@ -40,7 +40,7 @@ function describeTip(i) {
     rows.push([`${shortOf(state.y)}, ${nameCheckpoint(other)}`, formatEstimate(turned)]);
   }
   if (DATA.kind === "search") rows.unshift(...DATA.knobs.map((knob) => [knob.short, formatKnob(knob.values[i])]));
-  const facts = [nameSweep(i), nameSetting(CONFIGURATIONS.setting[i]), `n = ${CONFIGURATIONS.n[i]}`, ...listMarks(i)];
+  const facts = [listSweeps(i).join(" and "), nameSetting(CONFIGURATIONS.setting[i]), `n = ${CONFIGURATIONS.n[i]}`, ...listMarks(i)];
   const text = escapeText(facts.filter(Boolean).join(", "));
   return `<b>${escapeText(CONFIGURATIONS.choice[i])}</b><small>${text}</small>${tipTable(rows)}`;
 }

@@ -72,6 +72,21 @@ def test_a_network_that_names_one_class_is_on_no_front(tmp_path: Path, open_page
     assert opened.count("#front g[data-i]") == 2 and "TRADES" not in opened.text("#front")
 
 
+def test_the_axes_of_the_front_follow_the_marks(tmp_path: Path, open_page: Opener) -> None:
+    """A configuration of which a bound alone is known has no mark, however low its clean accuracy."""
+    made = Made(noise=(0.0,), methods=("AT", "TRADES", "MART"), subsets=("all",), faults=False, profile=False)
+    folder = write_sweep(tmp_path / "sweep", made)
+    for path in folder.glob("trials/*MART*/result.json"):
+        result = json.loads(path.read_text())
+        for at in ("best", "last"):
+            del result[at]["test_aa_acc"]
+            result[at] |= {"test_clean_acc": 0.2, "test_aa_clean_acc": 0.2, "bounds": {"aa": 0.1}}
+        path.write_text(json.dumps(result))
+    opened = open_page(write_page(folder))
+    ticks = "() => [...document.querySelectorAll('#front svg text')].map((text) => Number(text.textContent))"
+    assert min(tick for tick in opened.run(ticks) if tick > 0) > 50
+
+
 def test_a_slider_lets_a_range_of_values_through(settings: Path, open_page: Opener) -> None:
     opened = open_page(settings)
     count = opened.count_shown()
