@@ -52,7 +52,7 @@ def check_file(path: Path) -> None:
         if stat.S_ISREG(found.st_mode):
             path.open("rb").close()
     except (FileNotFoundError, NotADirectoryError):
-        raise FileError(f"no file {path.absolute()}{did_you_mean(path.name, _beside(path))}") from None
+        raise FileError(f"no file {path.absolute()}{did_you_mean(path.name, list_beside(path))}") from None
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
     if stat.S_ISDIR(found.st_mode):
@@ -63,7 +63,7 @@ def check_file(path: Path) -> None:
     check_memory(f"{path} has", found.st_size)
 
 
-def _beside(path: Path) -> list[str]:
+def list_beside(path: Path) -> list[str]:
     """Return the names in the folder of a path; an empty list if it cannot be listed."""
     try:
         return os.listdir(path.parent)

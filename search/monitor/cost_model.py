@@ -110,6 +110,7 @@ class TimeLeft(NamedTuple):
     probed: int = 0  # trainings without a comparable one whose time a probe of a few steps estimates
     further: int = 0  # ended trainings that are measured further, before the first of them is done; left out
     by_passes: int = 0  # trainings without a comparable one whose time is that of others for each pass
+    final: float = 0.0  # those of `seconds` that final evaluations take
 
     @property
     def uncounted(self) -> str:
@@ -181,13 +182,14 @@ class CostModel:
 
     def estimate(self, trainings: Iterable[tuple[CostKey, int, bool]]) -> TimeLeft:
         """Return the time of trainings, given the epochs of each and whether its final evaluation is still to come."""
-        seconds, unknown, unmeasured, by_passes = 0.0, 0, 0, 0
+        seconds, final, unknown, unmeasured, by_passes = 0.0, 0.0, 0, 0, 0
         for key, epochs, ends in trainings:
             per_epoch = self.epoch_seconds(key)
             if per_epoch is None:
                 unknown += bool(epochs)
             else:
-                seconds += per_epoch * epochs + ends * self.final_seconds(key)
+                seconds += per_epoch * epochs
+                final += ends * self.final_seconds(key)
                 unmeasured += bool(epochs) and self._find_evaluated(key) is None
                 by_passes += bool(epochs) and not self.is_known(key)
-        return TimeLeft(seconds, unknown, unmeasured, by_passes=by_passes)
+        return TimeLeft(seconds + final, unknown, unmeasured, by_passes=by_passes, final=final)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from PIL import Image
 from pydantic import TypeAdapter
 
-from trainers.files import expand_path
+from trainers.files import expand_path, list_beside
 from trainers.folders import ImageFiles, list_images
 from trainers.formatting import did_you_mean, format_count, format_list
 from trainers.images import DataError, prefix_errors
@@ -37,7 +37,7 @@ def find_data_block(named: str, size: int | None) -> Block:
         return {"name": "npz", "path": named}
     raise DataError(
         f"--data: {named} is no file, no folder and no data set; expected an .npz, a folder with train/<class>/*.png, "
-        f"or one of {format_list(KNOWN)}{did_you_mean(named, KNOWN)}"
+        f"or one of {format_list(KNOWN)}{did_you_mean(path.name, [*KNOWN, *list_beside(path)])}"
     )
 
 

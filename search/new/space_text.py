@@ -42,6 +42,7 @@ evaluate:  # how all trainings are measured, whatever they train with
   every: {every}  # epochs between measurements under PGD-10; a small number costs time
   final:  # attacks on the best and on the last epoch of each training
     pgd20: {{name: pgd, steps: 20}}
+    # AutoAttack takes most of the time where there is no GPU; for a first look: --set evaluate.final.aa=null
     aa: {{name: autoattack, version: custom, attacks: [{attacks}]{images}}}{attacked}
 {resources}"""
 

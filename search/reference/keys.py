@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import io
+import re
 import sys
 import textwrap
 import tokenize
@@ -38,7 +39,7 @@ def read_fields(model: type) -> dict[str, tuple[ast.expr, str]]:
                 above -= 1
             lines = range(above + 1, (node.end_lineno or node.lineno) + 1)
             text = " ".join(comments[line] for line in lines if line in comments)
-            found[node.target.id] = node.annotation, text
+            found[node.target.id] = node.annotation, re.sub(r"\bNone: ", "null: ", text)  # as a space writes it
     return found
 
 

@@ -214,7 +214,7 @@ def simulate_here(plan: Plan, space: Space) -> tuple[int, int]:
 def describe_time(
     plan: Plan, results: Place, splits: Mapping[str, Data], left: RemainingWork, slots: int, makespan: int
 ) -> str:
-    """Return the time that the rest of a plan takes in words, and what the estimate goes by.
+    """Return the time that the rest of a plan takes in words, the share of the final attacks, and what it goes by.
 
     It is by comparable trainings under `results`, or by a probe of a few steps if this machine can train.
     """
@@ -229,7 +229,9 @@ def describe_time(
     # the last training runs on one process, however many there are
     share = max(makespan / plan.tree.distinct, 1 / left.ended.count(False))
     parallel = f", about {format_duration(time.seconds * share)} on {_format_processes(slots)}" if slots > 1 else ""
-    return f"{format_duration(time.seconds)} on one process{parallel}, {_describe_basis(time, results, left)}{without}"
+    attacks = f", {time.final / time.seconds:.0%} of it for the final attacks" if time.final else ""
+    basis = _describe_basis(time, results, left)
+    return f"{format_duration(time.seconds)} on one process{parallel}{attacks}, {basis}{without}"
 
 
 def _describe_basis(time: TimeLeft, results: Place, left: RemainingWork) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
+from typing import Annotated, get_args, get_origin
 
 import pytest
 import yaml
@@ -121,3 +123,19 @@ def test_the_map_of_search_shows_each_module(package: str) -> None:
     shown = re.findall(r"[a-z_]+", ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or "")
     there = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (not package and path.is_dir())}
     assert not {name for name in there if name.isidentifier() and not name.startswith("__")} - {*shown}
+
+
+OWN = {"loss": "losses", "weight": "weights", "attack": "method", "model": "models", "data set": "sources"}
+
+
+@pytest.mark.parametrize(("kind", "module"), OWN.items())
+def test_all_pieces_of_a_kind_derive_from_the_base_that_the_page_names_for_ones_own(kind: str, module: str) -> None:
+    """A class without what that base has would end in a traceback."""
+    row = re.search(
+        rf"^\| {kind} \|.*`(?P<union>[A-Z]\w+)`.*? \| from `(?P<base>\w+)`", TEXTS["trainers/README.md"], re.M
+    )
+    assert row
+    union = getattr(import_module(f"trainers.{module}"), row["union"])
+    pieces = get_args(get_args(union)[0]) if get_origin(union) is Annotated else get_args(union)
+    assert len(pieces) > 2
+    assert all(row["base"] in {base.__name__ for base in piece.__mro__} for piece in pieces)

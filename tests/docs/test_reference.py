@@ -32,6 +32,11 @@ def test_every_block_of_a_space_and_every_key_of_a_trial_has_a_row() -> None:
             assert {key.name for key in list_keys(model)} <= written, path
 
 
+def test_a_default_is_named_as_a_space_writes_it() -> None:
+    rows = [line for line in page().splitlines() if line.startswith("|")]
+    assert any("; null: all" in row for row in rows) and not any("None: " in row for row in rows)
+
+
 def test_links_within_the_page_lead_to_a_section() -> None:
     text = page()
     titles = re.findall(r"^## (.+)$", text, re.MULTILINE)

@@ -136,7 +136,7 @@ def test_trainings_without_a_comparable_one_are_counted_and_not_guessed() -> Non
     known, other, model = CostKey("a", "a", 1.0), CostKey("b", "b", 1.0), CostModel()
     model.add_costs(known, Costs(epochs=1, train=2.0, final=1.0, final_evaluations=1))
     left = model.estimate([(known, 10, True), (known, 5, False), (known, 0, True), (other, 3, True), (other, 0, True)])
-    assert left == TimeLeft(20.0 + 1.0 + 10.0 + 1.0, unknown=1, unmeasured=0)
+    assert left == TimeLeft(20.0 + 1.0 + 10.0 + 1.0, unknown=1, unmeasured=0, final=1.0 + 1.0)
     left = model.estimate([(known._replace(evaluation="c"), 10, True), (known, 5, False)])
     assert left == TimeLeft(20.0 + 10.0, unknown=0, unmeasured=1)
 

@@ -198,6 +198,9 @@ def test_what_is_allowed_and_good_to_know_is_noted(
 def test_data_that_is_not_there_is_named_with_what_there_is(write: Callable[..., Written]) -> None:
     code, _, errors = write("cifar01")
     assert code == 2 and "cifar01 is no file, no folder and no data set" in errors and "did you mean cifar10?" in errors
+    store()
+    code, _, errors = write("dat.npz")
+    assert code == 2 and "dat.npz is no file" in errors and "did you mean data.npz?" in errors
 
 
 def folder_of(*sizes: tuple[int, int], mode: str = "L") -> None:

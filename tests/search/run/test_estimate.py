@@ -228,13 +228,14 @@ def test_the_last_training_takes_as_long_on_many_processes(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("search.run.dry_run.count_local_slots", lambda resources: 4)
-    monkeypatch.setattr("search.run.dry_run.estimate_remaining_time", lambda *of: TimeLeft(8.0, 0))
+    monkeypatch.setattr("search.run.dry_run.estimate_remaining_time", lambda *of: TimeLeft(8.0, 0, final=6.0))
     (here / "space.yaml").write_text(FIGURES[0].text)
     plan, space = planned_space(FIGURES[0].text), load_space(here / "space.yaml", []).space
     count = len(plan.trials)
     left = RemainingWork([True] * (count - 1) + [False], [0] * (count - 1) + [8])
     print_plan(Console(width=200), plan, space, here / "results", DatasetCache(), left)
-    assert "8 s on one process, about 8 s on 4 processes" in " ".join(capsys.readouterr().out.split())
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "8 s on one process, about 8 s on 4 processes, 75% of it for the final attacks" in printed
 
 
 def test_duplicates_alone_give_no_time(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,14 +15,13 @@ function drawCards() {
 /** Draw one card. */
 function drawCard(i) {
   const name = CONFIGURATIONS.choice[i];
-  const facts = [listSweeps(i).join(" and "), nameSetting(CONFIGURATIONS.setting[i]), `n = ${CONFIGURATIONS.n[i]}`, ...listMarks(i)];
   const label = `Release ${escapeText(CONFIGURATIONS.name[i])}`;
   const release = `<button type="button" data-release="${i}" aria-label="${label}">×</button>`;
   const reason = CONFIGURATIONS.reason[i];
   return (
     `<div class="card" data-i="${i}"><h4>${drawGlyph(paintOf(i), shapeOf(subsetOf[i]))}` +
     `<span>${escapeText(name)}</span>${release}</h4>` +
-    `<span class="count">${escapeText(facts.filter(Boolean).join(", "))}</span>` +
+    `<span class="count">${escapeText(describePlace(i))}</span>` +
     (reason ? `<p class="note">${escapeText(reason)}</p>` : "") +
     drawMetrics(i) +
     drawKnobs(i) +

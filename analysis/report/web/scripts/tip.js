@@ -40,9 +40,14 @@ function describeTip(i) {
     rows.push([`${shortOf(state.y)}, ${nameCheckpoint(other)}`, formatEstimate(turned)]);
   }
   if (DATA.kind === "search") rows.unshift(...DATA.knobs.map((knob) => [knob.short, formatKnob(knob.values[i])]));
-  const facts = [listSweeps(i).join(" and "), nameSetting(CONFIGURATIONS.setting[i]), `n = ${CONFIGURATIONS.n[i]}`, ...listMarks(i)];
-  const text = escapeText(facts.filter(Boolean).join(", "));
+  const text = escapeText(describePlace(i));
   return `<b>${escapeText(CONFIGURATIONS.choice[i])}</b><small>${text}</small>${tipTable(rows)}`;
+}
+
+/** Say which sweeps hold a configuration, in which setting, with how many seeds, and what else is to be said of it. */
+function describePlace(i) {
+  const facts = [listSweeps(i).join(" and "), nameSetting(CONFIGURATIONS.setting[i]), `n = ${CONFIGURATIONS.n[i]}`];
+  return [...facts, ...listMarks(i)].filter(Boolean).join(", ");
 }
 
 /** List what else is to be said of a configuration. */
