@@ -15,7 +15,7 @@ from trainers.formatting import format_count
 
 def list_notices(found: ReportData) -> list[str]:
     """List what qualifies all that follows, most weighty first; nothing for a finished study without losses."""
-    parts = (_tell_unfinished, _tell_lost, _tell_one_seed, _tell_constant, _tell_masked, _tell_damaged, _tell_boxes)
+    parts = (_tell_unfinished, _tell_lost, _tell_one_seed, _tell_constant, tell_masked, _tell_damaged, _tell_boxes)
     return [text for part in parts for text in part(found)]
 
 
@@ -25,7 +25,11 @@ def _tell_unfinished(found: ReportData) -> Iterator[str]:
         return
     rest = ", ".join(f"{n} {status}" for status, n in states[states.isin(OPEN)].value_counts().items())
     ended = f"{progress.ended} of {progress.planned} trials have ended{rest and f' ({rest})'}"
-    more = "; the command under Provenance goes on with them." if progress.state == INTERRUPTED else "; all may change."
+    more = (
+        "; the command that trains, under Provenance, goes on with them."
+        if progress.state == INTERRUPTED
+        else "; all may change."
+    )
     yield f"{progress.state.capitalize()}: {ended}{more}"
 
 
@@ -51,7 +55,8 @@ def _tell_constant(found: ReportData) -> Iterator[str]:
         yield f"Networks that name one class whatever the image, in no comparison: {_name_first(constant['name'])}."
 
 
-def _tell_masked(found: ReportData) -> Iterator[str]:
+def tell_masked(found: ReportData) -> Iterator[str]:
+    """Tell of each setting with signs of masked gradients for which configurations to trust the strongest attack."""
     if found.masking.empty:
         return
     for setting, table in found.masking.groupby(found.masking["setting"].map(str), sort=False):

@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -102,22 +103,25 @@ def _describe_missing(store: Store, plan: Row) -> str:
     return f"{n} of its {format_count(len(plan['trials']), 'training')} {'has' if n == 1 else 'have'} no result yet"
 
 
-def load_stored_space(folder: Place, overrides: list[str]) -> LoadedSpace:
-    """Load the stored space with overrides; that of a sweep behind a URL is copied first. Raises SpaceError."""
+def load_stored_space(folder: Place, overrides: Sequence[str], options: Sequence[str] = ()) -> LoadedSpace:
+    """Load the stored space with overrides, which `options` name in messages. Raises SpaceError.
+
+    The space of a sweep behind a URL is copied first.
+    """
     damage = Damage()
     read_yaml(folder / SPACE_FILE, damage)
     if damage:
         again = "the command that ran the sweep writes it again"
         raise SpaceError([f"{line}; {again}" for line in damage.lines()])
     if isinstance(folder, Path):
-        return load_space(folder / SPACE_FILE, overrides)
+        return load_space(folder / SPACE_FILE, overrides, options)
     with TemporaryDirectory() as scratch:
         copy = Path(scratch, "space.yaml")
         try:
             copy.write_bytes((folder / SPACE_FILE).read_bytes())
         except OSError as error:
             raise SpaceError([f"{folder / SPACE_FILE}: cannot be read: {explain_error(error)}"]) from None
-        return load_space(copy, overrides)
+        return load_space(copy, overrides, options)
 
 
 def select_front(store: Store, plan: Row, search: Search) -> Front:
