@@ -115,8 +115,8 @@ def _find_too_few(seeds: int, configurations: int) -> str:
     if not pairs or seeds >= (fewest := count_fewest_seeds(pairs)):
         return ""
     return (
-        f"the {configurations} configurations of the front make {format_count(pairs, 'comparison')} at most, and so few "
-        f"seeds leave too few degrees of freedom to tell any difference from chance; that takes {fewest} or more"
+        f"the {configurations} configurations of the front make {format_count(pairs, 'comparison')} at most, and so "
+        f"few seeds leave too few degrees of freedom to tell any difference from chance; that takes {fewest} or more"
     )
 
 
