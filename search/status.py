@@ -54,6 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
         space = read_yaml(reader.folder / "space.yaml", reader.damage) or {}
         for line in describe_front(status.trainings, (space.get("search") or {}).get("replicates")):
             console.print(line, soft_wrap=True)
+        if not status.is_running and not status.all_ended and (command := reader.read_resume_command()):
+            more = "A larger budget in the space, or by --set, and" if status.spent_budget else "All is kept;"
+            console.print(f"{more} this command carries on:\n  {command}", soft_wrap=True, markup=False)
         for line in reader.damage.lines():
             error_console().print(f"note: {line}")
         return 0 if status.finished else 1

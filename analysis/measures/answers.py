@@ -12,10 +12,11 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
-from analysis.measures.families import FEWEST_FREEDOM, Family, has_control
+from analysis.measures.families import Family, has_control
 from analysis.measures.power import MOST_SEEDS
 from analysis.measures.stats import POINTS, format_seed_counts
 from analysis.results.axes import SEPARATOR
+from trainers.fewest_seeds import FEWEST_FREEDOM, count_fewest_seeds
 from trainers.formatting import format_count
 
 FRIENDLY = "friendly"
@@ -159,13 +160,16 @@ def _say_open(family: Family) -> Answer:
 def _claim_nothing(family: Family) -> Answer:
     """Say why nothing is claimed, and how many seeds a claim takes at least."""
     m = len(family.rows) + family.single
-    fewest = 1 + math.ceil(FEWEST_FREEDOM / m)
-    seeds = "has one seed" if not len(family.rows) else f"has {format_seed_counts(family.rows['n'])}"
+    seeds = format_seed_counts(family.rows["n"]) if len(family.rows) else "one seed"
+    each, more = (" each", "") if m > 1 else ("", "; more comparisons share their error and would take fewer")
     compared = f"{_none_of(m)} of {family.title} is" if m > 1 else f"The only comparison of {family.title} is not"
     return Answer(
         "open",
         ("Too few seeds",),
-        (f"{compared} told from chance: each {seeds}, and a claim needs {fewest} at least.",),
+        (
+            f"{compared} told from chance: {seeds}{each} leave {format_count(family.freedom, 'degree')} of freedom for "
+            f"the error, and a claim needs {FEWEST_FREEDOM}, which takes {count_fewest_seeds(m)} seeds{each}{more}.",
+        ),
     )
 
 

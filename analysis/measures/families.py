@@ -18,8 +18,8 @@ from analysis.measures.power import count_further_seeds
 from analysis.measures.stats import simultaneous_quantile
 from analysis.results.axes import SEPARATOR
 from analysis.results.sweep import Sweep
+from trainers.fewest_seeds import FEWEST_FREEDOM
 
-FEWEST_FREEDOM = 4  # degrees of freedom of a pooled error; with fewer nothing is claimed
 ONE_POINT = 0.01
 ROWS = ("setting", "family", "minuend", "subtrahend", "mean", "se", "n", "se_used", "lo", "hi", "p", "told", "more")
 

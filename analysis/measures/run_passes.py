@@ -46,9 +46,10 @@ def describe_run_passes(sweep: Sweep) -> str:
     found = count_run_passes(sweep)
     if found is None or not found.total:
         return ""
-    parts = [f"{found.training:,} by training"]
-    if found.alone > found.training:
-        parts[0] += f" ({found.alone:,} if each trial were trained alone)"
-    if found.attacks:
-        parts.append(f"{found.attacks:,} by AutoAttack")
-    return f"Forwards and backwards of the run, in examples: {found.total:,}; {', '.join(parts)}."
+    alone = f" ({found.alone:,} if each trial were trained alone)" * (found.alone > found.training)
+    if not found.attacks:
+        return f"Forwards and backwards by training, in examples: {found.training:,}{alone}."
+    return (
+        f"Forwards and backwards, in examples: {found.total:,}; {found.training:,} by training{alone}, "
+        f"{found.attacks:,} by AutoAttack."
+    )

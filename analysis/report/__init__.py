@@ -10,5 +10,6 @@ search_answers, notices              what a search says, and what a reader has t
 progress                             how far a sweep is
 setting, provenance                  what was trained, and where the numbers come from
 configurations                       every configuration as a row of numbers, for tables in other formats
+masked, names                        signs of masked gradients, and names, in sentences
 summary, matrices                    tables on a terminal
 """

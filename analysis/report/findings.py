@@ -14,11 +14,11 @@ from analysis.measures.overfitting import find_overfitting
 from analysis.measures.stats import CONFIDENCE, POINTS, Estimate, format_seeds
 from analysis.report.answers import describe_interval, describe_told
 from analysis.report.data import ReportData
+from analysis.report.names import join_first
 from analysis.report.provenance import list_fixed_draws
 from analysis.results.metrics import EPOCH_METRIC, count_images, parse_attack, shorten_attack
 from trainers.formatting import format_count
 
-MAX_NAMES = 4  # in a list; of more the number is given
 NO_HOLD_OUT = (
     "Not all trainings hold out validation examples (data.val: 0): nothing is selected and all numbers are of the last "
     "epoch."
@@ -158,7 +158,7 @@ def _report_masking(digest: ReportData) -> Iterator[tuple[str, str]]:
         gap += f"{least['choice']}, {against}"
         large = f"{POINTS * LARGE:.0f} points"
         if len(found):
-            names = _join_first([f"{row['choice']} {_format_point(row, 'gap')}" for _, row in found.iterrows()])
+            names = join_first([f"{row['choice']} {_format_point(row, 'gap')}" for _, row in found.iterrows()])
             text = f"{gap}. The gap is larger by at least {large} for {names}: trust {strong} there."
             yield title_finding("Masked gradients", str(setting)), text
         elif auto:
@@ -195,16 +195,8 @@ def _describe_front(panel: FrontPanel, selects: bool) -> str:
     ]
     chosen = panel.points.loc[panel.points["selected"], "choice"]
     text = f"{len(members)} of {len(panel.points)} configurations {'is' if len(members) == 1 else 'are'} on the front"
-    text += f": {_join_first(named)}." if named else "."
-    return f"{text} Validation would select {_join_first(list(chosen))}." if selects else text
-
-
-def _join_first(names: list[str]) -> str:
-    """Join the first few names, and say how many more there are."""
-    if not names:
-        return "none"
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return "; ".join(names[:MAX_NAMES]) + more
+    text += f": {join_first(named)}." if named else "."
+    return f"{text} Validation would select {join_first(list(chosen))}." if selects else text
 
 
 def _format_point(row: pd.Series, axis: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from analysis.charts.glyphs import describe_missing, find_missing
-from analysis.measures.masking import find_plain_training, select_masked
 from analysis.report.data import ReportData
-from analysis.report.findings import MAX_NAMES
+from analysis.report.masked import tell_masked
+from analysis.report.names import join_first
 from analysis.report.progress import INTERRUPTED, RUNNING, measure_progress
 from analysis.results.trial_table import DIVERGED, OPEN
 from trainers.formatting import format_count
@@ -25,7 +25,11 @@ def _tell_unfinished(found: ReportData) -> Iterator[str]:
         return
     rest = ", ".join(f"{n} {status}" for status, n in states[states.isin(OPEN)].value_counts().items())
     ended = f"{progress.ended} of {progress.planned} trials have ended{rest and f' ({rest})'}"
-    more = "; the command under Provenance goes on with them." if progress.state == INTERRUPTED else "; all may change."
+    more = (
+        "; the command that trains, under Provenance, goes on with them."
+        if progress.state == INTERRUPTED
+        else "; all may change."
+    )
     yield f"{progress.state.capitalize()}: {ended}{more}"
 
 
@@ -37,7 +41,7 @@ def _tell_lost(found: ReportData) -> Iterator[str]:
     ):
         lost = trials[trials["status"] == status]
         if len(lost):
-            yield f"{format_count(len(lost), 'trial')} {words}: {_name_first(lost['name'])}."
+            yield f"{format_count(len(lost), 'trial')} {words}: {join_first(lost['name'])}."
 
 
 def _tell_one_seed(found: ReportData) -> Iterator[str]:
@@ -48,19 +52,11 @@ def _tell_one_seed(found: ReportData) -> Iterator[str]:
 def _tell_constant(found: ReportData) -> Iterator[str]:
     gaps = found.gaps
     if len(gaps) and len(constant := gaps[gaps["constant"] > 0]):
-        yield f"Networks that name one class whatever the image, in no comparison: {_name_first(constant['name'])}."
+        yield f"Networks that name one class whatever the image, in no comparison: {join_first(constant['name'])}."
 
 
 def _tell_masked(found: ReportData) -> Iterator[str]:
-    if found.masking.empty:
-        return
-    for setting, table in found.masking.groupby(found.masking["setting"].map(str), sort=False):
-        plain = find_plain_training(table)
-        least = table.sort_values("gap").iloc[0] if plain is None else plain
-        masked = select_masked(table, float(least["gap"]))
-        if len(masked):
-            where = f" in {setting}" if setting else ""
-            yield f"Signs of masked gradients{where}: trust the strongest attack for {_name_first(masked['choice'])}."
+    yield from tell_masked(found.masking)
 
 
 def _tell_damaged(found: ReportData) -> Iterator[str]:
@@ -72,10 +68,3 @@ def _tell_boxes(found: ReportData) -> Iterator[str]:
     classes = (name for names in found.results.class_names.values() for name in names)
     if missing := find_missing([*found.results.study_trials["name"], *classes]):
         yield describe_missing(missing)
-
-
-def _name_first(names: Iterable[object]) -> str:
-    """Join the first few different names, and say how many more there are."""
-    known = list(dict.fromkeys(map(str, names)))
-    more = f" and {len(known) - MAX_NAMES} more" if len(known) > MAX_NAMES else ""
-    return "; ".join(known[:MAX_NAMES]) + more

@@ -12,6 +12,7 @@ from analysis.report.data import ReportData
 from analysis.results.search_block import read_search_block
 from analysis.results.sweep import Sweep
 from trainers.formatting import format_count, format_duration
+from trainers.run_commands import list_commands
 from trainers.wording import format_value
 
 RULES = ("objectives", "constraints", "stopping", "budget")  # blocks of a search that are written unchanged
@@ -92,7 +93,7 @@ def describe_provenance(found: ReportData) -> dict[str, str]:
     run = found.results.runs[-1] if found.results.runs else {}
     versions = {"python": run.get("python")} | run.get("versions", {})
     return {
-        "command": run.get("command") or "",
+        "command": "\n".join(list_commands(found.results.runs)),
         "commit": run.get("commit") or "",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items() if version),
         "host": run.get("host") or "",

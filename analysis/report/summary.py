@@ -22,6 +22,7 @@ from analysis.measures.run_passes import describe_run_passes
 from analysis.measures.stats import POINTS
 from analysis.report.answers import describe_terms
 from analysis.report.data import ReportData
+from analysis.report.masked import tell_masked
 from analysis.report.provenance import describe_time
 from analysis.report.search_answers import list_lines
 from analysis.results.metrics import describe_images, shorten_metric
@@ -72,7 +73,12 @@ def print_summary(data: ReportData, console: Console) -> None:
             if certainty := explain_certainty(found, panel):
                 console.print(plain_text(certainty))
         console.print(plain_text(explain_columns(found) + found.note))
-    for text in (*describe_audits(results), describe_savings(results), describe_run_passes(results)):
+    for text in (
+        *tell_masked(data.masking),
+        *describe_audits(results),
+        describe_savings(results),
+        describe_run_passes(results),
+    ):
         if text:
             console.print(plain_text(text))
     console.print(plain_text(f"{describe_endings(results)} Time in trials: {describe_time(results)}."))

@@ -10,7 +10,7 @@ from trainers.plan_reader import NAME as PLAN
 from trainers.plan_reader import PlanFormatError, read_plan
 from trainers.record_io import Row
 from trainers.record_reader import Damage
-from trainers.terminal.suggesting import suggest_folder
+from trainers.terminal.suggesting import name_working_directory, suggest_folder
 from trainers.terminal.text import escape_controls
 
 
@@ -38,6 +38,7 @@ def _explain_missing(folder: Path, problem: str) -> str:
         found = "no such folder"
         if meant := suggest_folder(folder, PLAN):
             return f"{folder}: {found}{meant}"
+        found += name_working_directory(folder)
     elif not (folder / PLAN).exists():
         found = f"not the directory of a sweep: it has no {PLAN}"
     else:

@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,6 +35,7 @@ from search.store.plan_file import find_plan, load_plan
 from search.store.remote import check_reachable, explain_error
 from search.store.store import Store
 from trainers.certificate.words import describe_verdict
+from trainers.fewest_seeds import count_fewest_seeds
 from trainers.formatting import format_count
 from trainers.knobs import is_none
 from trainers.objectives import non_dominated
@@ -51,6 +53,9 @@ AGREEMENT = (
     "Corrected: for being chosen among the configurations. Fresh seeds agree with it if their mean ± 2 standard errors "
     "meets it; a few of them scatter more than the corrected value of many."
 )
+
+NO_VERDICT = "Verdict –: none, as that takes 3 seeds that did not collapse and that differ in each accuracy."
+NO_CORRECTION = "Corrected –: unknown, as that takes four configurations of a problem, and seeds that differ."
 
 Front = dict[str, tuple[Outcome, list[Row]]]  # configuration -> the outcome that selected it, its rows of the plan
 
@@ -79,6 +84,8 @@ def confirm_front(options: argparse.Namespace, began: float, backend: Backend | 
         missing = _describe_missing(store, plan)
         if missing:
             errors.print(f"note: {options.run}: {missing}; this is the front of the others so far")
+        if why := _find_too_few(options.seeds, len(front)):
+            errors.print(f"note: --seeds {options.seeds}: {why}", soft_wrap=True)
         code = _train_front(loaded, plan, front, options, folder, console, began, backend)
         _print_comparison(console, loaded.space.search, options.run, front, Store(folder), missing)
         return code
@@ -102,22 +109,36 @@ def _describe_missing(store: Store, plan: Row) -> str:
     return f"{n} of its {format_count(len(plan['trials']), 'training')} {'has' if n == 1 else 'have'} no result yet"
 
 
-def load_stored_space(folder: Place, overrides: list[str]) -> LoadedSpace:
-    """Load the stored space with overrides; that of a sweep behind a URL is copied first. Raises SpaceError."""
+def _find_too_few(seeds: int, configurations: int) -> str:
+    """Return why so many seeds cannot tell any two configurations of the front apart; empty if they may, or for one."""
+    pairs = math.comb(configurations, 2)
+    if not pairs or seeds >= (fewest := count_fewest_seeds(pairs)):
+        return ""
+    return (
+        f"the {configurations} configurations of the front make {format_count(pairs, 'comparison')} at most, and so "
+        f"few seeds leave too few degrees of freedom to tell any difference from chance; that takes {fewest} or more"
+    )
+
+
+def load_stored_space(folder: Place, overrides: Sequence[str], options: Sequence[str] = ()) -> LoadedSpace:
+    """Load the stored space with overrides, which `options` name in messages. Raises SpaceError.
+
+    The space of a sweep behind a URL is copied first.
+    """
     damage = Damage()
     read_yaml(folder / SPACE_FILE, damage)
     if damage:
         again = "the command that ran the sweep writes it again"
         raise SpaceError([f"{line}; {again}" for line in damage.lines()])
     if isinstance(folder, Path):
-        return load_space(folder / SPACE_FILE, overrides)
+        return load_space(folder / SPACE_FILE, overrides, options)
     with TemporaryDirectory() as scratch:
         copy = Path(scratch, "space.yaml")
         try:
             copy.write_bytes((folder / SPACE_FILE).read_bytes())
         except OSError as error:
             raise SpaceError([f"{folder / SPACE_FILE}: cannot be read: {explain_error(error)}"]) from None
-        return load_space(copy, overrides)
+        return load_space(copy, overrides, options)
 
 
 def select_front(store: Store, plan: Row, search: Search) -> Front:
@@ -185,8 +206,9 @@ def _print_comparison(console: Console, search: Search, run: Place, front: Front
     so_far = f" so far ({missing})" if missing else ""
     table.title = f"front of {store.folder.name.removesuffix('.confirmed')}{so_far}, validation, percent (seeds)"
     verdicts, corrected = _assess_run(search, run)
-    headers = ("configuration", "metric", "in the search", "corrected", "fresh seeds", "on the front again", "verdict")
-    for header in headers[: len(headers) - (not verdicts)]:
+    headers = ["configuration", "metric", "in the search"]
+    headers += ["corrected"] * bool(corrected) + ["fresh seeds", "on the front again"] + ["verdict"] * bool(verdicts)
+    for header in headers:
         table.add_column(header, overflow="fold", no_wrap=header != "configuration")
     axes = read_axes(find_plan(run) or plan)  # those that vary in the run, not only among the front
     for name, (before, rows) in front.items():
@@ -199,17 +221,18 @@ def _print_comparison(console: Console, search: Search, run: Place, front: Front
         after = outcome(search, name, results)
         for i, metric in enumerate(search.objectives):
             label, stays = (title, "yes" if name in again else "no") if i == 0 else ("", "")
-            verdict = (verdicts.get(name, "") * (i == 0),) * bool(verdicts)
+            verdict = (verdicts.get(name, "–") if i == 0 else "",) * bool(verdicts)
             value = corrected.get((name, metric))
-            cells = (
-                _format_cell(before, metric),
-                "–" if value is None else f"{value:.1f}",
-                _format_cell(after, metric),
-            )
+            less_chosen = ("–" if value is None else f"{value:.1f}",) * bool(corrected)
+            cells = (_format_cell(before, metric), *less_chosen, _format_cell(after, metric))
             table.add_row(label, metric, *cells, stays, *verdict)
     print_table(console, table)
     if corrected:
         console.print(AGREEMENT)
+    if verdicts and front.keys() - verdicts.keys():
+        console.print(NO_VERDICT)
+    if corrected and any((name, metric) not in corrected for name in front for metric in search.objectives):
+        console.print(NO_CORRECTION)
 
 
 def _assess_run(search: Search, run: Place) -> tuple[dict[str, str], dict[tuple[str, str], float]]:

@@ -256,7 +256,7 @@ class Sweep:
     def _plan_more(self) -> None:
         """Ask for further trials if the schedule is empty; then resume trials that were stopped near a front."""
         while not self.schedule.unfinished and not self.budget.find_shortfall(self.plan):
-            places = self.asking.plan_more(self.plan) if self.asking else []
+            places = self.asking.plan_more(self.plan, self._print_line) if self.asking else []
             if not places and self.stopping:
                 places = self.stopping.resume_trials(self.schedule)
             if not places:
@@ -306,7 +306,10 @@ class Sweep:
         return code
 
     def _print_note(self, note: str) -> None:
-        self.console.print(f"note: {note}", soft_wrap=True)
+        self._print_line(f"note: {note}")
+
+    def _print_line(self, line: str) -> None:
+        self.console.print(line, soft_wrap=True)
 
     def _probe_costs(self, trainings: Iterable[int]) -> dict[int, Costs]:
         """Estimate the costs of whole trainings, by their positions in the plan, from a few steps in this process.

@@ -35,6 +35,7 @@ from trainers.formatting import did_you_mean, format_count, format_list
 from trainers.record_io import Row
 from trainers.terminal.console import Console, error_console
 
+Further = tuple[str, str]  # an option as it was typed, and the override of a space that it stands for
 INSTEAD = "Add the option that it names to this command, or see what the command that ran the sweep says."
 
 
@@ -52,7 +53,8 @@ def measure_finished(options: argparse.Namespace, began: float, backend: Backend
         asked = [*_read_attacks(options.attack, own, options.only == "front"), *_read_further(options, own, stored)]
         if not asked:
             raise SpaceError(["nothing to measure: give --attack, --distances, --diagnostic or --corruptions"])
-        loaded = load_stored_space(options.run, asked)
+        typed, overrides = zip(*asked, strict=True)
+        loaded = load_stored_space(options.run, overrides, typed)
         sources = DatasetCache()
         store = Store(options.run)
         plan = _restore_plan(own, store, sources, options.accept_code_change, errors)
@@ -90,12 +92,12 @@ def measure_finished(options: argparse.Namespace, began: float, backend: Backend
         return report_error(error, options.run, INSTEAD, errors)
 
 
-def _read_attacks(texts: Iterable[str], own: LoadedSpace, for_front: bool) -> list[str]:
-    """Return the attacks as overrides of a space. Raises SpaceError if a text names no attack, or one of the space.
+def _read_attacks(texts: Iterable[str], own: LoadedSpace, for_front: bool) -> list[Further]:
+    """Return the attacks with the option of each. Raises SpaceError if a text names no attack, or one of the space.
 
     for_front: an AutoAttack has a front of its own, and measures what may be on it alone.
     """
-    found: list[str] = []
+    found: list[Further] = []
     names = set()
     for text in texts:
         name, attack = _read_named(text, "--attack", "a name and an attack, such as 'aa: {name: autoattack}'")
@@ -104,15 +106,16 @@ def _read_attacks(texts: Iterable[str], own: LoadedSpace, for_front: bool) -> li
         if for_front and isinstance(attack, dict) and attack.get("name") == "autoattack":
             attack = attack | {"for": "front"}
         names.add(attack.get("for") if isinstance(attack, dict) else None)
-        found.append(f"evaluate.final.{name}={yaml.safe_dump(attack, default_flow_style=True).strip()}")
+        written = yaml.safe_dump(attack, default_flow_style=True).strip()
+        found.append((f"--attack {text!r}", f"evaluate.final.{name}={written}"))
     if for_front and len(names) > 1:
         why = "AutoAttack has a front of its own, other attacks that of validation; give them in commands of their own"
         raise SpaceError([f"--only front: {why}"])
     return found
 
 
-def _read_further(options: argparse.Namespace, own: LoadedSpace, stored: Row) -> Iterator[str]:
-    """Yield distances and diagnostics as overrides of a space. Raises SpaceError if the space has them."""
+def _read_further(options: argparse.Namespace, own: LoadedSpace, stored: Row) -> Iterator[Further]:
+    """Yield distances and diagnostics with the option of each. Raises SpaceError if the space has them."""
     evaluation = own.space.evaluate
     if options.corruptions is not None:
         if any(row["config"]["data"].get("corruptions") for row in stored["trials"]):
@@ -122,14 +125,14 @@ def _read_further(options: argparse.Namespace, own: LoadedSpace, stored: Row) ->
                 "evaluate.test_losses records the loss of each corrupted image after each epoch, whose weights are gone"
             )
             raise SpaceError([f"--corruptions: {why}; `search.run --name NEW` with trial.data.corruptions records it"])
-        yield f"trial.data.corruptions={options.corruptions}"
+        yield f"--corruptions {options.corruptions!r}", f"trial.data.corruptions={options.corruptions}"
     if options.distances is not None:
         if evaluation.min_perturbation is not None:
             raise SpaceError(["--distances: the space measures them; the records have them"])
         if any(row["kind"] == "profile" for row in stored["trials"]):
             why = "would also be a score of the rankings that trainings of this sweep make, and cut its subsets"
             raise SpaceError([f"--distances: {why}; `search.run --name NEW` with evaluate.min_perturbation does both"])
-        yield f"evaluate.min_perturbation={options.distances}"
+        yield f"--distances {options.distances!r}", f"evaluate.min_perturbation={options.distances}"
     for text in options.diagnostic:
         name, knobs = _read_named(text, "--diagnostic", "a name and a diagnostic, such as 'lipschitz: {}'")
         if getattr(evaluation.diagnostics, str(name), None) is not None:
@@ -137,7 +140,8 @@ def _read_further(options: argparse.Namespace, own: LoadedSpace, stored: Row) ->
         if isinstance(knobs, dict) and knobs.get("after", ["100%"]) != ["100%"]:
             why = "of the weights after earlier epochs nothing is stored; leave `after` out, which measures the last"
             raise SpaceError([f"--diagnostic {name}: {why}"])
-        yield f"evaluate.diagnostics.{name}={yaml.safe_dump(knobs or {}, default_flow_style=True).strip()}"
+        written = yaml.safe_dump(knobs or {}, default_flow_style=True).strip()
+        yield f"--diagnostic {text!r}", f"evaluate.diagnostics.{name}={written}"
 
 
 def _list_further(own: LoadedSpace, loaded: LoadedSpace) -> list[str]:

@@ -44,15 +44,16 @@ def describe_front(trainings: Iterable[TrainingStatus], replicates: Any) -> list
         return []
     request = replicates if isinstance(replicates, Mapping) and replicates.get("until") == "certified" else {}
     family = _read_family(request, sum(map(len, problems.values())))
-    return _describe_problems({title: list(found.values()) for title, found in problems.items()}, family, bool(request))
+    seeds_of = {title: list(found.values()) for title, found in problems.items()}
+    return _describe_problems(seeds_of, family, asks=bool(request), complete=not stopped)
 
 
-def _describe_problems(problems: Mapping[str, list[Seeds]], family: Family, asks: bool) -> list[str]:
+def _describe_problems(problems: Mapping[str, list[Seeds]], family: Family, asks: bool, complete: bool) -> list[str]:
     from trainers.certificate.assessment import assess_means
     from trainers.certificate.words import describe_fronts
 
     fronts = [(title, assess_means(_stack_seeds(seeds), family, asks)) for title, seeds in problems.items()]
-    return describe_fronts(fronts, asks)
+    return describe_fronts(fronts, asks, complete)
 
 
 def _stack_seeds(seeds: list[Seeds]) -> np.ndarray:

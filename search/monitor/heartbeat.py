@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Required, TypedDict
 
+from search.monitor.cost_model import Costs
 from trainers.checking import build_checker
 from trainers.record_io import Place, Row, write_json
 from trainers.record_reader import read_json
@@ -29,6 +30,7 @@ class Heartbeat:
     measured: int = 0  # those of them that are done
     measured_seconds: float = 0.0  # process seconds spent on them
     measuring_since: tuple[float, ...] = ()  # for each that a process measures now, when that began
+    probed: dict[str, Costs] = field(default_factory=dict)  # training -> a probe's estimate for all comparable ones
 
     @property
     def states(self) -> dict[str, str]:
@@ -59,7 +61,21 @@ class Heartbeat:
             return None
         known = {name: found[name] for name in _HeartbeatRecord.__annotations__ if name in found}
         fields: Row = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+        estimates = known.get("probed", {}).items()
+        fields["probed"] = {
+            name: Costs(**{part: costs[part] for part in _CostsRecord.__annotations__}) for name, costs in estimates
+        }
         return Heartbeat(**fields)
+
+
+class _CostsRecord(TypedDict):
+    """A probe's estimate of a whole training; its keys are the fields of Costs."""
+
+    epochs: int
+    train: float
+    evaluate: float
+    final: float
+    final_evaluations: int
 
 
 class _HeartbeatRecord(TypedDict, total=False):
@@ -77,6 +93,7 @@ class _HeartbeatRecord(TypedDict, total=False):
     measured: int
     measured_seconds: float
     measuring_since: list[float]
+    probed: dict[str, _CostsRecord]
 
 
 _check_heartbeat = build_checker(_HeartbeatRecord)

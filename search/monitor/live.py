@@ -15,7 +15,7 @@ from rich.live import Live
 
 from search.exceptions import NoSweep
 from search.monitor.callback import Callback
-from search.monitor.cost_model import CostKey, Costs
+from search.monitor.cost_model import Costs
 from search.monitor.disk_usage import PAUSE_FACTOR, DiskUsageMonitor
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
@@ -59,7 +59,7 @@ class LiveView(Callback):
         self._ended: set[str] = set()  # trainings reported as ended: one that is resumed after a stop ends only once
         self._measured: set[int] = set()  # trainings reported as measured further
         self._probe: Probe | None = probe  # None: it was made
-        self._probed: dict[CostKey, Costs] = {}
+        self._probed: dict[str, Costs] = {}  # one training of each kind -> the estimate for all of them
         self._shows_progress = False  # whether a plain line was printed since a training made its first progress
         self._live: Live | None = None
         self._disk_usage: DiskUsageMonitor | None = None
@@ -157,7 +157,8 @@ class LiveView(Callback):
         costs: Mapping[int, Costs] = {}
         with suppress(Exception):  # a training that cannot be probed tells what is wrong itself
             costs = probe(sorted(self.schedule.unfinished))
-        self._probed = {self.reader.planned[i].cost_key: found for i, found in costs.items()}
+        by_key = {self.reader.planned[i].cost_key: (self.reader.planned[i].id, found) for i, found in costs.items()}
+        self._probed = dict(by_key.values())
         return bool(self._probed)
 
     def _report_end(self, i: int) -> None:
@@ -187,7 +188,7 @@ class LiveView(Callback):
                 self.console.print(f"[{len(self._measured)}/{len(measured)}] {how}: {progress.name}", soft_wrap=True)
 
     def _compute_status(self) -> SweepStatus:
-        return compute_status(self.reader, self._build_heartbeat(), is_running=True, probed=self._probed)
+        return compute_status(self.reader, self._build_heartbeat(), is_running=True)
 
     def _build_heartbeat(self) -> Heartbeat:
         planned, schedule = self.reader.planned, self.schedule
@@ -210,6 +211,7 @@ class LiveView(Callback):
             measured=len(schedule.measured - schedule.unfinished),
             measured_seconds=self._measured_seconds,
             measuring_since=tuple(self._measuring.values()),
+            probed=self._probed,
         )
 
     def _name_awaited(self, awaited: int | str) -> str:

@@ -15,6 +15,7 @@ from trainers.problems import identify_problem, title_problems
 from trainers.record_io import Place, Row
 from trainers.record_reader import Damage, read_json
 from trainers.record_shapes import check_provenance
+from trainers.run_commands import find_resume_command
 
 Branch = Sequence[int]  # index of an earlier training, and the epochs that a training shares with it
 
@@ -96,8 +97,16 @@ class SweepReader:
 
     def read_spent_budget(self) -> str | None:
         """Return the budget that ended the sweep's last run, in words; None if none did."""
+        runs = self._read_runs()
+        return runs[-1].get("spent") if runs else None
+
+    def read_resume_command(self) -> str:
+        """Read the command that carries on with the trainings; empty if none was recorded."""
+        return find_resume_command(self._read_runs())
+
+    def _read_runs(self) -> list[Row]:
         stored = read_json(self.folder / "provenance.json", check_provenance, self.damage)
-        return stored["runs"][-1].get("spent") if stored and stored["runs"] else None
+        return stored["runs"] if stored else []
 
     def _add_cost_keys(self, rows: list[Row], evaluation: Row) -> None:
         """Add the keys of new configurations. Raises NoSweep if no version of this program plans one of them."""

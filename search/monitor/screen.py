@@ -44,7 +44,7 @@ def format_headline(status: SweepStatus) -> str:
 
 def build_screen(status: SweepStatus, console: Console, size: int | None, height: int) -> Group:
     """Return at most `height` lines, none wider than the console. `size` is that of the sweep in bytes, if known."""
-    lines = list(_build_lines(status, console.width, height, size))
+    lines = list(_build_lines(status, console.width, height, size, aligns=console.is_terminal))
     for line in lines[:height]:
         line.truncate(console.width, overflow="ellipsis")
         if console.options.ascii_only:
@@ -62,8 +62,10 @@ def redraw(live: Live, picture: Group) -> None:
     file.flush()
 
 
-def _build_lines(status: SweepStatus, width: int, height: int, size: int | None) -> Iterator[Text]:
-    top = [_build_title(status, width), *_build_progress(status), *_build_amounts(status, size, width)]
+def _build_lines(
+    status: SweepStatus, width: int, height: int, size: int | None, aligns: bool
+) -> Iterator[Text]:  # fmt: skip
+    top = [*_build_title(status, width, aligns), *_build_progress(status), *_build_amounts(status, size, width)]
     yield from top
     free = height - len(top)
     plot = 0
@@ -82,7 +84,8 @@ def _build_lines(status: SweepStatus, width: int, height: int, size: int | None)
         yield from _build_front(status.points, width, min(free - 2, MAX_PLOT))
 
 
-def _build_title(status: SweepStatus, width: int) -> Text:
+def _build_title(status: SweepStatus, width: int, aligns: bool) -> Iterator[Text]:
+    """Build what the sweep does and its time: at the right end of the line if `aligns`, or on a line of its own."""
     running = status.states.get("running", 0) + (len(status.measuring.measuring_since) if status.measuring else 0)
     activity = (
         f"ended, {status.spent_budget}"
@@ -96,10 +99,13 @@ def _build_title(status: SweepStatus, width: int) -> Text:
         activity = busy if status.heartbeat else "running"
     left = Text.assemble((status.study, "bold"), f"  {activity}")
     right = _format_time(status).removeprefix(", ")
-    if not right:
-        return left
-    left.pad_right(max(width - left.cell_len - cell_len(right), 2))
-    return left + Text(right)
+    room = width - left.cell_len - cell_len(right)
+    if not right or room < 2:
+        yield left
+        yield from [_label("time", right)] * bool(right)
+        return
+    left.pad_right(room if aligns else 2)
+    yield left + Text(right)
 
 
 def _format_time(status: SweepStatus) -> str:

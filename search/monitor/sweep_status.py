@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from search.monitor.cost_model import CostKey, CostModel, Costs, TimeLeft
+from search.monitor.cost_model import CostModel, Costs, TimeLeft
 from search.monitor.epoch_progress import EpochProgress
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import Branch, PlannedTraining, SweepReader
@@ -133,12 +133,10 @@ class SweepStatus:
         return Throughput(sum(one.epochs for one in running), sum(one.images for one in running))
 
 
-def compute_status(
-    reader: SweepReader, heartbeat: Heartbeat | None, is_running: bool, probed: Mapping[CostKey, Costs] | None = None
-) -> SweepStatus:
+def compute_status(reader: SweepReader, heartbeat: Heartbeat | None, is_running: bool) -> SweepStatus:
     """Return the status of a sweep from the records that were read.
 
-    `probed` holds estimates of whole trainings for cost keys that nothing is recorded of yet.
+    Where nothing comparable to a training is recorded, a probe's estimate in the heartbeat counts while the sweep runs.
     """
     reported = heartbeat.states if heartbeat and is_running else {}
     trainings = [
@@ -157,7 +155,11 @@ def compute_status(
     ]
     for key, epoch in running:
         cost_model.add_progress(key, epoch)
-    unrecorded = {key: costs for key, costs in (probed or {}).items() if not cost_model.is_known(key)}
+    probed = heartbeat.probed if heartbeat and is_running else {}
+    keys = {
+        reader.planned[reader.index[name]].cost_key: costs for name, costs in probed.items() if name in reader.index
+    }
+    unrecorded = {key: costs for key, costs in keys.items() if not cost_model.is_known(key)}
     for key, costs in unrecorded.items():
         cost_model.add_costs(key, costs)
     running_epochs = EpochProgress(*(sum(values) for values in zip(*(epoch for _, epoch in running), strict=True)))

@@ -15,6 +15,7 @@ from search.sampling.study import AskTellStudy
 from search.schema.axes import AxisPoint, Choice
 from search.store.plan_file import find_plan, write_plan
 from search.store.store import Store
+from trainers.formatting import format_count
 from trainers.record_io import Row, canonical
 
 
@@ -49,20 +50,35 @@ class AskTellLoop:
         self._add(plan, list(points))
         return plan
 
-    def plan_more(self, plan: Plan) -> list[int]:
-        """Plan and record the next trainings, and return their positions; empty when the search is done."""
-        new = self._add_seeds(plan, next_replicates(self.search, self._read_results(plan)))
-        while not new and self.study:
+    def plan_more(self, plan: Plan, say: Callable[[str], None]) -> list[int]:
+        """Plan and record the next trainings, and return their positions; empty when the search is done.
+
+        `say` gets a sentence on how many there are and why, as all totals grow by them; none on the first ones.
+        """
+        began = bool(plan.trials)
+        new, why = self._plan_round(plan)
+        if new:
+            write_plan(self.store.folder, plan.to_json(self.store.folder.name))
+        if new and began:
+            say(why)
+        return new
+
+    def _plan_round(self, plan: Plan) -> tuple[list[int], str]:
+        """Plan the next trainings. Return their positions, and how many there are and why, in a sentence."""
+        seeds = next_replicates(self.search, self._read_results(plan))
+        if new := self._add_seeds(plan, seeds):
+            return new, _describe_seeds(plan, seeds, "their places on the front are uncertain")
+        while self.study:
             if waiting := self.study.list_waiting():
                 self.study.tell(self._summarize_outcomes(plan, waiting))
             if not (asked := self.study.ask()):
                 break
-            new = self._add(plan, asked)
-        if not new and self.search.certifies:
-            new = self._add_seeds(plan, self._certify(plan))
-        if new:
-            write_plan(self.store.folder, plan.to_json(self.store.folder.name))
-        return new
+            if new := self._add(plan, asked):
+                return new, _describe_generation(plan, new)
+        seeds = self._certify(plan) if self.search.certifies else []
+        if new := self._add_seeds(plan, seeds):
+            return new, _describe_seeds(plan, seeds, "their verdicts are open, or keep others open")
+        return [], ""
 
     def _certify(self, plan: Plan) -> list[tuple[str, int]]:
         """Return the seeds that certificates want, once all configurations are drawn."""
@@ -107,6 +123,20 @@ class AskTellLoop:
         names = {canonical(trial.values): trial.configuration for trial in plan.trials if trial.kind == "trial"}
         wanted = [names.get(canonical({path: choice.value for path, choice in point.items()}), "") for point in points]
         return [outcome(self.search, name, results.get(name, {})) for name in wanted]
+
+
+def _describe_seeds(plan: Plan, seeds: list[tuple[str, int]], why: str) -> str:
+    configurations = len({trial.configuration for trial in plan.trials if trial.kind == "trial"})
+    wanting, most = len({name for name, _ in seeds}), 1 + max(seed for _, seed in seeds)
+    added = format_count(len(seeds), "seed")
+    of = f"{wanting} of {format_count(configurations, 'configuration')}"
+    return f"{added} added for {of}, which then {'has' if wanting == 1 else 'have'} up to {most}: {why}."
+
+
+def _describe_generation(plan: Plan, new: list[int]) -> str:
+    generation = plan.trials[new[-1]].generation
+    which = "" if generation is None else f": generation {generation + 1}"
+    return f"{format_count(len(new), 'training')} added{which}."
 
 
 def _rebuild_point(trial: PlannedTrial) -> AxisPoint:

@@ -55,7 +55,9 @@ def next_certified_seeds(
 def describe_stored_front(search: Search, plan: Row, store: Store) -> list[str]:
     """Return what the seeds of a stored sweep say of the validation front of each problem, in sentences."""
     fronts = [(title, found) for title, _, found in assess_stored_fronts(search, plan, store)]
-    return describe_fronts(fronts, search.certifies)
+    results, _ = read_stored_results(plan, store)
+    complete = all(row is not None for seeds in results.values() for row in seeds.values())
+    return describe_fronts(fronts, search.certifies, complete)
 
 
 def assess_stored_fronts(search: Search, plan: Row, store: Store) -> Iterator[tuple[str, list[str], Assessment]]:

@@ -20,17 +20,20 @@ UNINHERITED = {
 }  # keys of `trial:` that these blocks lack
 
 
-def parse_override(text: str) -> Tree:
-    """Return the nested mapping that `--set path=value` writes. Raises SpaceError if the text is not path=value."""
+def parse_override(text: str, option: str) -> Tree:
+    """Return the nested mapping that a text path=value writes. Raises SpaceError if the text is something else.
+
+    `option` is what the command line has for it, such as `--set path=value`, for messages.
+    """
     path, equals, value = text.partition("=")
     if not equals or not path.strip():
-        raise SpaceError([f"--set {text}: write it as path=value, such as trial.epochs=2"])
+        raise SpaceError([f"{option}: write it as path=value, such as trial.epochs=2"])
     if not value.strip():  # such as an unset variable of the shell; null would remove the key
-        raise SpaceError([f"--set {text}: no value after the =; write null to remove the key"])
+        raise SpaceError([f"{option}: no value after the =; write null to remove the key"])
     parts = tuple(_split_path(path.strip()))
     if len(parts) > MAX_DEPTH:
-        raise SpaceError([f"--set {text[:60]}...: nested deeper than {MAX_DEPTH} levels"])
-    tree: Any = parse_value(parts, value, f"--set {text}")
+        raise SpaceError([f"{option[:66]}...: nested deeper than {MAX_DEPTH} levels"])
+    tree: Any = parse_value(parts, value, option)
     for part in reversed(parts):
         tree = {part: tree}
     return dict(tree)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,14 +81,16 @@ class LoadedSpace:
         return f"{self.document.locate((*block, *parts)) or self.file}: {'.'.join(block)}: {message}"
 
 
-def load_space(file: Path, overrides: list[str]) -> LoadedSpace:
+def load_space(file: Path, overrides: Sequence[str], options: Sequence[str] = ()) -> LoadedSpace:
     """Read a space, apply `path=value` overrides, and check its blocks. Raises SpaceError with every problem found.
 
-    `file` is a path, or a bare word such as friendly_k that names a space of the package.
+    `file` is a path, or a bare word such as friendly_k that names a space of the package. `options` are what the
+    command line has for the overrides, by which messages name them; by default each was given by --set.
     """
     file = find_space(file)
     document = read_document(file)
-    changes = {f"--set {text}": parse_override(text) for text in overrides}
+    named = options or [f"--set {text}" for text in overrides]
+    changes = {option: parse_override(text, option) for option, text in zip(named, overrides, strict=True)}
     for place, change in changes.items():
         document = document.with_override(change, place)
     found = []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import sys
+
+from trainers.run_commands import drop_one_time_options
 
 
 def format_command() -> str:
@@ -14,10 +15,7 @@ def format_command() -> str:
 
 def format_resume_command() -> str:
     """Return the command that resumes this run, without the options that apply once and are done."""
-    one_time = argparse.ArgumentParser(add_help=False)
-    one_time.add_argument("--fresh", action="store_true")
-    one_time.add_argument("--add-trials")
-    return _format_arguments(one_time.parse_known_args(sys.argv[1:])[1])
+    return _format_arguments(drop_one_time_options(sys.argv[1:]))
 
 
 def _format_arguments(arguments: list[str]) -> str:

@@ -11,7 +11,7 @@ from trainers.plan_reader import FORMAT as FORMAT
 from trainers.plan_reader import NAME, PlanFormatError, read_plan, seal_plan
 from trainers.record_io import Place, Row, write_atomic
 from trainers.record_reader import Damage
-from trainers.terminal.suggesting import suggest_folder
+from trainers.terminal.suggesting import name_working_directory, suggest_folder
 
 DISPLAY_KEYS = ("chain", "epochs", "config", "ranks")  # of a trial; enough to show it
 RESUME_KEYS = (*DISPLAY_KEYS, "replicate", "axes", "values", "data", "start")  # of a trial; needed to continue it
@@ -58,7 +58,8 @@ def load_plan(folder: Place, damage: Damage | None = None) -> Row:
 def check_exists(folder: Place) -> None:
     """Raise NoSweep, with the folder that may be meant, if there is no such folder; a URL is not looked at."""
     if isinstance(folder, Path) and not folder.exists():
-        near = suggest_folder(folder, NAME) or "; give that of a sweep, such as results/friendly_k"
+        elsewhere = f"{name_working_directory(folder)}; give that of a sweep, such as results/friendly_k"
+        near = suggest_folder(folder, NAME) or elsewhere
         raise NoSweep(f"{folder}: there is no such folder{near}")
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+import search.confirm.front
 import search.execution.compatibility
 import search.planning.plan
 import search.planning.planner
 import search.run.driver
 from analysis.results.sweep import load_sweep as load_results
 from search.confirm.__main__ import main
-from search.confirm.front import select_front
+from search.confirm.front import _find_too_few, select_front
 from search.execution.sweep import Sweep
 from search.schema.budget import Budget
 from search.store.lock import acquire_lock
@@ -107,6 +108,33 @@ def test_the_front_is_trained_with_fresh_seeds(
     assert {row["configuration"] for row in plan["trials"]} == set(front)
     assert {row["seed"] for row in plan["trials"]} == {2, 3, 4}
     assert "50.0 ± 0.0 (3)" in capsys.readouterr().out
+
+
+def test_seeds_that_can_settle_nothing_are_warned_of_beforehand(
+    run: Tiny, sweeps: list[Sweep], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    every = select_front(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
+    (name, member), *_ = every.items()
+    other = next(trial for trial in run.plan.trials if trial.configuration != name)
+    rows = [row for row in read_json(run.store.folder / "plan.json")["trials"] if row["id"] == other.id]
+    two = {name: member, other.configuration: (member[0], rows)}
+    monkeypatch.setattr(search.confirm.front, "select_front", lambda *given: two)
+    for seeds, warning in ((4, "to tell any difference from chance; that takes 5 or more\n"), (5, "")):
+        assert main([str(run.store.folder), "--seeds", str(seeds)]) == 0
+        assert capsys.readouterr().err.endswith(warning) and len(sweeps[-1].plan.trials) == 2 * seeds
+    assert [_find_too_few(seeds, 3) == "" for seeds in (2, 3)] == [False, True], "three comparisons share their error"
+    assert _find_too_few(1, 1) == "", "of one configuration there is nothing to tell apart"
+
+
+def test_a_verdict_and_a_correction_that_are_missing_are_explained(
+    run: Tiny, sweeps: list[Sweep], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = {"another": "surely on"}, {("another", "val_pgd_acc"): 50.0}
+    for found in (known, ({}, {})):
+        monkeypatch.setattr(search.confirm.front, "_assess_run", lambda *given, found=found: found)
+        assert main([str(run.store.folder)]) == 0
+        out = capsys.readouterr().out
+        assert [text in out for text in ("Verdict –: ", "Corrected –: ", "corrected")] == [bool(found[0])] * 3
 
 
 def test_the_confirmation_is_stored_beside_the_run_however_it_is_named(

@@ -58,6 +58,22 @@ def test_trainings_are_counted_and_unfinished_ones_shown(sweep: Path, capsys: py
     assert hash_files(sweep) == before
 
 
+def test_the_command_that_carries_on_is_the_last_line_of_a_sweep_that_was_killed(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = "python -m search.run made_up.yaml --set 'search.axes.subset.grid=[all]'"
+    runs = [{"command": f"{typed} --fresh"}, {"command": "python -m search.measure made_up --distances"}]
+    write_json(sweep / "provenance.json", {"runs": runs})
+    assert main([str(sweep)]) == 1
+    assert capsys.readouterr().out.splitlines()[-2:] == ["All is kept; this command carries on:", f"  {typed}"]
+    write_json(sweep / "provenance.json", {"runs": [*runs, {"command": typed, "spent": "its budget is used up"}]})
+    assert main([str(sweep)]) == 1
+    assert "A larger budget in the space, or by --set, and this command carries on:" in capsys.readouterr().out
+    acquire_lock(sweep)
+    assert main([str(sweep)]) == 1
+    assert "carries on" not in capsys.readouterr().out, "it runs"
+
+
 def test_a_result_of_another_plan_does_not_count(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in sweep.glob("trials/*/result.json"):
         write_json(path, {"status": "completed", "chain": "another"})

@@ -9,6 +9,7 @@ import numpy as np
 from trainers.certificate.assessment import Assessment
 from trainers.certificate.looks import FIRST
 from trainers.certificate.verdicts import Certificate
+from trainers.formatting import format_count
 
 COUNTS = {1: "its only accuracy", 2: "both accuracies"}
 
@@ -43,10 +44,40 @@ def explain_assessments(fronts: Sequence[Assessment], asks: bool = False) -> lis
     return lines
 
 
-def describe_fronts(fronts: Sequence[tuple[str, Assessment]], asks: bool = False) -> list[str]:
-    """Return the sentences below several fronts, each behind the title of its front, and then what holds of all."""
+def describe_fronts(
+    fronts: Sequence[tuple[str, Assessment]], asks: bool = False, complete: bool = False
+) -> list[str]:  # fmt: skip
+    """Return the sentences below several fronts, each behind the title of its front, and then what holds of all.
+
+    `asks`: whether the sweep gives seeds until verdicts are sure. `complete`: whether all its trainings have results,
+    so that the last sentence says how such a sweep has ended.
+    """
     lines = [f"{title}: {line}" if title else line for title, found in fronts for line in describe_assessment(found)]
-    return lines + explain_assessments([found for _, found in fronts], asks)
+    lines += explain_assessments([found for _, found in fronts], asks)
+    end = describe_end([found for _, found in fronts]) if asks and complete else ""
+    return [*lines, end] if end else lines
+
+
+def describe_end(fronts: Sequence[Assessment]) -> str:
+    """Return how a sweep that gives seeds until verdicts are sure has ended; empty if it would give further seeds."""
+    found = [(one.family.most, one.certificate) for one in fronts if one.certificate is not None]
+    undecided = [(most, one.samples.seeds.max()) for most, one in found if one.open.any()]
+    if len(found) < len(fronts) or any(seeds < most for most, seeds in undecided):
+        return ""
+    configurations = format_count(sum(len(one.open) for _, one in found), "configuration")
+    if undecided:
+        most, still_open = undecided[0][0], sum(int(one.open.sum()) for _, one in found)
+        return (
+            f"Ended at max: {most} seeds without certifying {still_open} of {configurations}; "
+            "a larger search.replicates.max carries on."
+        )
+    tolerance = format_tolerance(fronts[0].family.tolerance)
+    if silent := sum(int((~one.judged).sum()) for _, one in found):
+        return (
+            f"Ended: {silent} of {configurations} without a verdict, as their seeds collapsed or are equal; the others "
+            f"are certified to {tolerance}."
+        )
+    return f"Certified to {tolerance}: {configurations}, none of them open."
 
 
 def describe_verdicts(found: Assessment) -> str:

@@ -1,4 +1,4 @@
-"""What a user may have meant by a folder that is not there."""
+"""What a user may have meant by a folder that is not there, and where it was looked for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from pathlib import Path
 from trainers.formatting import find_nearest
 
 RESULTS = Path("results")  # where commands store sweeps unless told otherwise
+
+
+def name_working_directory(missing: Path) -> str:
+    """Return ' in the working directory /home/me', where a relative path is looked for; '' for an absolute one."""
+    return "" if missing.is_absolute() else f" in the working directory {Path.cwd()}"
 
 
 def suggest_folder(missing: Path, file: str) -> str:

@@ -13,6 +13,7 @@ from analysis.report.block.rows import CONSTANT, Rows
 from analysis.report.progress import SETTLED
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED, DIVERGED
+from trainers.run_commands import find_resume_command
 
 NAMES = ("configuration", "name", "choice", "setting", "family", "subset_label", "sweep")
 FLAGS = {"on_front": "on_front", "knee": "knee", "selected": "selected"}  # of the block -> of the points of a front
@@ -74,5 +75,5 @@ def write_command(sweeps: Sequence[Sweep], trials: Sequence[Mapping[str, Any]]) 
     first = trials[0]
     sweep = sweeps[first["sweep"]]
     if first["status"] not in SETTLED:
-        return str(sweep.runs[-1].get("command") or "") if sweep.runs else ""
+        return find_resume_command(sweep.runs)
     return shlex.join(["python", "-m", "search.verify", sweep.where, "--trial", first["id"]])

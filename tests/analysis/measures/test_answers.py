@@ -80,16 +80,29 @@ def test_one_difference_is_told_with_its_interval() -> None:
 @pytest.mark.parametrize(
     ("means", "n", "words"),
     [
-        ([0.5] * 12, 1, "None of the 12 comparisons of … is told from chance: each has one seed, and a claim needs 2"),
-        ([0.5] * 3, 2, "None of the 3 comparisons of … is told from chance: each has 2 seeds, and a claim needs 3"),
-        ([0.5], 4, "The only comparison of … is not told from chance: each has 4 seeds, and a claim needs 5"),
+        (
+            [0.5] * 12,
+            1,
+            "None of the 12 comparisons of … is told from chance: one seed each leave 0 degrees of "
+            "freedom for the error, and a claim needs 4, which takes 2 seeds each.",
+        ),
+        (
+            [0.5] * 3,
+            2,
+            "None of the 3 comparisons of … is told from chance: 2 seeds each leave 3 degrees of freedom "
+            "for the error, and a claim needs 4, which takes 3 seeds each.",
+        ),
+        (
+            [0.5],
+            3,
+            "The only comparison of … is not told from chance: 3 seeds leave 2 degrees of freedom for the "
+            "error, and a claim needs 4, which takes 5 seeds; more comparisons share their error and would take fewer.",
+        ),
     ],
 )
 def test_too_few_seeds_claim_nothing(means: list[float], n: int, words: str) -> None:
     (only,) = answer_question(family(means, n=n))
-    assert only.kind == "open" and write_parts(only.text) == f"{words} at least.".replace(
-        "…", "friendly against random"
-    )
+    assert only.kind == "open" and write_parts(only.text) == words.replace("…", "friendly against random")
 
 
 def test_seeds_that_suffice_for_a_point_and_differences_of_one_seed_are_said() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from io import StringIO
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from analysis.measures.masking import (
 from analysis.report.data import ReportData, collect_report_data
 from analysis.report.findings import list_findings, list_limits
 from analysis.report.page import redraw_report
+from analysis.report.summary import print_summary
 from analysis.results.sweep import load_sweep
+from trainers.terminal.console import Console
 
 from ..synthetic import ATTACKS, Made, write_sweep
 
@@ -78,6 +81,12 @@ def test_a_gap_far_above_that_of_plain_pgd_training_and_a_reversed_order_are_fin
         "GAIRAT against AT: +8.0 ± 0.0 under PGD-10, −11.0 ± 0.0"
         in texts["AutoAttack standard reverses PGD-10's order"]
     )
+
+
+def test_the_terminal_names_them_as_the_page_does(tmp_path: Path) -> None:
+    shown = StringIO()
+    print_summary(attacked(tmp_path / "gairat", MADE), Console(file=shown, width=200))
+    assert "Signs of masked gradients: trust the strongest attack for GAIRAT.\n" in shown.getvalue()
 
 
 @pytest.mark.long

@@ -37,6 +37,9 @@ def test_a_shared_epoch_counts_once(folder: Path) -> None:
     found = count_run_passes(load_sweep(folder))
     assert found is not None
     assert found == (6 * (FORWARDS + BACKWARDS), 8 * (FORWARDS + BACKWARDS), 0) and found.total == found.training
+    assert describe_run_passes(load_sweep(folder)) == (
+        "Forwards and backwards by training, in examples: 9,000 (12,000 if each trial were trained alone)."
+    )
 
 
 def test_autoattack_is_counted_beside_training(folder: Path) -> None:
@@ -47,7 +50,7 @@ def test_autoattack_is_counted_beside_training(folder: Path) -> None:
     found = count_run_passes(load_sweep(folder))
     assert found is not None and (found.attacks, found.total) == (2_400_000, 2_400_000 + 6 * 1500)
     assert describe_run_passes(load_sweep(folder)) == (
-        "Forwards and backwards of the run, in examples: 2,409,000; 9,000 by training (12,000 if each trial were "
+        "Forwards and backwards, in examples: 2,409,000; 9,000 by training (12,000 if each trial were "
         "trained alone), 2,400,000 by AutoAttack."
     )
 

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from analysis.report.block import build_block
+from analysis.report.block.configurations import write_command
 from analysis.report.context import collect_frame
 from analysis.report.data import ReportData, collect_report_data
 from analysis.report.notices import list_notices
 from analysis.report.progress import measure_progress
+from analysis.report.provenance import describe_provenance
 from analysis.results.sweep import load_sweep
 from trainers.record_io import write_json
 from trainers.record_reader import read_json
@@ -29,6 +31,14 @@ def write(folder: Path, noted: bool, unfinished: bool) -> ReportData:
         (run,) = read_json(folder / "provenance.json")["runs"]
         write_json(folder / "provenance.json", {"runs": [{key: run[key] for key in run if key != "ended"}]})
     return collect_report_data(load_sweep(folder))
+
+
+def test_a_measurement_hides_neither_the_command_that_trains_nor_the_one_that_carries_on(tmp_path: Path) -> None:
+    report = write(tmp_path / "sweep", noted=True, unfinished=True)
+    trains, measures = "python -m search.run space.yaml", "python -m search.measure sweep --distances"
+    report.results.runs[:] = [{"command": command} for command in (f"{trains} --fresh", trains, measures, measures)]
+    assert describe_provenance(report)["command"].splitlines() == [f"{trains} --fresh", trains, measures]
+    assert write_command([report.results], [{"sweep": 0, "status": "planned"}]) == trains
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_a_study_of_one_number_says_what_it_changes(tmp_path: Path, unrendered: 
     text = redraw_report(folder).read_text(encoding="utf-8")
     assert "All differences" in text and f"lam {max(values)} − lam {min(values)}" in text
     assert (folder / "report" / "tables" / "axis_effects.csv").exists()
-    assert f"comparisons of lam against lam {min(values)} is told from chance: each has one seed" in text
+    assert f"comparisons of lam against lam {min(values)} is told from chance: one seed each" in text
 
 
 @pytest.mark.parametrize(

@@ -48,9 +48,9 @@ def test_verdicts_of_a_plain_sweep_and_of_one_that_asks() -> None:
         "3 of 4 surely on, 1 surely off, 0 within 2 points, 0 open, at 3 seeds; 0 of 12 trainings collapsed."
     )
     asked = {"until": "certified", "tolerance": {"val_pgd_acc": 3, "val_clean_acc": 0.5}, "error": "10%", "max": 6}
-    first, *_, last = describe_front(trainings(3, *POINTS), asked)
-    assert "within 0.5 and 3 points" in first and "probability at most 10 %" in last
-    assert "until: certified" not in last
+    first, *_, explained, last = describe_front(trainings(3, *POINTS), asked)
+    assert "within 0.5 and 3 points" in first and "probability at most 10 %" in explained
+    assert last == "Certified to 0.5 and 3 points: 4 configurations, none of them open."
 
 
 def test_each_problem_has_its_front_and_diverged_seeds_are_counted() -> None:

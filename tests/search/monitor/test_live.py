@@ -18,6 +18,9 @@ import search.status
 from search.monitor.cost_model import Costs
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.live import LiveView
+from search.monitor.reader import SweepReader
+from search.monitor.screen import format_headline
+from search.monitor.sweep_status import compute_status
 from search.planning.schedule import Schedule
 from search.store.lock import acquire_lock
 from trainers.record_io import write_json
@@ -130,6 +133,9 @@ def test_a_training_without_progress_for_long_is_probed_once(tmp_path: Path, mon
         live.beat()
         assert asked == [[0, 1]]
         assert "about 6 min 56 s left by a probe" in live.said.splitlines()[-1]  # (8 epochs of 99 s + 2 x 20 s) / 2
+        live.watch._write_heartbeat()
+        elsewhere = compute_status(SweepReader(live.watch.reader.folder), Heartbeat.read(tmp_path / "study"), True)
+        assert "about 6 min 56 s left by a probe" in format_headline(elsewhere), "search.status says the same"
         live.records.train(0, 1, seconds=2.0)
         live.beat()
         assert live.said.splitlines()[-1].endswith(" left"), "what is recorded takes precedence"

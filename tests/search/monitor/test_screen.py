@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from io import BytesIO, TextIOWrapper
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
+from search.monitor.cost_model import Costs
 from search.monitor.epoch_progress import EpochProgress
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
@@ -190,6 +191,26 @@ def test_what_the_time_left_does_not_count_is_shown(tmp_path: Path) -> None:
     assert format_headline(status).endswith(f"so far, about 12 s left, {line}")
     title, *lines = shown(status, 80, 24)
     assert title.endswith("so far, about 12 s left") and f"time left {line}" in lines
+
+
+def test_the_time_left_by_a_probe_fits_or_has_a_line_of_its_own(tmp_path: Path) -> None:
+    made = MadeUp(tmp_path / "friendly_k", ["aaaa"])
+    probed = {made.ids[0]: Costs(epochs=4, train=6300.0, final=126.0, final_evaluations=1)}
+    now = Heartbeat(time.time() - 200, 2, running=(made.ids[0],), probed=probed)
+    status = compute_status(SweepReader(made.folder), now, is_running=True)
+    left = "3 min 20 s so far, about 1 h 47 min left by a probe"
+    title, second, *_ = shown(status, 80, 24)
+    assert (title, second) == ("friendly_k  1 of 2 processes busy", f"time      {left}")
+    assert shown(status, 86, 24)[0] == f"friendly_k  1 of 2 processes busy  {left}"
+    assert shown(status, 90, 24)[0] == f"friendly_k  1 of 2 processes busy      {left}"
+
+
+def test_a_title_in_a_pipe_is_not_padded(tmp_path: Path) -> None:
+    status = compute_status(SweepReader(MadeUp(tmp_path / "new", ["aaaa"]).folder), Heartbeat(time.time(), 2), True)
+    console = Console(file=StringIO(), width=160)
+    console.print(build_screen(status, console, None, 24))
+    title = "new  0 of 2 processes busy  0 s so far, time left not known yet"
+    assert console.file.getvalue().splitlines()[0] == title  # type: ignore[attr-defined]
 
 
 def test_a_sweep_is_not_finished_while_trainings_are_measured_further(tmp_path: Path) -> None:

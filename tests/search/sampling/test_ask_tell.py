@@ -56,6 +56,11 @@ def test_all_configurations_are_trained_for_every_seed(asked: Tiny) -> None:
     assert sorted({row["generation"] for row in stored["trials"]}) == [0, 1, 2]
 
 
+def test_each_generation_after_the_first_is_told(asked: Tiny) -> None:
+    told = [line for line in asked.said().splitlines() if " added" in line]
+    assert told == ["4 trainings added: generation 2.", "4 trainings added: generation 3."]
+
+
 def test_optuna_opens_the_finished_study(asked: Tiny) -> None:
     storage = JournalStorage(JournalFileBackend(str(asked.store.folder / "journal.log")))
     study = optuna.load_study(study_name=None, storage=storage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -126,6 +127,14 @@ def counts(run: Tiny) -> dict[str, int]:
 def test_a_sweep_gives_some_configurations_more_seeds_than_others(whole: Tiny) -> None:
     assert min(counts(whole).values()) >= 3 and max(counts(whole).values()) <= 5
     assert len(set(counts(whole).values())) > 1
+
+
+@pytest.mark.long
+def test_each_round_of_seeds_is_told_with_its_reason(whole: Tiny) -> None:
+    told = re.findall(r"(\d+) seeds? added for \d of 3 configurations, which then ha\w+ up to (\d): (.*)", whole.said())
+    assert 9 + sum(int(added) for added, *_ in told) == sum(counts(whole).values())
+    assert [int(most) for _, most, _ in told] == list(range(4, max(counts(whole).values()) + 1))
+    assert {why for *_, why in told} == {"their verdicts are open, or keep others open."}
 
 
 @pytest.mark.long

@@ -10,6 +10,7 @@ from trainers.certificate.dominance import find_front
 from trainers.certificate.verdicts import Family
 from trainers.certificate.words import (
     describe_assessment,
+    describe_fronts,
     describe_verdict,
     explain_assessments,
     format_drop,
@@ -74,6 +75,27 @@ def test_what_holds_of_all_fronts_is_said_once(seeds: np.ndarray) -> None:
     assert advice == "For a stated error: `replicates: {until: certified}`."
     assert explain_assessments([found], asks=True) == [error] and explain_assessments([few]) == [advice]
     assert explain_assessments([assess(seeds[:, :1])]) == []
+
+
+def end(values: np.ndarray, most: int, asks: bool = True, complete: bool = True) -> str:
+    """Return the last sentence on a front whose configurations have `most` seeds at most."""
+    family = Family(len(values), (0.5, 0.5), most=most)
+    return describe_fronts([("", assess_front(values, family, np.ones(len(values), bool)))], asks, complete)[-1]
+
+
+def test_the_last_word_on_seeds_until_certified_is_how_they_ended(seeds: np.ndarray) -> None:
+    assert end(seeds, 4) == (
+        "Ended at max: 4 seeds without certifying 3 of 6 configurations; a larger search.replicates.max carries on."
+    )
+    assert end(seeds[:3], 4) == "Certified to 0.5 points: 3 configurations, none of them open."
+    collapsing = np.concatenate([seeds[:3], np.full_like(seeds[:1], -np.inf)])
+    assert end(collapsing, 4) == (
+        "Ended: 1 of 4 configurations without a verdict, as their seeds collapsed or are equal; the others are "
+        "certified to 0.5 points."
+    )
+    unended = "All verdicts together"
+    assert end(seeds, 5).startswith(unended), "further seeds follow"
+    assert end(seeds, 4, complete=False).startswith(unended) and "until: certified" in end(seeds, 4, asks=False)
 
 
 def test_each_configuration_in_words_and_in_a_column(seeds: np.ndarray) -> None:

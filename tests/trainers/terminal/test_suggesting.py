@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from trainers.terminal.suggesting import suggest_folder
+from analysis.exceptions import SweepError
+from analysis.results.sweep import load_sweep
+from search.exceptions import NoSweep
+from search.store.plan_file import check_exists
+from trainers.terminal.suggesting import name_working_directory, suggest_folder
 
 
 @pytest.fixture
@@ -30,6 +34,17 @@ def sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("sweeps")
 def test_a_near_folder_is_suggested(missing: str, meant: str) -> None:
     assert suggest_folder(Path(missing), "plan.json") == f"; did you mean {meant}?"
+
+
+@pytest.mark.usefixtures("sweeps")
+def test_a_relative_path_is_looked_for_in_the_working_directory(tmp_path: Path) -> None:
+    where = f"in the working directory {tmp_path}"
+    assert name_working_directory(Path("results/zzz")) == f" {where}"
+    assert name_working_directory(tmp_path / "zzz") == ""
+    with pytest.raises(SweepError, match=rf"^results/zzz: no such folder {where}; give the folder"):
+        load_sweep("results/zzz")
+    with pytest.raises(NoSweep, match=rf"^results/zzz: there is no such folder {where}; give that of a sweep"):
+        check_exists(Path("results/zzz"))
 
 
 @pytest.mark.usefixtures("sweeps")
