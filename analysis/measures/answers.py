@@ -162,7 +162,11 @@ def _claim_nothing(family: Family) -> Answer:
     m = len(family.rows) + family.single
     fewest = 1 + math.ceil(FEWEST_FREEDOM / m)
     seeds = "has one seed" if not len(family.rows) else f"has {format_seed_counts(family.rows['n'])}"
-    compared = f"{_none_of(m, 'comparison')} of {family.title} is" if m > 1 else f"The only comparison of {family.title} is not"
+    compared = (
+        f"{_none_of(m, 'comparison')} of {family.title} is"
+        if m > 1
+        else f"The only comparison of {family.title} is not"
+    )
     return Answer(
         "rest",
         ("Too few seeds",),

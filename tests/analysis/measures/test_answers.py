@@ -104,7 +104,9 @@ def test_seeds_that_suffice_for_a_point_and_differences_of_one_seed_are_said() -
     table = pd.DataFrame({"mean": 0.001, "se": [0.01, 0.01, 0.01, math.nan], "n": [3, 3, 3, 1]})
     table = table.assign(minuend="a", subtrahend="b", setting="", family="")
     *_, last = answer_question(judge_family("method", "method", "b", table))
-    assert last.lead == ("3 of 3 undecided",) and write_parts(last.text).endswith(" Left out, as of one seed: 1 comparison.")
+    assert last.lead == ("3 of 3 undecided",) and write_parts(last.text).endswith(
+        " Left out, as of one seed: 1 comparison."
+    )
 
 
 def test_an_effect_of_nothing_would_take_more_than_a_thousand_seeds() -> None:
