@@ -18,8 +18,8 @@ from trainers.knobs import Knobs
 from trainers.record_io import digest
 
 UNTRAINED = (  # what the names of modules begin with that train and measure nothing
-    "__main__", "adversaries", "bench", "certificate", "columns", "extremes", "hardware", "problems", "record_arrays",
-    "records", "terminal", "wording",
+    "__main__", "adversaries", "bench", "certificate", "columns", "extremes", "fewest_seeds", "hardware", "problems",
+    "record_arrays", "records", "run_commands", "terminal", "wording",
 )  # fmt: skip
 WIDTH = 16  # bytes of a name: of two million states two collide with probability 1e-26
 

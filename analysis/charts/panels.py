@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.charts.text import count_title_letters, wrap_axis_label, wrap_title
 from analysis.measures.figure_table import TidyTable
 from analysis.measures.tidy import group_by_setting
+from analysis.results.axes import SEPARATOR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -89,8 +90,14 @@ def create_panels(
 
 
 def title_panels(keys: Iterable[tuple[str, str]]) -> list[str]:
-    """Return the titles of panels with these (setting, method) keys: the method, and below it the setting."""
-    return ["\n".join(filter(None, (method, setting))) for setting, method in keys]
+    """Return the titles of panels with these (setting, method) keys: the method, and below it the setting.
+
+    A method that the setting names already, as a sweep without lines is named by itself, is not said twice.
+    """
+    return [
+        "\n".join(filter(None, ("" if method in setting.split(SEPARATOR) else method, setting)))
+        for setting, method in keys
+    ]
 
 
 def list_settings(keys: Iterable[tuple[str, str]]) -> list[str]:

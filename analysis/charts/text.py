@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ MAX_LEGEND_COLUMNS = 4
 FEW_KEYS = 6  # that one column of a legend may have
 COMPACT = {"fontsize": 7, "handlelength": 1.4, "handletextpad": 0.5, "columnspacing": 0.9, "labelspacing": 0.3}
 TICKS_PER_INCH = 3  # along x, of numbers such as 0.25
+BRACKETED = re.compile(r"\([^()]*\)")
 ROUND_STEPS = (1, 2, 5, 10)  # between ticks: 70, 75, 80 reads faster than 70, 74, 78
 
 
@@ -79,15 +81,21 @@ def wrap_parts(parts: Sequence[str], most: int) -> list[str]:
         if lines and len(joined) <= most:
             lines[-1] = joined
         else:
-            lines += wrap(part, most)
+            lines += _wrap_words(part, most)
     return lines
+
+
+def _wrap_words(text: str, most: int) -> list[str]:
+    """Wrap a text to lines of at most `most` letters, within brackets only if they are longer than a line."""
+    held = BRACKETED.sub(lambda found: found[0].replace(" ", "\xa0" if len(found[0]) <= most else " "), text)
+    return [line.replace("\xa0", " ") for line in wrap(held, most)]
 
 
 def wrap_axis_label(name: str, inches: float) -> str:
     """Wrap an axis label to lines of so many inches, first before the attack: a figure would cut off a longer line."""
     most = int(LABEL_LETTERS_PER_INCH * inches)
     lines = [name] if len(name) <= most else name.replace(", ", ",\n", 1).splitlines()
-    return "\n".join(short for line in lines for short in wrap(line, most))
+    return "\n".join(short for line in lines for short in _wrap_words(line, most))
 
 
 def use_logarithm(plot: Plot) -> None:

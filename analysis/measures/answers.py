@@ -20,7 +20,7 @@ from trainers.fewest_seeds import FEWEST_FREEDOM, count_fewest_seeds
 from trainers.formatting import format_count
 
 FRIENDLY = "friendly"
-Kind = Literal["all", "higher", "lower", "open"]
+Kind = Literal["all", "higher", "lower", "rest"]
 
 
 class Points(NamedTuple):
@@ -73,15 +73,15 @@ def answer_question(family: Family | None) -> list[Answer]:
 
     (a) One sentence if all differences are told and have one sign, with their mean and range; else (b) the one above 0
     with the highest lower end of its interval, and (c) the one below 0 with the lowest upper end. The last, (d), says
-    how many are open and within what, which is nearest to being told, and how many seeds that would take.
+    how many are undecided and within what, which is nearest to being told, and how many seeds that would take.
     """
     if family is None:
         text = (
             "No two configurations with results differ in one axis alone, so no difference is claimed; the front shows "
             "what was reached."
         )
-        return [Answer("open", ("Nothing compared",), (text,))]
-    return [*_tell(family), _say_open(family)]
+        return [Answer("rest", ("Nothing compared",), (text,))]
+    return [*_tell(family), _say_rest(family)]
 
 
 def _tell(family: Family) -> Iterator[Answer]:
@@ -127,7 +127,7 @@ def _tell_one(row: Mapping[Any, Any], kind: Literal["higher", "lower"], others: 
     )
 
 
-def _say_open(family: Family) -> Answer:
+def _say_rest(family: Family) -> Answer:
     m = len(family.rows)
     if not family.claims:
         return _claim_nothing(family)
@@ -137,8 +137,9 @@ def _say_open(family: Family) -> Answer:
     if not family.one_point:
         point = "for a difference of 1 point these seeds suffice"
     if rows.empty:
-        text = f"{_none_of(m)} of {family.title} is left open" if m > 1 else "It was the only comparison"
-        return Answer("open", ("Nothing left open",), (f"{text}; {point}.{single}",))
+        which = "Every" if m > 1 else "The only"
+        text = f"{_none_of(m, 'interval')} of {family.title} contains 0" if m > 1 else "Its interval does not contain 0"
+        return Answer("rest", (f"{which} comparison is decided",), (f"{text}; {point}.{single}",))
     half = (rows["hi"] - rows["lo"]) / 2
     ends = [f"{POINTS * value:.1f}" for value in (half.min(), half.max())]
     within = "±" + " to ±".join(dict.fromkeys(ends))
@@ -146,8 +147,8 @@ def _say_open(family: Family) -> Answer:
     nearest = _first(rows, "p")
     where = _name_place(nearest)
     return Answer(
-        "open",
-        (f"{len(rows)} of {m} open",),
+        "rest",
+        (f"{len(rows)} of {m} undecided",),
         (
             f"No difference was found, as the interval contains 0: {which} of {family.title}, within {within} points. "
             f"The nearest to one, {nearest['minuend']} − {nearest['subtrahend']}{where and f' at {where}'} (",
@@ -162,9 +163,13 @@ def _claim_nothing(family: Family) -> Answer:
     m = len(family.rows) + family.single
     seeds = format_seed_counts(family.rows["n"]) if len(family.rows) else "one seed"
     each, more = (" each", "") if m > 1 else ("", "; more comparisons share their error and would take fewer")
-    compared = f"{_none_of(m)} of {family.title} is" if m > 1 else f"The only comparison of {family.title} is not"
+    compared = (
+        f"{_none_of(m, 'comparison')} of {family.title} is"
+        if m > 1
+        else f"The only comparison of {family.title} is not"
+    )
     return Answer(
-        "open",
+        "rest",
         ("Too few seeds",),
         (
             f"{compared} told from chance: {seeds}{each} leave {format_count(family.freedom, 'degree')} of freedom for "
@@ -173,8 +178,8 @@ def _claim_nothing(family: Family) -> Answer:
     )
 
 
-def _none_of(comparisons: int) -> str:
-    return "Neither of the 2 comparisons" if comparisons == 2 else f"None of the {comparisons} comparisons"
+def _none_of(count: int, noun: str) -> str:
+    return f"Neither of the 2 {noun}s" if count == 2 else f"None of the {count} {noun}s"
 
 
 def _name_place(row: Mapping[Any, Any]) -> str:

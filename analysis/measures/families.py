@@ -1,4 +1,4 @@
-"""Families of paired differences, each judged as a whole: pooled errors, simultaneous intervals, told or open.
+"""Families of paired differences, each judged as a whole: pooled errors, simultaneous intervals, told or undecided.
 
 A difference is told if its interval excludes 0. The intervals of a family hold at once, so that a study in which
 nothing has an effect tells of any in about one of twenty cases, however many differences it compares.

@@ -11,7 +11,7 @@ from pathlib import Path
 from analysis.charts.saving import WIDTH, parse_width
 from analysis.cli import report_errors
 from analysis.report.data import ReportData, collect_report_data
-from analysis.report.page import STEPS, write_comparison, write_report
+from analysis.report.page import STEPS, name_folders, write_comparison, write_report
 from analysis.report.summary import plain_text, print_summary
 from analysis.report.watch import may_change, watch_records
 from analysis.results.remote_copy import open_records, send_folder
@@ -109,7 +109,8 @@ def _write(options: argparse.Namespace) -> list[ReportData]:
     console = Console()
     if alone:
         print_summary(reports[0], console)
-    console.print(plain_text(f"Report: {written}"), soft_wrap=True)
+    beside = f", with {'/ and '.join(name_folders(options.output))}/ beside it" if options.output else ""
+    console.print(plain_text(f"Report: {written}{beside}"), soft_wrap=True)
     print_damage([report.results for report in reports])
     return reports
 

@@ -32,7 +32,7 @@ class AnswerCard(NamedTuple):
     number: str
     detail: str
     text: str
-    is_open: bool
+    is_rest: bool
     mean: float
     lo: float  # NaN, as `hi`, without an interval
     hi: float
@@ -56,7 +56,7 @@ def lay_out_answers(data: ReportData) -> list[AnswerCard]:
 
 def _lay_out(answer: Answer, family: Family | None) -> AnswerCard:
     text, lead = write_parts(answer.text), answer.lead
-    if answer.kind == "open" or family is None:
+    if answer.kind == "rest" or family is None:
         rows = family.rows[~family.rows["told"].astype(bool)] if family and family.claims else pd.DataFrame()
         half = POINTS * float(((rows["hi"] - rows["lo"]) / 2).max()) if len(rows) else math.nan
         detail = f"±{half:.1f} points" if len(rows) else ""

@@ -72,12 +72,17 @@ def write_comparison(
     return page
 
 
+def name_folders(page: Path) -> list[str]:
+    """Name the folders of tables and figures that lie beside a page that is not a report's own."""
+    return [f"{page.stem}_{name}" for name in FOLDERS]
+
+
 def _place_folders(page: Path, own: bool) -> list[Path]:
     """Return the folders of tables and figures: in a report's own folder, else beside the page and named after it.
 
     Raises SweepError if a link would redirect what is written: in a sweep from elsewhere one may lead anywhere.
     """
-    folders = [page.parent / (name if own else f"{page.stem}_{name}") for name in FOLDERS]
+    folders = [page.parent / name for name in (FOLDERS if own else name_folders(page))]
     written = (page.parent,) if own else (page, *folders)
     for path in (path for place in written for path in (place, *place.rglob("*"))):
         if path.is_symlink():

@@ -93,7 +93,7 @@ def select(
         where = format_list([sweep.where for sweep in sweeps])
         raise SweepError(f"{where}: no completed trial is left{_describe_chosen(chosen or {})}; finish the sweep first")
     tables = [
-        part.trials.assign(**_place(part, choice), sweep=number, number=range(len(part.trials)))
+        part.trials.assign(**_place(part, choice, _varying(kept)), sweep=number, number=range(len(part.trials)))
         for number, part in enumerate(kept)
     ]
     joined = [part.sweep for part in kept]
@@ -156,13 +156,20 @@ def _describe_chosen(chosen: Mapping[str, Sequence[str]]) -> str:
     return f" with {', '.join(words)}" if words else ""
 
 
-def _varying(part: Joined) -> list[str]:
-    """Return the axes in which the kept trials differ, without those whose labels stand for one value or for none."""
-    configs = dict(list_configs(part.sweep))
+def _varying(parts: Sequence[Joined]) -> list[str]:
+    """Return the axes in which the kept trials of sweeps that have the axis differ.
+
+    Axes whose labels stand for one value or for none are left out.
+    """
+    configs = [dict(list_configs(part.sweep)) for part in parts]
     found = []
-    for path in part.sweep.axes.paths:
-        values = {str(read_path(configs[trial], path)) for trial in part.trials["id"]}
-        if part.trials[path].nunique() > 1 and (len(values) > 1 or values == {str(None)}):
+    for path in dict.fromkeys(path for part in parts for path in part.sweep.axes.paths):
+        having = [place for place, part in enumerate(parts) if path in part.sweep.axes.paths]
+        labels = pd.concat([parts[place].trials[path] for place in having])
+        values = {
+            str(read_path(configs[place][trial], path)) for place in having for trial in parts[place].trials["id"]
+        }
+        if labels.nunique() > 1 and (len(values) > 1 or values == {str(None)}):
             found.append(path)
     return found
 
@@ -171,9 +178,12 @@ def _is_under(path: str, roots: Iterable[str]) -> bool:
     return any(path == root or path.startswith(f"{root}.") for root in roots if root)
 
 
-def _place(part: Joined, choice: Choice) -> dict[str, list[Any]]:
-    """Return the line, the panel and the place along x of each kept trial, in words, and its number along x, `at`."""
-    varying, axes = _varying(part), part.sweep.axes
+def _place(part: Joined, choice: Choice, apart: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the line, the panel and the place along x of each kept trial, in words, and its number along x, `at`.
+
+    `apart` are the axes that tell the trials of all sweeps apart: panels of several sweeps name these too.
+    """
+    varying, axes = _varying([part]), part.sweep.axes
     sized = choice.x == SIZES
     along = [path for path in varying if choice.x and _is_under(path, ["subset" if sized else choice.x])]
     lines = [path for path in varying if path not in along and _is_under(path, choice.lines)]
@@ -187,17 +197,22 @@ def _place(part: Joined, choice: Choice) -> dict[str, list[Any]]:
     if choice.join:  # sweeps share no panels but those of their data
         own = [path for path in rest if path not in axes.data]
     fixed = [path for path in axes.paths if _is_under(path, choice.lines)]
+    panels = [path for path in rest if path not in own]
+    if not choice.join:
+        elsewhere = ["subset" if sized else choice.x, *choice.lines]
+        told = [path for path in apart if path not in varying and not _is_under(path, elsewhere)]
+        panels = [path for path in axes.paths if path in (*panels, *told)]
     records = part.trials.to_dict("records")
 
     def words(paths: Sequence[str]) -> list[str]:
         return [axes.describe({path: row[path] for path in paths}, paths) for row in records]
 
     kinds = part.trials["subset_kind"] if sized else [""] * len(records)
-    named = [SEPARATOR.join(filter(None, pair)) for pair in zip(words([*lines, *own] or fixed), kinds, strict=True)]
+    lined = [SEPARATOR.join(filter(None, pair)) for pair in zip(words([*lines, *own] or fixed), kinds, strict=True)]
     sizes = [f"{size:g}" for size in part.trials["subset_size"]]
     return {
-        "line": [name or (ALL if lines else part.sweep.study) for name in named],
-        "panel": words([path for path in rest if path not in own]),
+        "line": [name or (ALL if lines else part.sweep.study) for name in lined],
+        "panel": words(panels),
         "place": sizes if sized else [next((row[path] for path in along if row[path]), "") for row in records],
         "at": [_locate(part, along, row) for row in records],
     }
@@ -213,7 +228,7 @@ def _locate(part: Joined, along: Sequence[str], row: Mapping[Any, Any]) -> float
 
 def _has_numeric_lines(part: Joined, choice: Choice) -> bool:
     """Return whether all lines are numbers of one axis, which have an order and a colour scale."""
-    named = [path for path in _varying(part) if _is_under(path, choice.lines)]
+    named = [path for path in _varying([part]) if _is_under(path, choice.lines)]
     return len(named) == 1 and part.sweep.axes.numeric(named[0])
 
 

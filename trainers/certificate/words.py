@@ -118,8 +118,15 @@ def describe_chance(found: Assessment) -> str:
     text = f"Probability that exactly {which} the front: {found.chance.step}. Expected overlap with the true front "
     text += f"{found.chance.overlap:.1f}."
     if found.luck is not None:
-        text += f" On fresh seeds the front would read {format_drop(found.luck.tolist())}."
+        text += f" {describe_luck(found.luck.tolist())}"
     return text
+
+
+def describe_luck(points: Sequence[float]) -> str:
+    """Say how much lower the front would read on fresh seeds, or that it is less than the digits show."""
+    if all(round(drop, 1) == 0 for drop in points):
+        return "On fresh seeds the front would read the same: the correction for selection is below 0.05 points."
+    return f"On fresh seeds the front would read {format_drop(points)}."
 
 
 def describe_verdict(found: Assessment, i: int) -> str:

@@ -28,7 +28,7 @@ from analysis.charts.rows import size_rows
 from analysis.charts.saving import save_figure
 from analysis.charts.sizes import draw_sizes
 from analysis.charts.styles import Register, build_register
-from analysis.charts.text import wrap_metric_title, wrap_title
+from analysis.charts.text import wrap_axis_label, wrap_metric_title, wrap_title
 from analysis.measures.curves import CurveLine, Curves, collect_curves
 from analysis.measures.differences import collect_effects
 from analysis.measures.front import FrontData, compute_fronts
@@ -241,7 +241,12 @@ def test_a_title_is_broken_where_its_parts_meet() -> None:
     assert longer == "bandit of four attacks and\nnine budgets · lr 0.1"
 
 
-@given(st.lists(st.text("ab1. -", min_size=1, max_size=70), min_size=1, max_size=5))
+def test_a_label_is_not_broken_within_brackets() -> None:
+    assert wrap_axis_label("d by mean loss (1: easiest)", 1.8) == "d by mean loss\n(1: easiest)"
+    assert wrap_axis_label("d (of a remark longer than a line)", 1.8).startswith("d (of a remark longer\n")
+
+
+@given(st.lists(st.text("ab1. -()", min_size=1, max_size=70), min_size=1, max_size=5))
 def test_a_wrapped_title_keeps_every_letter_and_no_line_is_too_long(parts: list[str]) -> None:
     lines = wrap_title(SEPARATOR.join(parts), 29).splitlines()
     assert all(len(line) <= 29 for line in lines)

@@ -30,11 +30,11 @@ def kinds(answers: list[Answer]) -> list[str]:
     return [answer.kind for answer in answers]
 
 
-def test_the_highest_and_the_lowest_are_told_and_the_rest_is_open() -> None:
+def test_the_highest_and_the_lowest_are_told_and_the_rest_is_undecided() -> None:
     answers = answer_question(family([0.06, 0.03, -0.038, -0.02, *[0.001] * 8]))
-    assert kinds(answers) == ["higher", "lower", "open"]
+    assert kinds(answers) == ["higher", "lower", "rest"]
     assert [write_parts(answer.lead) for answer in answers] == [
-        "+6.0 [+3.5, +8.5] points", "−3.8 [−6.3, −1.3] points", "9 of 12 open",
+        "+6.0 [+3.5, +8.5] points", "−3.8 [−6.3, −1.3] points", "9 of 12 undecided",
     ]  # fmt: skip
     assert write_parts(answers[0].text) == (
         "Robust accuracy is higher with friendly-0 than with random at label_noise 0.1 · pgd-0.1; 3 seeds. "
@@ -50,13 +50,19 @@ def test_the_highest_and_the_lowest_are_told_and_the_rest_is_open() -> None:
 
 def test_differences_told_with_one_sign_are_one_sentence() -> None:
     answers = answer_question(family([0.06, 0.05, 0.07]))
-    assert kinds(answers) == ["all", "open"]
+    assert kinds(answers) == ["all", "rest"]
     assert write_parts(answers[0].lead) == "+6.0 points on average"
     text = write_parts(answers[0].text)
     assert text.startswith(
         "Robust accuracy is higher in all 3 comparisons of friendly against random: by +5.0 to +7.0 points"
     )
-    assert write_parts(answers[1].lead) == "Nothing left open"
+    assert write_parts(answers[1].lead) == "Every comparison is decided"
+
+
+@pytest.mark.parametrize(("means", "n"), [([0.06, 0.05], 3), ([0.06], 6), ([0.06, 0.001], 3), ([0.06, 0.05], 1)])
+def test_open_is_a_word_of_verdicts_on_the_front_alone(means: list[float], n: int) -> None:
+    answers = answer_question(family(means, n=n))
+    assert "open" not in " ".join(write_parts(answer.lead + answer.text) for answer in answers).split()
 
 
 def test_two_differences_are_both_and_neither() -> None:
@@ -64,17 +70,17 @@ def test_two_differences_are_both_and_neither() -> None:
     assert write_parts(told.text).startswith(
         "Robust accuracy is higher in both comparisons of friendly against random:"
     )
-    assert write_parts(left.text).startswith("Neither of the 2 comparisons of friendly against random is left open;")
+    assert write_parts(left.text).startswith("Neither of the 2 intervals of friendly against random contains 0;")
 
 
 def test_differences_told_with_both_signs_are_two_sentences() -> None:
-    assert kinds(answer_question(family([0.06, -0.05]))) == ["higher", "lower", "open"]
+    assert kinds(answer_question(family([0.06, -0.05]))) == ["higher", "lower", "rest"]
 
 
 def test_one_difference_is_told_with_its_interval() -> None:
     higher, last = answer_question(family([0.06], n=6))
     assert isinstance(higher.lead[0], Points) and higher.lead[0].lo > 0
-    assert write_parts(last.text).startswith("It was the only comparison; ")
+    assert write_parts(last.text).startswith("Its interval does not contain 0; ")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +108,7 @@ def test_one_difference_is_told_with_its_interval() -> None:
 )
 def test_too_few_seeds_claim_nothing(means: list[float], n: int, words: str) -> None:
     (only,) = answer_question(family(means, n=n))
-    assert only.kind == "open" and write_parts(only.text) == words.replace("…", "friendly against random")
+    assert only.kind == "rest" and write_parts(only.text) == words.replace("…", "friendly against random")
 
 
 def test_seeds_that_suffice_for_a_point_and_differences_of_one_seed_are_said() -> None:
@@ -111,7 +117,9 @@ def test_seeds_that_suffice_for_a_point_and_differences_of_one_seed_are_said() -
     table = pd.DataFrame({"mean": 0.001, "se": [0.01, 0.01, 0.01, math.nan], "n": [3, 3, 3, 1]})
     table = table.assign(minuend="a", subtrahend="b", setting="", family="")
     *_, last = answer_question(judge_family("method", "method", "b", table))
-    assert last.lead == ("3 of 3 open",) and write_parts(last.text).endswith(" Left out, as of one seed: 1 comparison.")
+    assert last.lead == ("3 of 3 undecided",) and write_parts(last.text).endswith(
+        " Left out, as of one seed: 1 comparison."
+    )
 
 
 def test_an_effect_of_nothing_would_take_more_than_a_thousand_seeds() -> None:

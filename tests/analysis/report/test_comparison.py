@@ -47,7 +47,8 @@ def test_the_page_of_two_sweeps_says_whose_the_joint_front_is(
 ) -> None:
     page = tmp_path / "both.html"
     assert main([*map(str, pair), "-o", str(page)]) == 0
-    assert str(page) in capsys.readouterr().out
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"Report: {page}, with both_tables/ and both_figures/ beside it"
     text = page.read_text(encoding="utf-8")
     assert "plain against better: which front is better?" in text
     assert re.search(r"<b>(\d+) of \1</b><span>members of the joint front</span>", text)

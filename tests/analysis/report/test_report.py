@@ -121,7 +121,8 @@ def test_the_page_and_the_terminal_answer_the_question_first(tmp_path: Path, unr
     data = collect_report_data(load_sweep(folder))
     text = write_report(data).read_text(encoding="utf-8")
     heads = [
-        text.index(part) for part in ("Are &lt;friends&gt; enough?", "2 of 4 open", "degrees of freedom", "Findings:")
+        text.index(part)
+        for part in ("Are &lt;friends&gt; enough?", "2 of 4 undecided", "degrees of freedom", "Findings:")
     ]
     assert heads == sorted(heads) and '<h1 dir="auto">Are &lt;friends&gt; enough?</h1>' in text
     shown = StringIO()

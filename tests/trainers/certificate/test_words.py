@@ -11,6 +11,7 @@ from trainers.certificate.verdicts import Family
 from trainers.certificate.words import (
     describe_assessment,
     describe_fronts,
+    describe_luck,
     describe_verdict,
     explain_assessments,
     format_drop,
@@ -45,6 +46,13 @@ def test_a_front_that_would_read_more_on_fresh_seeds_reads_higher() -> None:
     assert format_drop([0.1, -0.4]) == "0.1 points lower and 0.4 points higher"
     assert format_drop([-0.1, -0.4]) == "0.1 and 0.4 points higher"
     assert format_drop([-0.04, 0.2]) == "0.0 and 0.2 points lower"
+
+
+def test_a_correction_that_rounds_to_nothing_is_said_in_words() -> None:
+    assert describe_luck([0.04, -0.03]) == (
+        "On fresh seeds the front would read the same: the correction for selection is below 0.05 points."
+    )
+    assert describe_luck([0.04, 0.06]) == "On fresh seeds the front would read 0.0 and 0.1 points lower."
 
 
 def test_a_configuration_that_was_not_measured_has_not_collapsed(seeds: np.ndarray) -> None:

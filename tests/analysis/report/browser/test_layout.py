@@ -145,3 +145,23 @@ def test_the_theme_changes_and_stays(study: Path, open_page: Opener) -> None:
     assert opened.run(ground) != light
     opened.page.reload()
     assert opened.run("document.documentElement.dataset.theme") == "dark"
+
+
+def test_the_files_of_figures_need_no_scrolling(study: Path, open_page: Opener) -> None:
+    opened = open_page(study)
+    box = opened.page.get_by_label("Figures as files")
+    box.evaluate("(box) => (box.closest('details').open = true)")
+    links = box.evaluate(
+        "(box) => [...box.querySelectorAll('a')].map((a) => a.getBoundingClientRect().right - box.clientWidth)"
+    )
+    left = box.evaluate("(box) => box.getBoundingClientRect().left")
+    assert len(links) >= 6 and max(links) <= left
+    assert box.evaluate("(box) => box.scrollWidth <= box.clientWidth")
+
+
+def test_a_figure_of_python_has_the_ground_of_the_page_in_the_dark(study: Path, open_page: Opener) -> None:
+    opened = open_page(study, color_scheme="dark")
+    opened.run("document.querySelectorAll('details').forEach((details) => (details.open = true))")
+    image = opened.page.locator("#overfitting img")
+    pixels = np.asarray(Image.open(BytesIO(image.screenshot())).convert("RGB"), dtype=float)
+    assert np.abs(np.median(pixels, axis=(0, 1)) - (0x14, 0x17, 0x1A)).max() <= 1

@@ -113,3 +113,37 @@ def test_paper_is_light(study: Path, open_page: Opener) -> None:
     assert opened.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert opened.count("nav") == opened.count("#controls") == opened.count("#theme") == 0
     assert opened.run("[...document.querySelectorAll('.tbl')].every((box) => box.scrollHeight <= box.clientHeight + 1)")
+
+
+def test_the_figures_of_a_single_setting_have_the_width_of_a_sheet(few: Path, open_page: Opener) -> None:
+    opened = open_page(few, 688)
+    opened.run("dispatchEvent(new Event('beforeprint'))")
+    opened.page.emulate_media(media="print")
+    opened.rest()
+    for name in ("front", "curves"):
+        width = opened.run(f"document.querySelector('#{name} svg.fig').getBoundingClientRect().width")
+        assert width > 680 and opened.count(f"#{name} svg.fig") == 1
+
+
+def test_a_long_key_ends_before_its_value(few: Path, open_page: Opener) -> None:
+    opened = open_page(few, 688)
+    opened.page.emulate_media(media="print")
+    over = """(key) => [...document.querySelectorAll('#provenance dt')].filter((dt) => {
+      dt.textContent = key;
+      const text = document.createRange();
+      text.selectNodeContents(dt);
+      return text.getBoundingClientRect().right > dt.nextElementSibling.getBoundingClientRect().left;
+    }).length"""
+    assert opened.run(over, "method.attack.epsilon.of_a_key_that_is_long") == 0
+
+
+def test_tags_stand_beside_the_name_in_its_line(few: Path, open_page: Opener) -> None:
+    opened = open_page(few, 688)
+    opened.page.emulate_media(media="print")
+    middles = """() => [...document.querySelectorAll('#configurations td:has(.tag)')].map((cell) => {
+      const boxes = [...cell.children].map((child) => child.querySelector('span') ?? child);
+      const middles = boxes.map((box) => box.getBoundingClientRect()).map((box) => (box.top + box.bottom) / 2);
+      return Math.max(...middles) - Math.min(...middles);
+    })"""
+    offsets = opened.run(middles)
+    assert offsets and max(offsets) < 6
