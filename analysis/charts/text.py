@@ -24,6 +24,7 @@ FEW_KEYS = 6  # that one column of a legend may have
 COMPACT = {"fontsize": 7, "handlelength": 1.4, "handletextpad": 0.5, "columnspacing": 0.9, "labelspacing": 0.3}
 TICKS_PER_INCH = 3  # along x, of numbers such as 0.25
 BRACKETED = re.compile(r"\([^()]*\)")
+HELD = "\ue000"  # stands for a space at which no line ends, while a text is wrapped
 ROUND_STEPS = (1, 2, 5, 10)  # between ticks: 70, 75, 80 reads faster than 70, 74, 78
 
 
@@ -87,8 +88,8 @@ def wrap_parts(parts: Sequence[str], most: int) -> list[str]:
 
 def _wrap_words(text: str, most: int) -> list[str]:
     """Wrap a text to lines of at most `most` letters, within brackets only if they are longer than a line."""
-    held = BRACKETED.sub(lambda found: found[0].replace(" ", "\xa0" if len(found[0]) <= most else " "), text)
-    return [line.replace("\xa0", " ") for line in wrap(held, most)]
+    held = BRACKETED.sub(lambda found: found[0].replace(" ", HELD if len(found[0]) <= most else " "), text)
+    return [line.replace(HELD, " ") for line in wrap(held, most)]
 
 
 def wrap_axis_label(name: str, inches: float) -> str:
