@@ -78,7 +78,8 @@ def confirm_front(options: argparse.Namespace, began: float, backend: Backend | 
         loaded = load_stored_space(options.run, [])
         store = Store(options.run)
         _check_held_out(options.run, plan)
-        front = select_front(store, plan, loaded.space.search)
+        search = loaded.space.search  # the confirmation has one of its own
+        front = select_front(store, plan, search)
         if not front:
             raise SpaceError([f"{options.run}: no configuration has all its seeds and keeps the constraints"])
         missing = _describe_missing(store, plan)
@@ -87,7 +88,7 @@ def confirm_front(options: argparse.Namespace, began: float, backend: Backend | 
         if why := _find_too_few(options.seeds, len(front)):
             errors.print(f"note: --seeds {options.seeds}: {why}", soft_wrap=True)
         code = _train_front(loaded, plan, front, options, folder, console, began, backend)
-        _print_comparison(console, loaded.space.search, options.run, front, Store(folder), missing)
+        _print_comparison(console, search, options.run, front, Store(folder), missing)
         return code
     except HANDLED_ERRORS as error:
         return report_error(error, folder, INSTEAD, errors)
@@ -184,11 +185,12 @@ def _train_front(
     began: float, backend: Backend | None,
 ) -> int:  # fmt: skip
     """Run the sweep of fresh seeds, without the stopping and the budget of the search. Return the exit code."""
-    search = loaded.space.search.model_copy(update={"stopping": NoStopping(), "budget": Budget()})
-    resources = resolve_gpus(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
-    loaded.space = loaded.space.model_copy(update={"search": search, "resources": resources})
     first = max(row["replicate"] for row in plan["trials"] if row["kind"] == "trial") + 1
     seeds = tuple(range(first, first + options.seeds))
+    asked = {"stopping": NoStopping(), "budget": Budget(), "replicates": seeds}  # none is added until all is certified
+    search = loaded.space.search.model_copy(update=asked)
+    resources = resolve_gpus(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
+    loaded.space = loaded.space.model_copy(update={"search": search, "resources": resources})
     sources = DatasetCache()
     planner = Planner(loaded, sources.fingerprint, find_accepted_code(folder, options.accept_code_change))
     requests = []

@@ -15,6 +15,7 @@ from analysis.results.sweep import load_sweep as load_results
 from search.confirm.__main__ import main
 from search.confirm.front import _find_too_few, select_front
 from search.execution.sweep import Sweep
+from search.schema.blocks import Search
 from search.schema.budget import Budget
 from search.store.lock import acquire_lock
 from trainers.record_io import write_json
@@ -107,6 +108,7 @@ def test_the_front_is_trained_with_fresh_seeds(
     front = select_front(run.store, read_json(run.store.folder / "plan.json"), run.sweep.space.search)
     assert {row["configuration"] for row in plan["trials"]} == set(front)
     assert {row["seed"] for row in plan["trials"]} == {2, 3, 4}
+    assert sweeps[-1].space.search.replicates == (2, 3, 4), "so that it neither adds any nor says why it added none"
     assert "50.0 ± 0.0 (3)" in capsys.readouterr().out
 
 
@@ -131,7 +133,12 @@ def test_a_verdict_and_a_correction_that_are_missing_are_explained(
 ) -> None:
     known = {"another": "surely on"}, {("another", "val_pgd_acc"): 50.0}
     for found in (known, ({}, {})):
-        monkeypatch.setattr(search.confirm.front, "_assess_run", lambda *given, found=found: found)
+
+        def assess(asked: Search, *given: object, found: object = found) -> object:
+            assert asked.replicates == (0, 1), "the verdicts are those that the search asked for"
+            return found
+
+        monkeypatch.setattr(search.confirm.front, "_assess_run", assess)
         assert main([str(run.store.folder)]) == 0
         out = capsys.readouterr().out
         assert [text in out for text in ("Verdict –: ", "Corrected –: ", "corrected")] == [bool(found[0])] * 3
