@@ -62,9 +62,7 @@ def redraw(live: Live, picture: Group) -> None:
     file.flush()
 
 
-def _build_lines(
-    status: SweepStatus, width: int, height: int, size: int | None, aligns: bool
-) -> Iterator[Text]:  # fmt: skip
+def _build_lines(status: SweepStatus, width: int, height: int, size: int | None, aligns: bool) -> Iterator[Text]:
     top = [*_build_title(status, width, aligns), *_build_progress(status), *_build_amounts(status, size, width)]
     yield from top
     free = height - len(top)

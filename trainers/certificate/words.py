@@ -44,9 +44,7 @@ def explain_assessments(fronts: Sequence[Assessment], asks: bool = False) -> lis
     return lines
 
 
-def describe_fronts(
-    fronts: Sequence[tuple[str, Assessment]], asks: bool = False, complete: bool = False
-) -> list[str]:  # fmt: skip
+def describe_fronts(fronts: Sequence[tuple[str, Assessment]], asks: bool = False, complete: bool = False) -> list[str]:
     """Return the sentences below several fronts, each behind the title of its front, and then what holds of all.
 
     `asks`: whether the sweep gives seeds until verdicts are sure. `complete`: whether all its trainings have results,
