@@ -59,9 +59,9 @@ def test_the_time_counts_shared_epochs_once_by_comparable_trainings(sharing: Tin
     write_json(before.folder / "plan.json", before.plan)
     before.train(0, 2, seconds=2.0)
     before.end(0)
-    assert estimate_remaining_time(plan, results, nothing) == TimeLeft(18 * 3.0 + 4 * 4.0, 0)
+    assert estimate_remaining_time(plan, results, nothing) == TimeLeft(18 * 3.0 + 4 * 4.0, 0, final=4 * 4.0)
     MadeUp(results / "strange", ["aa"], model={"name": "another"}).train(0, 2)
-    assert estimate_remaining_time(plan, results, nothing) == TimeLeft(18 * 3.0 + 4 * 4.0, 0)
+    assert estimate_remaining_time(plan, results, nothing) == TimeLeft(18 * 3.0 + 4 * 4.0, 0, final=4 * 4.0)
 
 
 def test_the_storage_estimate_is_near_the_measured_size(sharing: Tiny) -> None:
