@@ -163,6 +163,7 @@ def _claim_nothing(family: Family) -> Answer:
     m = len(family.rows) + family.single
     seeds = format_seed_counts(family.rows["n"]) if len(family.rows) else "one seed"
     each, more = (" each", "") if m > 1 else ("", "; more comparisons share their error and would take fewer")
+    leave = "leaves" if seeds.endswith(" seed") else "leave"
     compared = (
         f"{_none_of(m, 'comparison')} of {family.title} is"
         if m > 1
@@ -172,8 +173,9 @@ def _claim_nothing(family: Family) -> Answer:
         "rest",
         ("Too few seeds",),
         (
-            f"{compared} told from chance: {seeds}{each} leave {format_count(family.freedom, 'degree')} of freedom for "
-            f"the error, and a claim needs {FEWEST_FREEDOM}, which takes {count_fewest_seeds(m)} seeds{each}{more}.",
+            f"{compared} told from chance: {seeds}{each} {leave} {format_count(family.freedom, 'degree')} of freedom "
+            f"for the error, and a claim needs {FEWEST_FREEDOM}, which takes {count_fewest_seeds(m)} seeds{each}"
+            f"{more}.",
         ),
     )
 

@@ -89,7 +89,7 @@ def test_one_difference_is_told_with_its_interval() -> None:
         (
             [0.5] * 12,
             1,
-            "None of the 12 comparisons of … is told from chance: one seed each leave 0 degrees of "
+            "None of the 12 comparisons of … is told from chance: one seed each leaves 0 degrees of "
             "freedom for the error, and a claim needs 4, which takes 2 seeds each.",
         ),
         (
