@@ -21,6 +21,7 @@ EXCLUDED = {  # columns of points that count seeds, and why a configuration with
 
 
 def describe_points(points: pd.DataFrame, key: Terms, when: str) -> str:
+    """Say what a point is, of how many seeds, at which checkpoint (`when`), and under which attack."""
     text = f"Each point is a configuration, the mean of {format_seed_counts(points['n'])}, at the {when}."
     if points["n"].max() == 1:
         text += " One seed has no standard error: a demonstration, not evidence."
