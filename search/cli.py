@@ -22,6 +22,7 @@ from search.store import health
 from search.store.command_line import format_command
 from trainers.record_io import Place
 from trainers.terminal.console import Console, error_console
+from trainers.terminal.progress import show_wait
 from trainers.terminal.streams import guard_streams
 
 DONE, UNFINISHED, BAD_INPUT = 0, 1, 2
@@ -95,7 +96,8 @@ def run_command(
         os.environ["RAY_ADDRESS"] = options.address  # read when Ray is imported
     install_handlers()
     try:
-        command = import_command()
+        with show_wait("loading PyTorch and Ray"):
+            command = import_command()
         install_handlers()  # importing Ray replaced the handler of SIGTERM
     except KeyboardInterrupt as error:
         return report_error(error, Path(), "", error_console())

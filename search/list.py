@@ -15,6 +15,7 @@ from trainers.formatting import did_you_mean
 from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console, error_console
 from trainers.terminal.listing import print_listing, wrap_text
+from trainers.terminal.progress import show_wait
 from trainers.terminal.showing import run_and_exit
 
 KINDS = {
@@ -73,9 +74,10 @@ def _list_entries(kind: str | None) -> list[Entry]:
         from search.reference.spaces import describe_spaces
 
         return list(describe_spaces())
-    from search.reference.entries import list_entries
+    with show_wait("loading PyTorch"):
+        from search.reference.entries import list_entries
 
-    return list_entries(kind)
+        return list_entries(kind)
 
 
 def _filter(entries: list[Entry], word: str | None) -> list[Entry]:

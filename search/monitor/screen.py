@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from search.monitor.epoch_progress import EpochProgress
+from search.monitor.short_names import shorten_configurations, shorten_trainings
 from search.monitor.sweep_status import SHOWN_FIRST, ConfigurationMean, SweepStatus, TrainingStatus
 from search.monitor.textplot import FOOT, Dot, count_outliers, draw_scatter
 from trainers.best import CLEAN, ROBUST
@@ -25,6 +26,7 @@ BAR, NAME = 20, 60  # columns
 FEW_EPOCHS = 100  # a sweep with fewer trained epochs shows parts of them
 LONG_SECONDS = 150.0  # an epoch that takes longer shows hundredths, ten times as long thousandths
 MIN_PLOT, MAX_PLOT = 6 + FOOT, 18 + FOOT  # lines
+LONE_POINT = 4  # lines of one configuration, which needs no plot: a blank one, a title, a header and a row
 COLUMNS = (("state", 9), ("epoch", 11), ("loss", 8), ("clean", 8), ("PGD", 8), ("best PGD", 10), ("last change", 15))
 
 
@@ -66,20 +68,27 @@ def _build_lines(status: SweepStatus, width: int, height: int, size: int | None,
     top = [*_build_title(status, width, aligns), *_build_progress(status), *_build_amounts(status, size, width)]
     yield from top
     free = height - len(top)
-    plot = 0
     unfinished = status.unfinished
-    if status.points and free >= MIN_PLOT + 5 + bool(unfinished):  # with a title and a blank line
-        shown_first = sum(training.state in SHOWN_FIRST for training in status.trainings)
-        rows = max(shown_first, min(len(unfinished), 1))
-        plot = min(max(free - rows - 5, MIN_PLOT), MAX_PLOT) + 2
-    table = list(_build_table(unfinished, width, max(free - plot - 1, 0)))
+    front = _count_front_lines(status, free)
+    table = list(_build_table(unfinished, width, max(free - front - 1, 0)))
     if table:
         yield Text()
         yield from table
         free -= len(table) + 1
-    if plot:
+    if front:
         yield Text()
         yield from _build_front(status.points, width, min(free - 2, MAX_PLOT))
+
+
+def _count_front_lines(status: SweepStatus, free: int) -> int:
+    """Return how many of the free lines the front takes, a blank one and its title included: what the table leaves."""
+    smallest = MIN_PLOT + 2 if status.points[1:] else LONE_POINT
+    if not status.points or free < smallest + 3 + bool(status.unfinished):
+        return 0
+    shown_first = sum(training.state in SHOWN_FIRST for training in status.trainings)
+    rows = max(shown_first, min(len(status.unfinished), 1))
+    largest = MAX_PLOT + 2 if status.points[1:] else LONE_POINT
+    return min(max(free - rows - 3, smallest), largest)
 
 
 def _build_title(status: SweepStatus, width: int, aligns: bool) -> Iterator[Text]:
@@ -194,7 +203,7 @@ def _build_amounts(status: SweepStatus, size: int | None, width: int) -> Iterato
         yield _label("spent", f"{format_duration(billed)}{evaluation}{unshared if status.shared.epochs else ''}")
     if status.is_running and heartbeat and heartbeat.waiting:
         awaited = sorted(heartbeat.waiting.items(), key=lambda pair: -pair[1])
-        parts = [f"{n} for {shorten_name(name, width // 2)}" for name, n in awaited]
+        parts = [f"{n} for {shorten_trainings([name], width // 2)[0]}" for name, n in awaited]
         yield _label("waiting", f"{sum(heartbeat.waiting.values())}: {'; '.join(parts)}" if parts[1:] else parts[0])
 
 
@@ -211,10 +220,9 @@ def _build_table(trainings: list[TrainingStatus], width: int, height: int) -> It
     longest = max((cell_len(training.planned.id) for training in shown), default=0)
     room = min(width - sum(wide for _, wide in columns), longest, NAME)
     yield Text(set_cell_size("", room) + "".join(f"{name:>{wide}}" for name, wide in columns), style="bold")
-    for training in shown:
+    for training, name in zip(shown, shorten_trainings([training.planned.id for training in shown], room), strict=True):
         cells = zip(_format_cells(training), columns, strict=False)
-        name = set_cell_size(shorten_name(training.planned.id, room), room)
-        yield Text(name + "".join(f"{cell:>{wide}}" for cell, (_, wide) in cells))
+        yield Text(set_cell_size(name, room) + "".join(f"{cell:>{wide}}" for cell, (_, wide) in cells))
     if len(shown) < len(trainings):
         yield Text(f"… and {len(trainings) - len(shown)} more", style="dim")
 
@@ -244,6 +252,9 @@ def _build_front(points: Sequence[ConfigurationMean], width: int, height: int) -
     configurations = format_count(len(points), "configuration")
     title = f"validation, best epoch: {configurations}, {over} · ● clean/PGD {which}{outliers}"
     yield Text(title, style="bold")
+    if not points[1:]:
+        yield from _list_front(points, width)
+        return
     plot = draw_scatter(dots, min(width // 2, 60), height, "clean %", "PGD %")
     names = list(_list_front(points, width - max(map(cell_len, (line.plain for line in plot)))))
     if len(names) > height:
@@ -263,47 +274,3 @@ def _list_front(points: Sequence[ConfigurationMean], width: int) -> Iterator[Tex
         for point in members:
             if point.on_front:
                 yield Text(f"{100 * point.clean:7.1f}{100 * point.robust:7.1f}  {names[point.name]}")
-
-
-def shorten_configurations(names: Sequence[str], room: int) -> list[str]:
-    """Return the names of configurations in at most `room` columns: without hash, then without axis names, then ends.
-
-    If one is too long with the names of its axes, all go without. Axes stand from what all methods share to what
-    differs most, so that beginnings are alike.
-    """
-    bare = [strip_hash(name) for name in names]
-    if any(cell_len(name) > room for name in bare):
-        bare = [_list_labels(name) for name in bare]
-    return [_cut_beginning(name, room) for name in bare]
-
-
-def _cut_beginning(name: str, room: int) -> str:
-    if cell_len(name) <= room:
-        return name
-    while cell_len(name) >= room > 1:
-        name = name[1:]
-    return f"…{name}"
-
-
-def _list_labels(axes: str) -> str:
-    """Return the labels of a configuration's axes alone."""
-    return ",".join(part.rpartition("=")[2] for part in axes.split(","))
-
-
-def strip_hash(name: str) -> str:
-    """Return the name of a configuration without its hash: its axes alone."""
-    return name.rpartition("-")[0] or name
-
-
-def shorten_name(name: str, room: int) -> str:
-    """Return a training's name in at most `room` columns: without hash, then without axis names, then truncated."""
-    configuration, comma, seed = name.rpartition(",")
-    if comma and cell_len(name) > room:
-        axes = strip_hash(configuration)
-        name = f"{axes},{seed}"
-        if cell_len(name) > room:
-            name = f"{_list_labels(axes)},{seed}"
-    if cell_len(name) <= room:
-        return name
-    tail = f"…{comma}{seed}"
-    return set_cell_size(name, max(room - cell_len(tail), 0)).rstrip() + tail

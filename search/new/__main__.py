@@ -14,6 +14,7 @@ from search.exceptions import SpaceError
 from search.new.refusal import check_file_name, report_refusal
 from trainers.terminal.arguments import Parser
 from trainers.terminal.console import error_console
+from trainers.terminal.progress import show_wait
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,8 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
         check_file_name(options.space)
     except SpaceError as error:
         return report_refusal(error, error_console())
-    from search.new.writer import write_space
-
+    with show_wait("loading PyTorch"):
+        from search.new.writer import write_space
     return write_space(options)
 
 

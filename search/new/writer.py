@@ -28,6 +28,7 @@ from trainers.data import prepare_data
 from trainers.formatting import format_count
 from trainers.images import DataError, prefix_errors
 from trainers.terminal.console import Console, error_console
+from trainers.terminal.progress import show_wait
 
 RESULTS = Path("results")  # where search.run stores by default
 
@@ -44,7 +45,8 @@ def write_space(options: argparse.Namespace) -> int:
         doubts = list(list_doubts(source))
         if doubts and not options.anyway:
             raise DoubtfulData([f"{options.data}: {doubt}" for doubt in doubts])
-        text, notes, time = build_space(file, block, source, doubts)
+        with show_wait("estimating the time"):
+            text, notes, time = build_space(file, block, source, doubts)
         with file.open("x", encoding="utf-8") as opened:
             opened.write(text)
     except (DataError, SpaceError, ValueError, OSError) as error:

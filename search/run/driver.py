@@ -50,6 +50,7 @@ from search.store.store import Store
 from trainers.formatting import format_count
 from trainers.record_io import Place, Row, signed, write_atomic
 from trainers.terminal.console import Console, error_console
+from trainers.terminal.progress import show_wait
 
 
 def run_space(options: argparse.Namespace, began: float, backend: Backend | None = None) -> int:
@@ -119,7 +120,8 @@ def _print_dry_run(
     search = loaded.space.search
     # the figures are of trials drawn at random, which are not those that an adaptive search has stored
     stored = None if options.fresh or search.adapts else folder
-    print_plan(console, plan, loaded.space, options.results, sources, count_remaining(stored, plan, options.reuse))
+    with show_wait("estimating the time"):
+        print_plan(console, plan, loaded.space, options.results, sources, count_remaining(stored, plan, options.reuse))
     if not stored or search.adds_seeds:  # further seeds are asked for during the search
         return
     for line in describe_damage(stored):

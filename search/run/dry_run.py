@@ -227,11 +227,11 @@ def describe_time(
         return f"no estimate: no comparable training is recorded in this results folder yet, and {why}"
     without = f", {time.uncounted}" if time.uncounted else ""
     # the last training runs on one process, however many there are
-    share = max(makespan / plan.tree.distinct, 1 / left.ended.count(False))
-    parallel = f", about {format_duration(time.seconds * share)} on {_format_processes(slots)}" if slots > 1 else ""
+    wall = time.seconds * max(makespan / plan.tree.distinct, 1 / left.ended.count(False))
+    parallel = f", about {format_duration(max(wall, 1.0))} on {_format_processes(slots)}" if slots > 1 else ""
     attacks = f", {time.final / time.seconds:.0%} of it for the final attacks" if time.final else ""
     basis = _describe_basis(time, results, left)
-    return f"{format_duration(time.seconds)} on one process{parallel}{attacks}, {basis}{without}"
+    return f"{format_duration(max(time.seconds, 1.0))} on one process{parallel}{attacks}, {basis}{without}"
 
 
 def _describe_basis(time: TimeLeft, results: Place, left: RemainingWork) -> str:

@@ -1,11 +1,11 @@
-"""How far a command is that takes longer than two seconds: a line that redraws itself, and plain lines elsewhere."""
+"""How far a command is, or what it waits for, after two seconds: a line that redraws itself, or plain lines."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -45,14 +45,17 @@ def show_progress(title: str, total: int) -> Iterator[Progress]:
     On a terminal this is one line, from two seconds on, which vanishes at the end. Into a pipe or a file goes a plain
     line every 15 seconds.
     """
-    progress, ended = Progress(title, total), threading.Event()
-    thread = threading.Thread(target=_show, args=(progress, ended, error_console()), daemon=True)
-    thread.start()
-    try:
+    progress = Progress(title, total)
+    with _show(progress.describe):
         yield progress
-    finally:
-        ended.set()
-        thread.join()
+
+
+@contextmanager
+def show_wait(title: str) -> Iterator[None]:
+    """Show what a command waits for, such as an import, whose end nothing foretells; like `show_progress` otherwise."""
+    began = time.monotonic()
+    with _show(lambda: f"{title} … {time.monotonic() - began:.0f} s"):
+        yield
 
 
 def track_progress(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
@@ -63,12 +66,24 @@ def track_progress(items: Iterable[Item], title: str, total: int) -> Iterator[It
             progress.advance()
 
 
-def _show(progress: Progress, ended: threading.Event, console: Console) -> None:
+@contextmanager
+def _show(describe: Callable[[], str]) -> Iterator[None]:
+    ended = threading.Event()
+    thread = threading.Thread(target=_print_until, args=(ended, describe, error_console()), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _print_until(ended: threading.Event, describe: Callable[[], str], console: Console) -> None:
     if not console.is_terminal:
         while not ended.wait(PLAIN_SECONDS):
-            console.print(progress.describe())
+            console.print(describe())
     elif not ended.wait(QUIET_SECONDS):
         # what is printed goes above the line, unless it goes elsewhere
         above = sys.stdout is not None and sys.stdout.isatty()
-        with Live(console=console, get_renderable=progress.describe, transient=True, redirect_stdout=above):
+        with Live(console=console, get_renderable=describe, transient=True, redirect_stdout=above):
             ended.wait()

@@ -17,7 +17,7 @@ from search.monitor.cost_model import Costs
 from search.monitor.epoch_progress import EpochProgress
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
-from search.monitor.screen import build_screen, format_epochs, format_headline, shorten_configurations, shorten_name
+from search.monitor.screen import build_screen, format_epochs, format_headline
 from search.monitor.sweep_status import SweepStatus, compute_status
 from search.monitor.textplot import MARK, OTHER, Dot, count_outliers, draw_scatter
 from trainers.record_io import write_json
@@ -132,41 +132,6 @@ def test_the_headline_of_a_running_sweep(big: SweepStatus) -> None:
     line = format_headline(big)
     assert line.startswith("40 of 80 trainings ended, 13 stopped, 13 diverged, ")
     assert re.search(r"epochs trained, 1 min 4\d s so far, about ", line)
-
-
-@pytest.mark.parametrize(
-    ("room", "text"),
-    [
-        (40, "lam=3,burn_in=20%-a1b2c3,seed=12"),
-        (25, "lam=3,burn_in=20%,seed=12"),
-        (20, "3,20%,seed=12"),
-        (11, "3,…,seed=12"),
-        (9, "…,seed=12"),
-    ],
-)
-def test_a_name_is_shortened_by_its_hash_then_axis_names_then_the_middle(room: int, text: str) -> None:
-    assert shorten_name("lam=3,burn_in=20%-a1b2c3,seed=12", room) == text
-
-
-@pytest.mark.parametrize(
-    ("room", "text"),
-    [
-        (50, "label_noise=0.1,method=trades,subset=friendly-90"),
-        (40, "0.1,trades,friendly-90"),
-        (20, "…,trades,friendly-90"),
-        (12, "…friendly-90"),
-    ],
-)
-def test_of_a_member_of_the_front_the_end_is_shown_that_tells_it_from_others(room: int, text: str) -> None:
-    """The front is what a person looks at while a sweep runs; beginnings are alike."""
-    (found,) = shorten_configurations(["label_noise=0.1,method=trades,subset=friendly-90-a1b2c3"], room)
-    assert found == text and cell_len(found) <= room
-
-
-def test_members_of_a_front_are_all_named_in_one_way() -> None:
-    names = ["label_noise=0,method=pgd,subset=all-a1b2c3", "label_noise=0.1,method=trades,subset=friendly-90-a1b2c3"]
-    assert shorten_configurations(names, 40) == ["0,pgd,all", "0.1,trades,friendly-90"]
-    assert shorten_configurations(names[:1], 40) == ["label_noise=0,method=pgd,subset=all"]
 
 
 def test_an_unknown_time_is_said_to_be_unknown(tmp_path: Path) -> None:
@@ -298,3 +263,17 @@ def test_a_table_is_never_a_header_alone(tmp_path: Path, height: int) -> None:
     heads = [i for i, line in enumerate(lines) if line.rstrip().endswith("best PGD")]
     assert all("seed=0" in lines[i + 1] for i in heads)
     assert heads or height < 16
+
+
+def test_one_configuration_is_listed_without_a_plot(tmp_path: Path) -> None:
+    made = MadeUp(tmp_path / "first", ["aaaa", "bbbb"])
+    made.train(0, 4, clean=0.9, robust=0.5)
+    made.end(0, "completed", 0.9, 0.5)
+    reader = SweepReader(made.folder)
+    reader.read_records()
+    lines = shown(compute_status(reader, Heartbeat(time.time() - 1, 2), is_running=True), 80, 24)
+    title = next(i for i, line in enumerate(lines) if line.startswith("validation, best epoch: 1 configuration"))
+    assert lines[title - 1].strip() == ""
+    assert [line.split() for line in lines[title + 1 :]] == [
+        ["clean", "PGD", "on", "the", "front"], ["90.0", "50.0", *lines[-1].split()[2:]],
+    ]  # fmt: skip

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import trainers.terminal.progress
-from trainers.terminal.progress import Progress, show_progress, track_progress
+from trainers.terminal.progress import Progress, show_progress, show_wait, track_progress
 
 WORK = """
 import time
@@ -66,6 +66,16 @@ def test_an_error_goes_through_and_ends_the_line(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(trainers.terminal.progress, "PLAIN_SECONDS", 0.01)
     with pytest.raises(ValueError, match="wrong"), show_progress("reading", 3):
         raise ValueError("wrong")
+
+
+def test_what_is_waited_for_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with show_wait("loading PyTorch"):
+        pass
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(trainers.terminal.progress, "PLAIN_SECONDS", 0.05)
+    with show_wait("loading PyTorch"):
+        time.sleep(0.3)
+    assert set(capsys.readouterr().err.splitlines()) == {"loading PyTorch … 0 s"}
 
 
 @pytest.mark.long
