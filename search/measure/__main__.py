@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None, backend: Backend | None = None) -> 
     )  # fmt: skip
     parser.add_argument(
         "--distances", metavar="'{…}'", nargs="?", const="{}",
-        help="minimum perturbations, with the knobs of evaluate.min_perturbation, such as '{label: given}'",
+        help="minimum perturbations, with the keys of evaluate.min_perturbation, such as '{label: given}'",
     )  # fmt: skip
     parser.add_argument(
         "--diagnostic", action="append", default=[], metavar="'NAME: {…}'",

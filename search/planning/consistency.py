@@ -33,7 +33,7 @@ def find_contradictions(space: Space) -> Iterator[SpaceProblem]:
         if path == "seed":
             yield at, "seeds are replicates, not an axis: write `search: {replicates: 3}`"
         elif root not in TrialConfig.model_fields:
-            yield at, f"a trial has no such knob{suggest_allowed(root, sorted(TrialConfig.model_fields))}"
+            yield at, f"a trial has no such key{suggest_allowed(root, sorted(TrialConfig.model_fields))}"
         if search.strategy == "grid" and axis.kind not in ("grid", "choice"):
             others = ", ".join(DRAWING_STRATEGIES)
             yield at, f"a grid search crosses listed values; {axis.kind} needs another strategy: {others}"
@@ -153,7 +153,7 @@ def find_ineffective_axis(axes: Sequence[str], trials: Sequence[PlannedTrial]) -
                 groups.setdefault(rest, {})[trial.axes[path]] = trial.final
         if alike := _find_equal_labels(list(groups.values())):
             return ("search", "axes", path), (
-                f"{alike[0]} and {alike[1]} give the same training, stage by stage: the knob has no effect there; "
+                f"{alike[0]} and {alike[1]} give the same training, stage by stage: the key has no effect there; "
                 "drop a value"
             )
     return None

@@ -37,7 +37,7 @@ def _parser() -> Parser:
         action="append",
         default=[],
         metavar="RULE",
-        help="a row of the table by its name, or knobs as under search.stopping, such as '{patience: 5%%}'; may be "
+        help="a row of the table by its name, or keys as under search.stopping, such as '{patience: 5%%}'; may be "
         "repeated (default: all rows)",
     )
     parser.add_argument(

@@ -70,7 +70,7 @@ def _read_rule(text: str, known: list[str]) -> Policy:
     tree = parse_or_keep(text)
     if not isinstance(tree, dict):
         raise NotReplayable(
-            f"--rule {text}: no such rule{suggest_allowed(text, known)}; or knobs in braces, as under search.stopping"
+            f"--rule {text}: no such rule{suggest_allowed(text, known)}; or keys in braces, as under search.stopping"
         )
     try:
         return RulePolicy(Search.model_validate({"stopping": tree}).stopping)
@@ -138,6 +138,6 @@ NOTE = (
     "within two points of the front of best checkpoints that have a last epoch. Rows that depend on chance have the "
     "mean and the worst of {draws} draws. at random: configurations drawn at random and trained whole, at that cost or "
     "the next above it.\n"
-    "These are the very sweeps that the rules are judged on. The knobs of robust were set on published curves of "
+    "These are the very sweeps that the rules are judged on. The keys of robust were set on published curves of "
     "CIFAR-10, not on these sweeps; its cost in other sweeps may differ."
 )

@@ -206,7 +206,7 @@ def _match_conditions(axes: dict[str, Axis]) -> dict[str, Axis]:
     """Rewrite labels in conditions as the axes spell them: 0.10 becomes 0.1."""
     for path in axes:
         if path.count(".") >= MAX_DEPTH:
-            raise ValueError(f"an axis is the path of a knob; got {path[:40]}..., {path.count('.') + 1} levels deep")
+            raise ValueError(f"an axis is the path of a key; got {path[:40]}..., {path.count('.') + 1} levels deep")
     return {path: axis.model_copy(update={"when": _match_labels(axis, axes)}) for path, axis in axes.items()}
 
 

@@ -55,7 +55,7 @@ class Document:
         """Return this document with another laid over it; `places` are those of both."""
         forgotten = (
             f"{over.locate(path)}: {'.'.join(path)}: is null in {self.locate(path)}, which removes the trial's; write "
-            "its replacement there, or remove the null to change some knobs of the trial's"
+            "its replacement there, or remove the null to change some keys of the trial's"
             for path in find_covered_nulls(self.tree, over.tree)
         )
         problems = (*self.problems, *over.problems, *forgotten)

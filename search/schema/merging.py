@@ -115,11 +115,11 @@ def _describe_mistake(value: Any, kind: NodeType) -> str:
     found = found if len(found) <= 60 else found[:57] + "..."
     plain = "a number, a word or " if kind.scalar else ""
     if not kind.name_key:
-        return f"should be {plain}a mapping of knobs; got {found}"
+        return f"should be {plain}a mapping of keys; got {found}"
     names = (
         METHODS if kind.name_key == "base" else dict.fromkeys(piece.written()["name"].default for piece in kind.pieces)
     )
-    return f"should be {plain}the name of a piece, or a mapping of its knobs; got {found} (allowed: {', '.join(names)})"
+    return f"should be {plain}the name of a piece, or a mapping of its keys; got {found} (allowed: {', '.join(names)})"
 
 
 def overlay_trial(trial: Tree, change: Tree) -> Tree:
@@ -170,7 +170,7 @@ def _keep_names(tree: Tree) -> Tree:
 def find_covered_nulls(tree: Tree, change: Tree) -> Iterator[KeyPath]:
     """Yield the keys of profile and pretrain where a mapping is laid over a null that removes a key of the trial.
 
-    The merge would lose the null: a mapping of knobs cannot say that the trial's own knobs go.
+    The merge would lose the null: a mapping of keys cannot say that the trial's own knobs go.
     """
     for block, key in OVERLAYS:
         under, over = ((space.get(block) or {}).get(key) or {} for space in (tree, change))

@@ -11,7 +11,7 @@ from search.schema.yaml_tree import KeyPath
 from trainers.formatting import did_you_mean
 from trainers.knobs import KnobError, Knobs
 
-UNKNOWN_KNOB = "has no such knob"
+UNKNOWN_KNOB = "has no such key"
 TAGS = ("name", "kind")  # keys that distinguish the members of unions
 
 
@@ -128,7 +128,7 @@ def _reword(item: Any) -> str:
     if item["type"] == "missing":
         return "is required"
     if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
-        return f"should be a mapping of knobs; got {found}"
+        return f"should be a mapping of keys; got {found}"
     if item["type"] in ("tuple_type", "list_type"):
         return f"should be a list, such as [{found}]; got {found}"
     if item["type"] in ("float_type", "float_parsing"):

@@ -45,7 +45,7 @@ BLOCK_MODELS: dict[str, type[Knobs]] = {
     "pretrain": Pretrain,
     "search.budget": Budget,
 }
-BESIDE_AXES = "is a knob of a trial; to vary it, write it below `axes:`, indented deeper"
+BESIDE_AXES = "is a key of a trial; to vary it, write it below `axes:`, indented deeper"
 
 
 class LoadedSpace:

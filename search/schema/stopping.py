@@ -20,7 +20,7 @@ def _with_name(value: Any) -> Any:
     if isinstance(value, str):
         return {"name": value}
     if not isinstance(value, dict | Knobs):
-        raise ValueError(f"is {', '.join(RULES)}, or knobs of robust such as {{patience: 10%}}; got {value!r}")
+        raise ValueError(f"is {', '.join(RULES)}, or keys of robust such as {{patience: 10%}}; got {value!r}")
     return {"name": "robust"} | value if isinstance(value, dict) else value
 
 

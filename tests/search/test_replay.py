@@ -211,12 +211,12 @@ def test_sweeps_of_one_name_are_titled_by_their_folders(tmp_path: Path, capsys: 
     ("rule", "complaint"),
     [
         ("ashas", "no such rule; did you mean asha? (allowed: none, robust"),
-        ("{patiance: 5%}", "RobustStopping has no such knob; did you mean patience?"),
+        ("{patiance: 5%}", "RobustStopping has no such key; did you mean patience?"),
         ("{margin: 2}", "margin: should be less than or equal to 1; got 2"),
         ("{margin: [", "no such rule"),
         ("{name: medain}", "no such piece 'medain'; did you mean median?"),
         ("{name: median, least: 1}", "least: should be greater than or equal to 2; got 1"),
-        ("{name: median, patience: 5}", "MedianStopping has no such knob (allowed: least, name, rungs)"),
+        ("{name: median, patience: 5}", "MedianStopping has no such key (allowed: least, name, rungs)"),
     ],
 )
 def test_invalid_rule_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str, complaint: str) -> None:

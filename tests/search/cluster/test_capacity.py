@@ -90,7 +90,7 @@ def test_shares_fill_each_gpu_by_itself(gpus: int, cpus: int, threads: int, copi
     [
         (
             "{gpu: auto}",
-            "resources.gpu: Resources has no such knob; did you mean gpus? (allowed: cpus, gpus, memory_gb)",
+            "resources.gpu: Resources has no such key; did you mean gpus? (allowed: cpus, gpus, memory_gb)",
         ),
         ("{gpus: many}", "resources.gpus: should be 'auto' or should be a number (0.1, 1e-3 or 8/255); got 'many'"),
         (

@@ -222,14 +222,14 @@ MISTAKES = {
     "no such score": ("{file: good.npy, score: kapa}", "profile.score: should be 'instability', 'instability_eval'"),
     "misspelt knob": (
         "{file: good.npy, ordr: friendly_first}",
-        "profile.ordr: RankingFile has no such knob; did you mean order? (allowed: file, order, score)",
+        "profile.ordr: RankingFile has no such key; did you mean order? (allowed: file, order, score)",
     ),
     "misspelt knob of trainings": (
         "{seed: [3]}",
-        "profile.seed: Profile has no such knob; did you mean seeds or trial.seed or search.seed? "
+        "profile.seed: Profile has no such key; did you mean seeds or trial.seed or search.seed? "
         "(allowed: average, first_epoch, follows, seeds, trial)",
     ),
-    "no mapping": ("good.npy", "profile: should be a mapping of knobs; got 'good.npy'"),
+    "no mapping": ("good.npy", "profile: should be a mapping of keys; got 'good.npy'"),
     "late epoch": ("{first_epoch: 6}", "profile.first_epoch: should be an epoch of the trainings, 0 to 5; got 6"),
 }
 

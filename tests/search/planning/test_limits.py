@@ -61,7 +61,7 @@ BEYOND = {
     ),
     "depth of an axis": (
         "search: {axes: {" + ".".join("a" * 400) + ": {grid: [1]}}}\n",
-        "search.axes: an axis is the path of a knob; got a.a.a",
+        "search.axes: an axis is the path of a key; got a.a.a",
     ),
 }
 

@@ -39,24 +39,24 @@ def axis(text: str, path: str = "batch_size") -> str:
 MISTAKES = {
     "misspelt top level": (
         "serch: {}\n",
-        "space.yaml:1: serch: Space has no such knob; did you mean search?"
+        "space.yaml:1: serch: Space has no such key; did you mean search?"
         " (allowed: evaluate, pretrain, profile, question, resources, search, trial)",
     ),
     "misspelt knob": (
         "trial:\n  epohs: 3\n",
-        f"space.yaml:2: trial.epohs: TrialConfig has no such knob; did you mean epochs? {TRIAL_KEYS}",
+        f"space.yaml:2: trial.epohs: TrialConfig has no such key; did you mean epochs? {TRIAL_KEYS}",
     ),
     "misspelt knob of a piece": (
         "trial:\n  method:\n    attack:\n      epsilonn: 0.1\n",
-        f"space.yaml:4: trial.method.attack.epsilonn: PGD has no such knob; did you mean epsilon? {PGD_KEYS}",
+        f"space.yaml:4: trial.method.attack.epsilonn: PGD has no such key; did you mean epsilon? {PGD_KEYS}",
     ),
     "knob of a piece that another has": (
         "trial:\n  model: {name: mlp, depth: 3}\n",
-        "space.yaml:2: trial.model.depth: MLP has no such knob (allowed: hidden, name, normalize)",
+        "space.yaml:2: trial.model.depth: MLP has no such key (allowed: hidden, name, normalize)",
     ),
     "wrong type": ("trial: {epochs: many}\n", "space.yaml:1: trial.epochs: should be a valid integer; got 'many'"),
     "wrong sign": ("trial: {epochs: 0}\n", "space.yaml:1: trial.epochs: should be greater than 0; got 0"),
-    "no mapping": ("trial: 3\n", "space.yaml:1: trial: should be a mapping of knobs; got 3"),
+    "no mapping": ("trial: 3\n", "space.yaml:1: trial: should be a mapping of keys; got 3"),
     "date": (
         "trial: {epochs: 2020-01-01}\n",
         "space.yaml:1: trial.epochs: should be a valid integer; got '2020-01-01'",
@@ -107,7 +107,7 @@ MISTAKES = {
     ),
     "misspelt knob of a ranking": (
         "trial:\n  subset: {name: ranked, size: 50%}\nprofile:\n  trial: {epohs: 3}\n",
-        f"space.yaml:4: profile.trial.epohs: TrialConfig has no such knob; did you mean epochs? {TRIAL_KEYS}",
+        f"space.yaml:4: profile.trial.epohs: TrialConfig has no such key; did you mean epochs? {TRIAL_KEYS}",
     ),
     "ranked pretraining": (
         "pretrain:\n  trial:\n    subset: {name: ranked, size: 50%}\n",
@@ -121,7 +121,7 @@ MISTAKES = {
     ),
     "misspelt knob of a pretraining": (
         "pretrain:\n  trial: {epohs: 3}\n",
-        f"space.yaml:2: pretrain.trial.epohs: TrialConfig has no such knob; did you mean epochs? {TRIAL_KEYS}",
+        f"space.yaml:2: pretrain.trial.epohs: TrialConfig has no such key; did you mean epochs? {TRIAL_KEYS}",
     ),
     "pretraining from a file": (
         "pretrain:\n  trial: {start_from: {path: a.pt}}\n",
@@ -160,7 +160,7 @@ MISTAKES = {
     ),
     "misspelt knob of replicates": (
         "search:\n  replicates: {min: 2, max: 3, maxi: 3}\n",
-        "space.yaml:2: search.replicates.maxi: AdaptiveReplicates has no such knob; did you mean max? "
+        "space.yaml:2: search.replicates.maxi: AdaptiveReplicates has no such key; did you mean max? "
         "(allowed: max, min)",
     ),
     "certified replicates at no look": (
@@ -207,7 +207,7 @@ MISTAKES = {
     ),
     "budget of nothing known": (
         "search:\n  budget: {epoch: 3}\n",
-        "space.yaml:2: search.budget.epoch: Budget has no such knob; did you mean epochs?"
+        "space.yaml:2: search.budget.epoch: Budget has no such key; did you mean epochs?"
         " (allowed: epochs, gpu_hours, passes, trials, wall)",
     ),
     "budget of no time": (
@@ -290,16 +290,16 @@ MISTAKES = {
     ),
     "axis of no knob": (
         axis("{grid: [trades]}", "metod"),
-        f"space.yaml:3: search.axes.metod: a trial has no such knob; did you mean method? {TRIAL_KEYS}",
+        f"space.yaml:3: search.axes.metod: a trial has no such key; did you mean method? {TRIAL_KEYS}",
     ),
     "axis of no knob of a piece": (
         axis("{grid: [0.1]}", "method.attack.epsilonn"),
-        "space.yaml:3: axis method.attack.epsilonn: trial.method.attack.epsilonn: PGD has no such knob;"
+        "space.yaml:3: axis method.attack.epsilonn: trial.method.attack.epsilonn: PGD has no such key;"
         f" did you mean epsilon? {PGD_KEYS}",
     ),
     "axis of a knob that lies deeper, reported once however many values it has": (
         axis("{grid: [0.1, 0.2, 0.3]}", "method.beta"),
-        "space.yaml:3: axis method.beta: trial.method.beta: Method has no such knob; did you mean loss.beta?"
+        "space.yaml:3: axis method.beta: trial.method.beta: Method has no such key; did you mean loss.beta?"
         f" {METHOD_KEYS}",
     ),
     "range beyond what is allowed, reported once however many values are drawn": (
@@ -322,7 +322,7 @@ MISTAKES = {
     "knob without effect": (
         axis("{grid: {whole: 0.1, late: {name: piecewise, values: [0.1, 0.01], drops: [150]}}}", "optimizer.lr"),
         "space.yaml:3: search.axes.optimizer.lr: whole and late give the same training, stage by stage:"
-        " the knob has no effect there; drop a value",
+        " the key has no effect there; drop a value",
     ),
     "condition on no axis": (
         "search:\n  axes:\n    method: {grid: [pgd-at, trades]}\n"
@@ -416,12 +416,12 @@ MISTAKES = {
     ),
     "axis beside `axes`": (
         axis("{grid: [16, 32]}") + "  method.attack.epsilon: {grid: [0.1]}\n",
-        "space.yaml:4: search.method.attack.epsilon: is a knob of a trial; to vary it, write it below `axes:`, "
+        "space.yaml:4: search.method.attack.epsilon: is a key of a trial; to vary it, write it below `axes:`, "
         "indented deeper",
     ),
     "stopping that is a switch": (
         "search: {stopping: true}\n",
-        "space.yaml:1: search.stopping: should be the name of a piece, or a mapping of its knobs; got True"
+        "space.yaml:1: search.stopping: should be the name of a piece, or a mapping of its keys; got True"
         " (allowed: none, robust, *)",
     ),
     "number in place of a list": (
@@ -439,7 +439,7 @@ MISTAKES = {
     "word in place of a number": (
         "trial: {method: {attack: {epsilon: big}}}\n",
         "space.yaml:1: trial.method.attack.epsilon: should be a number (0.1, 1e-3 or 8/255) or should be a mapping of "
-        "knobs; got 'big'",
+        "keys; got 'big'",
     ),
     "knob of a piece of which there are others": (
         "trial: {optimizer: {lr: {name: piecewise, values: 0.1, drops: []}}}\n",
@@ -447,7 +447,7 @@ MISTAKES = {
     ),
     "knob that another kind of method has": (
         "trial: {method: {base: free-at, attack: {epsilon: 0.1}}}\n",
-        "space.yaml:1: trial.method.attack: Free has no such knob (allowed: epsilon, kind, replays)",
+        "space.yaml:1: trial.method.attack: Free has no such key (allowed: epsilon, kind, replays)",
     ),
     "budget in pixels of 0..255": (
         "trial:\n  method:\n    attack:\n      epsilon: 8\n",
@@ -561,9 +561,9 @@ def test_a_mistake_in_an_extended_file_is_found_there(refused: Refused, here: Pa
         ("=3", "--set =3: write it as path=value, such as trial.epochs=2"),
         ("trial.epochs=[", "--set trial.epochs=[: not YAML: expected the node content, but found '<stream end>'"),
         ("trial.epochs=0", "--set trial.epochs=0: trial.epochs: should be greater than 0; got 0"),
-        ("trial.epoch=3", "--set trial.epoch=3: trial.epoch: TrialConfig has no such knob; did you mean epochs?"),
+        ("trial.epoch=3", "--set trial.epoch=3: trial.epoch: TrialConfig has no such key; did you mean epochs?"),
         ("trial.batch_size=x", "--set trial.batch_size=x: trial.batch_size: should be a valid integer; got 'x'"),
-        ("trial=0", "--set trial=0: trial: should be a mapping of knobs; got 0"),
+        ("trial=0", "--set trial=0: trial: should be a mapping of keys; got 0"),
         ("trial.optimizer={momentum: 2}", "--set trial.optimizer={momentum: 2}: trial.optimizer.momentum: "),
         ("trial.optimizer.betas=2", "--set trial.optimizer.betas=2: trial.optimizer.betas: "),
         ("trial.method.attack.steps=-1", "--set trial.method.attack.steps=-1: trial.method.attack.steps: "),
@@ -728,7 +728,7 @@ TRIAL = "trial: {}\n"
 )
 def test_key_of_another_block_is_suggested(refused: Refused, text: str, override: str, meant: str) -> None:
     (problem,) = refused(text, "--set", override)
-    assert f"has no such knob; did you mean {meant}? (allowed: " in problem
+    assert f"has no such key; did you mean {meant}? (allowed: " in problem
 
 
 def test_keys_of_a_file_are_nested(refused: Refused) -> None:
