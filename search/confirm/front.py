@@ -191,6 +191,8 @@ def _train_front(
     search = loaded.space.search.model_copy(update=asked)
     resources = resolve_gpus(loaded.space.resources, os.environ.get("RAY_ADDRESS"), console)
     loaded.space = loaded.space.model_copy(update={"search": search, "resources": resources})
+    # so that what reads the stored space expects no further seeds
+    loaded.document = loaded.document.with_override({"search": {"replicates": list(seeds)}}, "--seeds")
     sources = DatasetCache()
     planner = Planner(loaded, sources.fingerprint, find_accepted_code(folder, options.accept_code_change))
     requests = []

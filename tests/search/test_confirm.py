@@ -11,12 +11,14 @@ import search.execution.compatibility
 import search.planning.plan
 import search.planning.planner
 import search.run.driver
+from analysis.results.search_block import read_search_block
 from analysis.results.sweep import load_sweep as load_results
 from search.confirm.__main__ import main
 from search.confirm.front import _find_too_few, select_front
 from search.execution.sweep import Sweep
 from search.schema.blocks import Search
 from search.schema.budget import Budget
+from search.status import main as show_status
 from search.store.lock import acquire_lock
 from trainers.record_io import write_json
 from trainers.record_reader import read_json
@@ -110,6 +112,19 @@ def test_the_front_is_trained_with_fresh_seeds(
     assert {row["seed"] for row in plan["trials"]} == {2, 3, 4}
     assert sweeps[-1].space.search.replicates == (2, 3, 4), "so that it neither adds any nor says why it added none"
     assert "50.0 ± 0.0 (3)" in capsys.readouterr().out
+
+
+def test_a_confirmation_of_a_certified_sweep_expects_no_further_seeds(
+    tmp_path: Path, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = smoke(profile=None, search__axes=AXES, search__replicates={"until": "certified", "max": 3})
+    run = Tiny(tmp_path / "sweep", text).all()
+    assert main([str(run.store.folder), "--seeds", "3"]) == 0
+    folder = local(run.store.folder).with_name("sweep.confirmed")
+    assert read_search_block(load_results(folder))["replicates"] == [3, 4, 5]
+    capsys.readouterr()
+    assert show_status([str(folder)]) == 0
+    assert "certif" not in capsys.readouterr().out
 
 
 def test_seeds_that_can_settle_nothing_are_warned_of_beforehand(
