@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -58,7 +59,13 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
     return collect_report_data(load_sweep(write_sweep(tmp_path_factory.mktemp("sheets") / "made", made)))
 
 
-def drawn(found: ReportData, width: float) -> list[FigureSpec]:
+@pytest.fixture(scope="module")
+def sheets(found: ReportData) -> Sheets:
+    """Lay out all figures of a page at a width, once for all tests."""
+    return cache(lambda width: [(drawing, on_paper(drawing)) for drawing in specify(found, width)])
+
+
+def specify(found: ReportData, width: float) -> list[FigureSpec]:
     """Specify all figures of a page."""
     parts = (
         specify_front,
@@ -83,9 +90,8 @@ def on_paper(drawing: FigureSpec) -> Figure:
 
 
 @pytest.mark.parametrize("width", [MIN_WIDTH, 3.25, 5.2, 6.75])
-def test_in_every_width_type_is_readable_and_nothing_is_cut_off(found: ReportData, width: float) -> None:
-    for drawing in drawn(found, width):
-        figure = on_paper(drawing)
+def test_in_every_width_type_is_readable_and_nothing_is_cut_off(sheets: Sheets, width: float) -> None:
+    for drawing, figure in sheets(width):
         assert figure.get_figwidth() == width
         for text in written(figure):
             box = text.get_window_extent()
@@ -107,9 +113,9 @@ def written(figure: Figure) -> list[Text]:
     ]
 
 
-def test_every_sheet_fits_on_paper(found: ReportData) -> None:
-    for drawing in drawn(found, 5.2):
-        assert on_paper(drawing).get_figheight() <= PAPER, drawing.slug
+def test_every_sheet_fits_on_paper(sheets: Sheets) -> None:
+    for drawing, figure in sheets(5.2):
+        assert figure.get_figheight() <= PAPER, drawing.slug
 
 
 @pytest.mark.parametrize("names", [[f"a rather long name of a subset, {n}" for n in range(9)], ["x" * 90], ["a", "b"]])

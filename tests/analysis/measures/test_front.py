@@ -293,7 +293,9 @@ def test_sweeps_measured_otherwise_have_separate_fronts_with_separate_words(
 ) -> None:
     attacks = ATTACKS | OTHERWISE[what]
     other = load_sweep(write_sweep(tmp_path / "other", Made(study="other", faults=False, attacks=attacks, lift=0.02)))
-    for sweeps in ([load_sweep(whole), other], [other, load_sweep(whole)]):
+    first = load_sweep(whole)
+    alone = {sweep.name: compute_fronts([sweep], y="test_aa_acc").panels for sweep in (first, other)}
+    for sweeps in ([first, other], [other, first]):
         found = compute_fronts(sweeps, y="test_aa_acc")
         assert {panel.title for panel in found.panels} == {
             f"{sweep}: label_noise {noise}" for sweep in ("whole", "other") for noise in (0, 0.1)
@@ -305,8 +307,8 @@ def test_sweeps_measured_otherwise_have_separate_fronts_with_separate_words(
             (sweep,) = panel.points["sweep"].unique()
             assert panel.title.startswith(sweep)
             assert (attacks if sweep == "other" else ATTACKS)["aa"] in panel.note
-            alone = compute_fronts([sweeps[place // 2]], y="test_aa_acc").panels[place % 2]
-            assert panel.points["on_front"].tolist() == alone.points["on_front"].tolist()
+            own = alone[sweep][place % 2]
+            assert panel.points["on_front"].tolist() == own.points["on_front"].tolist()
         assert len({panel.y_title for panel in found.panels}) == (1 if what == "selection" else 2)
 
 
