@@ -276,8 +276,11 @@ def test_the_written_space_is_planned_and_trains(data: str, capsys: pytest.Captu
     assert "estimated from a few training steps on this machine" in capsys.readouterr().out
     assert run(["mine.yaml", "--dry-run"]) == 0
     assert "12: 4 configurations x 3 seeds" in capsys.readouterr().out
-    few = ["--set", "search.replicates=1", "--set", "evaluate.final.aa.images=20"]
-    assert run(["mine.yaml", "--set", "trial.epochs=1", *few], InProcessBackend(2)) == 0
+    changes = (
+        "search.replicates=1", "trial.epochs=1",
+        "evaluate.final.aa.images=10", "evaluate.final.aa.version=custom", "evaluate.final.aa.attacks=[apgd-ce]",
+    )  # fmt: skip  # Square tries 5,000 times, however few the images
+    assert run(["mine.yaml", *(word for change in changes for word in ("--set", change))], InProcessBackend(2)) == 0
     results = [read_json(path, check_result) for path in Path("results/mine/trials").glob("*/result.json")]
     assert len(results) == 4
     assert all(result and result["status"] == "completed" for result in results)
