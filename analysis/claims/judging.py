@@ -63,6 +63,7 @@ class Unjudged(NamedTuple):
 
     claim: Claim
     lack: str
+    has_run: bool  # whether there is a run of its study
 
 
 def judge_claims(claims: Sequence[Claim], sweeps: Sequence[Sweep]) -> tuple[list[Judgement], list[Unjudged]]:
@@ -84,7 +85,8 @@ def judge_claims(claims: Sequence[Claim], sweeps: Sequence[Sweep]) -> tuple[list
         found, lacks = _judge_claim(claim, runs)
         judged += found
         if not found:
-            unjudged.append(Unjudged(claim, claim.unmeasured or next(iter(lacks), _explain_study(claim))))
+            lack = claim.unmeasured or next(iter(lacks), _explain_study(claim))
+            unjudged.append(Unjudged(claim, lack, bool(runs)))
     return judged, unjudged
 
 
