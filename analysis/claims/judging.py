@@ -14,7 +14,7 @@ from analysis.claims.trainings import Trainings
 from analysis.results.metrics import shorten_attack
 from analysis.results.sweep import Sweep, name_sweeps
 
-AGREES, DISAGREES, OPEN, ABSENT = "agrees", "disagrees", "leaves it open", "not recorded"
+AGREES, DISAGREES, UNDECIDED, ABSENT = "agrees", "disagrees", "leaves it undecided", "not recorded"
 PARTLY = "not recorded for all checks"
 
 
@@ -23,7 +23,7 @@ class SecondVerdict(NamedTuple):
 
     attack: str  # in words; empty if none was recorded
     verdict: Verdict | None
-    stance: str  # AGREES, DISAGREES, OPEN or ABSENT
+    stance: str  # AGREES, DISAGREES, UNDECIDED or ABSENT
 
 
 class CheckResult(NamedTuple):
@@ -211,7 +211,7 @@ def _judge_second(
 
 def _compare(first: str, second: str) -> str:
     if UNSURE in (first, second):
-        return OPEN
+        return UNDECIDED
     return AGREES if first == second else DISAGREES
 
 

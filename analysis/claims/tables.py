@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from analysis.claims.claim import Check
 from analysis.claims.expectation import FAILS, HOLDS, MOST_SEEDS, UNSURE, Verdict
-from analysis.claims.judging import ABSENT, OPEN, PARTLY, CheckResult, Judgement, Unjudged
+from analysis.claims.judging import ABSENT, PARTLY, UNDECIDED, CheckResult, Judgement, Unjudged
 from analysis.claims.metric import Metric
 from analysis.claims.statistics import describe_choice
 from analysis.results.sweep import Sweep
@@ -68,7 +68,7 @@ def _lay_out_check(result: CheckResult) -> CheckRows:
     if result.second is None or result.second.verdict is None:
         return first
     second, stance = result.second.verdict, result.second.stance
-    verdict = write_verdict(second) + f", {stance}" * (stance != OPEN)
+    verdict = write_verdict(second) + f", {stance}" * (stance != UNDECIDED)
     numbers = (_write_interval(second, check, result.metric), str(second.n), "", "", verdict)
     return first._replace(attack=result.second.attack, second=numbers)
 

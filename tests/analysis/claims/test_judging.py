@@ -114,7 +114,7 @@ def test_a_run_that_is_of_no_study_of_the_claims_is_named(
     assert "Of none of them" not in capsys.readouterr().out
 
 
-def test_a_check_without_data_leaves_a_claim_open_and_says_what_it_lacks(sweep: Sweep) -> None:
+def test_a_check_without_data_leaves_a_claim_undecided_and_says_what_it_lacks(sweep: Sweep) -> None:
     checks = [PAIR | {"metric": metric, "expect": "> 0"} for metric in ("last pgd20", "last pgdplus")]
     ((found,), _) = judge_claims([Claim(id="X", statement="", checks=checks)], [sweep])
     assert found.word == "cannot say"
@@ -133,6 +133,9 @@ def test_a_claim_about_pgd_has_the_verdict_of_autoattack_beside_it(folder: Path,
     ((found,), _) = judge_claims([claim()], [load_sweep(masked)])
     assert (found.word, found.results[0].second.verdict.word, found.second) == ("holds", "fails", "disagrees")
     assert "fails, disagrees" in render_markdown([found], [], [])
+    ((unsure,), _) = judge_claims([claim(expect="> 5")], [sweep])
+    assert unsure.second == "leaves it undecided", "open is a word for fronts alone"
+    assert lay_out(unsure).verdict == "cannot say; second attack leaves it undecided"
 
 
 def test_a_second_attack_that_was_not_recorded_is_told(tmp_path: Path) -> None:
