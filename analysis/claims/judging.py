@@ -48,7 +48,7 @@ class Judgement(NamedTuple):
 
     @property
     def second(self) -> str:
-        """What a second attack says of the whole claim; empty if no check is about PGD."""
+        """Return what a second attack says of the whole claim; empty if no check is about PGD."""
         stances = {result.second.stance for result in self.results if result.second}
         if not stances or stances == {ABSENT}:
             return ABSENT if stances else ""
