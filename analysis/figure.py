@@ -15,8 +15,9 @@ from analysis.exceptions import SweepError
 from analysis.papers.catalogue import find_figure, is_of_paper, number_of
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
 from analysis.papers.listing import DRAWABLE, Listed, list_figures
+from analysis.papers.overview import count_drawable, print_overview
 from analysis.papers.table_text import render_markdown, render_points
-from analysis.results.sweep import Sweep, open_sweeps
+from analysis.results.sweep import Sweep, name_sweeps, open_sweeps
 from trainers.formatting import did_you_mean, format_count
 from trainers.record_io import write_atomic
 from trainers.terminal.arguments import Parser
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         word, options.run = "", [Path(word), *options.run]
     if (word is not None) == bool(options.figure):
         parser.error("give --figure NAME with -o FILE to draw, or --list to see what can be drawn")
+    if options.all and word is None:
+        parser.error("--all needs --list")
     if options.figure and not options.output:
         parser.error("--figure needs -o FILE, such as -o figure.pdf")
     if options.figure and not options.run:
@@ -43,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     row = None if word is not None else find_figure(options.figure)
     with open_sweeps(options.run) as sweeps:
         if row is None:
-            _print_list(sweeps, word)
+            _print_list(sweeps, word, options.all)
         else:
             drawn = draw_paper_figure(row, sweeps, _group_labels(options.where), options.width)
             _write(drawn, options.output)
@@ -64,8 +67,12 @@ def _build_parser() -> Parser:
     )  # fmt: skip
     parser.add_argument(
         "--list", nargs="?", const="", metavar="WORD",
-        help="list the figures and what the runs lack for each; WORD keeps those whose name or title contains it",
+        help="list what can be drawn from the runs, and the others by reason; WORD keeps those whose name or title "
+        "contains it, and says what the runs lack for each",
     )  # fmt: skip
+    parser.add_argument(
+        "--all", action="store_true", help="with --list: say for every figure what the runs lack, and what gives it"
+    )
     parser.add_argument(
         "--where", action="append", default=[], type=_parse_where, metavar="AXIS=VALUE",
         help="keep only trials with this value of an axis; may be repeated",
@@ -97,30 +104,37 @@ def _write(drawn: DrawnFigure, path: Path) -> None:
         drawn.spec.chart.save(path)
 
 
-def _print_list(sweeps: Sequence[Sweep], word: str) -> None:
-    """Print the figures of the papers and then the diagnostics, each with a line of sums.
+def _print_list(sweeps: Sequence[Sweep], word: str, everything: bool) -> None:
+    """Print what can be drawn from some runs and, by reason, what cannot.
 
-    With a word, print only those whose name, which begins with the paper, or whose title contains it. Raises SweepError
-    if none does.
+    With a word, print in full the figures whose name, which begins with the paper, or whose title contains it; with
+    `everything` or without runs, print all of them in full. Raises SweepError if no name or title contains the word.
     """
     console, listed, runs = Console(), list(list_figures(sweeps)), format_count(len(sweeps), "run")
     if word:
         listed = _keep(listed, word)
         _print_lines(console, listed)
-        counted = _count_drawable(listed, f"figures, tables and diagnostics with {word!r}")
-        console.print(f"{counted} can be drawn from {runs}.", soft_wrap=True)
-        return
+        counted = count_drawable(listed, f"figures, tables and diagnostics with {word!r}")
+        console.print_paragraph(f"{counted} can be drawn from {runs}.")
+    elif everything or not sweeps:
+        _print_all(console, listed, runs)
+    else:
+        print_overview(console, listed, name_sweeps(sweeps))
+
+
+def _print_all(console: Console, listed: Sequence[Listed], runs: str) -> None:
+    """Print in full the figures of the papers and then the diagnostics, each with a line of sums."""
     papers = [line for line in listed if is_of_paper(line.name)]
     diagnostics = [line for line in listed if not is_of_paper(line.name)]
     figures = len({number_of(line.name) for line in papers})
     _print_lines(console, papers)
-    console.print(
-        f"{_count_drawable(papers, 'panels and tables')}, of {figures} figures and tables in the papers, can be drawn "
-        f"from {runs}; {_count_rest(papers)}.\n\nDiagnostics, which belong to no paper:",
-        soft_wrap=True,
+    console.print_paragraph(
+        f"{count_drawable(papers, 'panels and tables')}, of {figures} figures and tables in the papers, can be drawn "
+        f"from {runs}; {_count_rest(papers)}."
     )
+    console.print("\nDiagnostics, which belong to no paper:")
     _print_lines(console, diagnostics)
-    console.print(f"{_count_drawable(diagnostics, 'diagnostics')} can be drawn from {runs}.", soft_wrap=True)
+    console.print_paragraph(f"{count_drawable(diagnostics, 'diagnostics')} can be drawn from {runs}.")
 
 
 def _keep(listed: Sequence[Listed], word: str) -> list[Listed]:
@@ -138,10 +152,6 @@ def _print_lines(console: Console, listed: Sequence[Listed]) -> None:
     """Print for each figure its name and title, and below these from which runs it is drawn, or what gives it."""
     for line in listed:
         console.print("\n".join(line.lines), soft_wrap=True)
-
-
-def _count_drawable(listed: Sequence[Listed], noun: str) -> str:
-    return f"{sum(line.status == DRAWABLE for line in listed)} of {len(listed)} {noun}"
 
 
 def _count_rest(listed: Sequence[Listed]) -> str:

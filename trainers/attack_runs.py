@@ -215,7 +215,7 @@ class AutoAttackRun(Knobs):
 
     @property
     def needs_margins(self) -> bool:
-        """Whether only images that withstand cheaper attacks are attacked, and count as robust."""
+        """Return whether only images that withstand cheaper attacks are attacked, and count as robust."""
         return self.order == "margin" or self.scope == "front"
 
     def measure(

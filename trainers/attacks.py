@@ -210,12 +210,12 @@ class PGD(Knobs):
 
     @property
     def _needs_clean(self) -> bool:
-        """Whether the climbed loss compares with the logits on the image."""
+        """Return whether the climbed loss compares with the logits on the image."""
         return (self.ascend == "kl" or self.guide is not None) and (self.steps > 0 or self._compares)
 
     @property
     def _compares(self) -> bool:
-        """Whether the attack compares points by the climbed loss."""
+        """Return whether the attack compares points by the climbed loss."""
         return self.keep == "worst" or self.restarts > 1
 
     def _started(self, batch: Batch, ball: Ball, epsilon: float | Tensor, rng: Generator) -> Tensor:

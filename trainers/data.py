@@ -47,7 +47,7 @@ class Splits(Augmentation):
 
     @property
     def holds_out(self) -> bool:
-        """Whether a validation split is held out."""
+        """Return whether a validation split is held out."""
         return not is_none(self.val)
 
     def identify_extras(self) -> Row:

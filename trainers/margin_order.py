@@ -42,7 +42,7 @@ class Attacked(NamedTuple):
 
     @property
     def masked(self) -> bool:
-        """Whether gradients look masked: the order went deep, or the audit found what it had left out."""
+        """Return whether gradients look masked: the order went deep, or the audit found what it had left out."""
         return self.hits > 0 or 0 < self.deepest >= DEEP * self.survivors
 
 

@@ -75,12 +75,12 @@ class Method(Knobs):
 
     @property
     def adversarial(self) -> bool:
-        """Whether the method trains on adversaries, and not on the images alone."""
+        """Return whether the method trains on adversaries, and not on the images alone."""
         return not isinstance(self.attack, NoAttack)
 
     @property
     def counts_steps(self) -> bool:
-        """Whether the method records kappa."""
+        """Return whether the method records kappa."""
         return getattr(self.attack, "steps", 0) > 0
 
     @property

@@ -22,7 +22,7 @@ class Passes:
 
     @property
     def exact(self) -> bool:
-        """Whether every visit costs the same."""
+        """Return whether every visit costs the same."""
         return not self.fewer_forwards and not self.fewer_backwards
 
     def __add__(self, other: Passes) -> Passes:

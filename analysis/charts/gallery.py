@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
 
 FRAME, FLIPPED = (255, 255, 255), (213, 94, 0)
-TILE = 32  # pixels, the approximate size of an image
+TILE = 96  # pixels, the approximate size of an image; more than are shown, so that pixels of it have sharp edges
+BORDER = 16  # sides of an image to the width of its frame
 
 
 class Wall(NamedTuple):
@@ -27,18 +28,19 @@ class Wall(NamedTuple):
 
 
 def build_wall(info: Gallery) -> Wall:
-    """Enlarge and frame the images, and place them on a white wall."""
+    """Enlarge the images by a whole number, frame them, and place them on a white wall."""
     height = info.images.shape[2]
     zoom = max(1, TILE // height)
-    tile, gap = zoom * height + 4, zoom * height // 2
+    border = max(2, zoom * height // BORDER)
+    tile, gap = zoom * height + 2 * border, zoom * height // 2
     pixels = np.full((tile * len(info.classes), 2 * PER_CLASS * tile + gap, 3), 255, dtype=np.uint8)
     flips = []
     for row, column in np.argwhere(info.shown).tolist():
         left, top = column * tile + gap * (column >= PER_CLASS), row * tile
-        framed = _frame_image(info.images[row, column], zoom, bool(info.flipped[row, column]))
+        framed = _frame_image(info.images[row, column], zoom, border, bool(info.flipped[row, column]))
         pixels[top : top + tile, left : left + tile] = framed
         if info.flipped[row, column]:
-            flips.append((left + 2.0, top + tile - 3.0, int(info.y_clean[row, column])))
+            flips.append((left + border, top + tile - border - 1.0, int(info.y_clean[row, column])))
     return Wall(pixels, tile, flips)
 
 
@@ -51,7 +53,7 @@ def size_gallery(info: Gallery, width: float = WIDTH) -> tuple[float, float]:
 def draw_gallery(plot: Plot, info: Gallery) -> None:
     """Draw the wall of images; a thick frame and the label before the flip mark a flipped example."""
     wall = build_wall(info)
-    plot.imshow(wall.pixels, interpolation="nearest")
+    plot.imshow(wall.pixels, interpolation="none")  # SVG and PDF hold the wall itself, a page scales it once
     rows = [(row + 0.5) * wall.tile for row in range(len(info.classes))]
     plot.set_yticks(rows, info.classes, parse_math=False)
     centres = [PER_CLASS * wall.tile / 2, wall.pixels.shape[1] - PER_CLASS * wall.tile / 2]
@@ -61,15 +63,15 @@ def draw_gallery(plot: Plot, info: Gallery) -> None:
     plot.grid(False)
     plot.spines[:].set_visible(False)
     for x, y, label in wall.flips:
-        plot.text(x, y, f"was {label}", fontsize=6, va="bottom", bbox={"fc": "white", "ec": "none", "pad": 0.6})
+        plot.text(x, y, f"was {label}", fontsize=7, va="bottom", bbox={"fc": "white", "ec": "none", "pad": 0.6})
 
 
-def _frame_image(image: np.ndarray, zoom: int, is_flipped: bool) -> np.ndarray:
-    """Return one image enlarged, in RGB, within a frame of two pixels."""
+def _frame_image(image: np.ndarray, zoom: int, border: int, is_flipped: bool) -> np.ndarray:
+    """Return one image enlarged, in RGB, within a frame."""
     large = np.repeat(np.repeat(np.broadcast_to(image, (*image.shape[:2], 3)), zoom, 0), zoom, 1)
-    tile = np.empty((large.shape[0] + 4, large.shape[1] + 4, 3), dtype=np.uint8)
+    tile = np.empty((large.shape[0] + 2 * border, large.shape[1] + 2 * border, 3), dtype=np.uint8)
     tile[:] = FLIPPED if is_flipped else FRAME
-    tile[2:-2, 2:-2] = large
+    tile[border:-border, border:-border] = large
     return tile
 
 

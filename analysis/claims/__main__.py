@@ -18,6 +18,7 @@ from analysis.claims.tables import (
     ClaimRows,
     count_verdicts,
     describe_run,
+    group_lacks,
     lay_out,
     list_lacks,
     list_remedies,
@@ -25,6 +26,7 @@ from analysis.claims.tables import (
 )
 from analysis.cli import report_errors
 from analysis.results.sweep import Sweep, open_sweeps
+from trainers.formatting import format_count
 from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console
 from trainers.terminal.showing import run_and_exit
@@ -36,6 +38,8 @@ OTHER_RUNS = (
     "These claims are about studies by name: a run is of the study whose name its space, or the run, has or begins "
     "with, as friendly_k_short is of friendly_k. Of none of them"
 )
+OWN = "Your own claims may be about any run: --claims FILE."
+ALL = "`--all` adds the commands that train it."
 
 
 @report_errors
@@ -45,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", nargs="+", type=Path, help="a sweep's folder, such as results/gairat_lambda")
     parser.add_argument("--claims", type=Path, metavar="FILE", help="YAML file of claims instead of the papers' 62")
     parser.add_argument("--format", choices=("text", "markdown"), default="text", help="(default: %(default)s)")
+    parser.add_argument("--all", action="store_true", help="say for each claim without data which command trains it")
     options = parser.parse_args(arguments)
     claims = read_claims(options.claims) if options.claims else read_paper_claims()
     with open_sweeps(options.run) as sweeps:
@@ -52,10 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.format == "markdown":
             Console(soft_wrap=True).print(escape_lines(render_markdown(judged, unjudged, sweeps)))
         else:
-            Console().print(count_verdicts(judged, unjudged), "", sep="\n")
+            console = Console()
+            console.print(count_verdicts(judged, unjudged), "", sep="\n")
+            _print_judged(judged, sweeps, console)
             if others := list_other_runs(claims, sweeps):
-                Console().print(f"{OTHER_RUNS}: {', '.join(others)}.", "", sep="\n")
-            _print_text(judged, unjudged, sweeps)
+                console.print(f"{OTHER_RUNS}: {', '.join(others)}. {OWN}", "", sep="\n")
+            if unjudged:
+                (_print_all_lacks if options.all else _print_lacks)(unjudged, console)
     return 0
 
 
@@ -64,16 +72,27 @@ def escape_lines(text: str) -> str:
     return "\n".join(map(escape_controls, text.split("\n")))
 
 
-def _print_text(judged: Sequence[Judgement], unjudged: Sequence[Unjudged], sweeps: Sequence[Sweep]) -> None:
-    console = Console()
+def _print_judged(judged: Sequence[Judgement], sweeps: Sequence[Sweep], console: Console) -> None:
     for judgement in judged:
         _print_claim(lay_out(judgement), console)
     if judged:
         console.print(METHOD, *list_remedies(judged), *map(describe_run, sweeps), "", sep="\n")
-    if unjudged:
-        console.print(Text("Claims without data", style="bold"))
-        for line in list_lacks(unjudged):
-            console.print(line, soft_wrap=True)
+
+
+def _print_all_lacks(unjudged: Sequence[Unjudged], console: Console) -> None:
+    """Print what each claim lacks, with the command that trains it."""
+    console.print(Text("Claims without data", style="bold"))
+    for line in list_lacks(unjudged):
+        console.print(line, soft_wrap=True)
+
+
+def _print_lacks(unjudged: Sequence[Unjudged], console: Console) -> None:
+    """Print by reason which claims have no data."""
+    console.print_paragraph(f"{format_count(len(unjudged), 'claim')} without data. {ALL}")
+    for group in group_lacks(unjudged):
+        console.print(group.head)
+        for entry in [", ".join(group.entries)] if group.is_short else group.entries:
+            console.print_paragraph(entry, INDENT, INDENT if group.is_short else 2 * INDENT)
 
 
 def _print_claim(rows: ClaimRows, console: Console) -> None:

@@ -14,7 +14,7 @@ from analysis.claims.trainings import Trainings
 from analysis.results.metrics import shorten_attack
 from analysis.results.sweep import Sweep, name_sweeps
 
-AGREES, DISAGREES, OPEN, ABSENT = "agrees", "disagrees", "leaves it open", "not recorded"
+AGREES, DISAGREES, UNDECIDED, ABSENT = "agrees", "disagrees", "leaves it undecided", "not recorded"
 PARTLY = "not recorded for all checks"
 
 
@@ -23,7 +23,7 @@ class SecondVerdict(NamedTuple):
 
     attack: str  # in words; empty if none was recorded
     verdict: Verdict | None
-    stance: str  # AGREES, DISAGREES, OPEN or ABSENT
+    stance: str  # AGREES, DISAGREES, UNDECIDED or ABSENT
 
 
 class CheckResult(NamedTuple):
@@ -48,7 +48,7 @@ class Judgement(NamedTuple):
 
     @property
     def second(self) -> str:
-        """What a second attack says of the whole claim; empty if no check is about PGD."""
+        """Return what a second attack says of the whole claim; empty if no check is about PGD."""
         stances = {result.second.stance for result in self.results if result.second}
         if not stances or stances == {ABSENT}:
             return ABSENT if stances else ""
@@ -63,6 +63,7 @@ class Unjudged(NamedTuple):
 
     claim: Claim
     lack: str
+    has_run: bool  # whether there is a run of its study
 
 
 def judge_claims(claims: Sequence[Claim], sweeps: Sequence[Sweep]) -> tuple[list[Judgement], list[Unjudged]]:
@@ -84,7 +85,8 @@ def judge_claims(claims: Sequence[Claim], sweeps: Sequence[Sweep]) -> tuple[list
         found, lacks = _judge_claim(claim, runs)
         judged += found
         if not found:
-            unjudged.append(Unjudged(claim, claim.unmeasured or next(iter(lacks), _explain_study(claim))))
+            lack = claim.unmeasured or next(iter(lacks), _explain_study(claim))
+            unjudged.append(Unjudged(claim, lack, bool(runs)))
     return judged, unjudged
 
 
@@ -209,7 +211,7 @@ def _judge_second(
 
 def _compare(first: str, second: str) -> str:
     if UNSURE in (first, second):
-        return OPEN
+        return UNDECIDED
     return AGREES if first == second else DISAGREES
 
 

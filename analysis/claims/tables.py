@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from analysis.claims.claim import Check
 from analysis.claims.expectation import FAILS, HOLDS, MOST_SEEDS, UNSURE, Verdict
-from analysis.claims.judging import ABSENT, OPEN, PARTLY, CheckResult, Judgement, Unjudged
+from analysis.claims.judging import ABSENT, PARTLY, UNDECIDED, CheckResult, Judgement, Unjudged
 from analysis.claims.metric import Metric
 from analysis.claims.statistics import describe_choice
 from analysis.results.sweep import Sweep
@@ -68,7 +68,7 @@ def _lay_out_check(result: CheckResult) -> CheckRows:
     if result.second is None or result.second.verdict is None:
         return first
     second, stance = result.second.verdict, result.second.stance
-    verdict = write_verdict(second) + f", {stance}" * (stance != OPEN)
+    verdict = write_verdict(second) + f", {stance}" * (stance != UNDECIDED)
     numbers = (_write_interval(second, check, result.metric), str(second.n), "", "", verdict)
     return first._replace(attack=result.second.attack, second=numbers)
 
@@ -119,8 +119,8 @@ def count_verdicts(judged: Sequence[Judgement], unjudged: Sequence[Unjudged]) ->
     words = [judgement.word for judgement in judged]
     claims = len({judgement.claim.id for judgement in judged})
     counts = ", ".join(f"{words.count(word)} {word}" for word in (HOLDS, FAILS, UNSURE))
-    total = claims + len(unjudged)
-    return f"{claims} of {total} claims have data here; verdicts by run and setting: {counts}."
+    verdicts = f"; verdicts by run and setting: {counts}" if words else ""
+    return f"{claims} of {claims + len(unjudged)} claims have data here{verdicts}."
 
 
 def render_markdown(judged: Sequence[Judgement], unjudged: Sequence[Unjudged], sweeps: Sequence[Sweep]) -> str:
@@ -165,6 +165,42 @@ def list_lacks(unjudged: Sequence[Unjudged]) -> list[str]:
         f"{', '.join(ids)} {words.replace('lack ', 'lacks ', 1) if len(ids) == 1 else words}"
         for words, ids in found.items()
     ]
+
+
+class LackGroup(NamedTuple):
+    """The claims that have no data for one kind of reason, as text."""
+
+    head: str
+    entries: list[str]  # each names what is missing, and the claims that miss it
+    is_short: bool  # whether the entries are names that fit in one paragraph
+
+
+def group_lacks(unjudged: Sequence[Unjudged]) -> list[LackGroup]:
+    """Group the claims without data by reason: a run that lacks something, no run of their study, no measure yet."""
+    unmeasured = [one for one in unjudged if one.claim.unmeasured]
+    measured = [one for one in unjudged if not one.claim.unmeasured]
+    lacking = [one for one in measured if one.has_run]
+    absent = [one for one in measured if not one.has_run]
+    groups = [
+        LackGroup(f"Need more of a run that is here ({len(lacking)}):", _list_by_lack(lacking), False),
+        LackGroup(f"Need a run of another study ({len(absent)}):", _list_by_study(absent), True),
+        LackGroup(f"Not measurable yet ({len(unmeasured)}):", _list_by_lack(unmeasured), False),
+    ]
+    return [group for group in groups if group.entries]
+
+
+def _list_by_lack(unjudged: Sequence[Unjudged]) -> list[str]:
+    found: dict[str, list[str]] = {}
+    for one in unjudged:
+        found.setdefault(one.lack, []).append(one.claim.id)
+    return [f"{lack}: {', '.join(ids)}" for lack, ids in found.items()]
+
+
+def _list_by_study(unjudged: Sequence[Unjudged]) -> list[str]:
+    found: dict[str, list[str]] = {}
+    for one in unjudged:
+        found.setdefault(" or ".join(one.claim.studies), []).append(one.claim.id)
+    return [f"{studies} ({', '.join(ids)})" for studies, ids in found.items()]
 
 
 def _cell(text: str) -> str:

@@ -34,7 +34,7 @@ class Savings(NamedTuple):
 
     @property
     def share(self) -> float:
-        """What was taken of what attacking everything would have taken, about."""
+        """Return about what share was taken of what attacking everything would have taken."""
         return self.attacked / (self.attacked + self.by_margin + self.by_front)
 
 

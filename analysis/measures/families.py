@@ -44,7 +44,7 @@ class Family(NamedTuple):
 
     @property
     def claims(self) -> bool:
-        """Whether the seeds suffice for any claim."""
+        """Return whether the seeds suffice for any claim."""
         return not math.isnan(self.quantile)
 
 

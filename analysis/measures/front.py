@@ -69,12 +69,12 @@ class FrontPanel:
 
     @cached_property
     def assessment(self) -> Assessment:
-        """What the seeds say of the front: verdicts, corrected values, and how likely it is the true one."""
+        """Return what the seeds say of the front: verdicts, corrected values, and how likely it is the true one."""
         return assess_points(self.seeds, self.family, self.points)
 
     @property
     def surely_on(self) -> np.ndarray:
-        """Whether a configuration is surely on the front and no seed of it collapsed, in the order of `points`."""
+        """Return for each of `points` whether it is surely on the front and no seed of it collapsed."""
         certificate = self.assessment.certificate
         if certificate is None:
             return np.zeros(len(self.points), bool)

@@ -9,5 +9,6 @@ part                       what a part of a figure is: its measure, its chart, a
 layout                     how each chart lays a figure out
 drawing                    a row drawn from runs: the figure, its caption, its points
 listing                    for every row: drawable from these runs, or what is lacking
+overview                   what can be drawn from some runs at a glance, and the rest by reason
 contact_sheet              all that can be drawn from some runs, as thumbnails on a page
 """

@@ -87,7 +87,7 @@ FIGURES = (
         "generalization_gap",
         "Robust generalisation gap along training",
         "architectures",
-        Diagnostic(measure_gaps, measure_gap_curves, "train_pgd_acc (evaluate: {train: true})", LINES),
+        Diagnostic(measure_gaps, measure_gap_curves, "train_pgd_acc (--set evaluate.train=true)", LINES),
     ),
     _diagnose(
         "cross_generalization_gap",

@@ -20,10 +20,14 @@ class Listed(NamedTuple):
     status: str
     why: str  # from which runs it can be drawn, or what they or the measures lack; empty if there are no runs
     commands: tuple[str, ...] = ()  # that give the data
+    runs: tuple[str, ...] = ()  # that it can be drawn from
+    without: str = ""  # panels or columns of the paper that it does not have
+    lack: str = ""  # what the runs lack
+    studies: str = ""  # those that the commands run
 
     @property
     def lines(self) -> list[str]:
-        """The lines of the list: the name and title, then what it needs, then the commands that give it."""
+        """Return the lines of the list: the name and title, then what it needs, then the commands that give it."""
         return [f"{self.name} · {self.title}", *(f"    {line}" for line in (self.why, *self.commands) if line)]
 
 
@@ -31,18 +35,22 @@ def list_figures(sweeps: Sequence[Sweep]) -> Iterator[Listed]:
     """Yield a line for each figure and table, in the order of the papers."""
     names = dict(zip(map(id, sweeps), name_sweeps(sweeps), strict=True))
     for row in FIGURES.values():
-        yield Listed(row.name, row.title, *_judge(row, sweeps, names))
+        yield _judge(row, sweeps, names)
 
 
-def _judge(row: PaperFigure, sweeps: Sequence[Sweep], names: dict[int, str]) -> tuple[str, str, tuple[str, ...]]:
-    """Return the status of a figure, why it has that, and the commands that give the data it lacks."""
+def _judge(row: PaperFigure, sweeps: Sequence[Sweep], names: dict[int, str]) -> Listed:
+    """Say whether a figure can be drawn, and else what is missing and the commands that give it."""
     if row.lacks:
-        return (
-            (NO_MEASURE, f"there is no measure of it yet: {row.lacks}", ()) if row.study else (NOTHING, row.lacks, ())
-        )
+        no_measure = f"there is no measure of it yet: {row.lacks}"
+        status, why = (NO_MEASURE, no_measure) if row.study else (NOTHING, row.lacks)
+        return Listed(row.name, row.title, status, why)
     usable, lack = find_usable(row, sweeps)
     if usable:
+        runs = tuple(names[id(sweep)] for sweep in usable)
         without = f", without {row.without}" if row.without else ""
-        return DRAWABLE, f"drawable from {', '.join(names[id(sweep)] for sweep in usable)}{without}", ()
+        why = f"drawable from {', '.join(runs)}{without}"
+        return Listed(row.name, row.title, DRAWABLE, why, runs=runs, without=row.without)
     these = "this run lacks" if len(sweeps) == 1 else "these runs lack"
-    return NO_DATA, f"{these} {lack}; what gives it:" if sweeps else "", row.commands
+    why = f"{these} {lack}; what gives it:" if sweeps else ""
+    studies = " and ".join(row.study.split(", "))
+    return Listed(row.name, row.title, NO_DATA, why, row.commands, lack=lack, studies=studies)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from analysis.measures.difficulty_reference import has_references
@@ -50,7 +50,7 @@ def find_usable(row: PaperFigure, sweeps: Sequence[Sweep]) -> tuple[list[Sweep],
         lack = find_lack(sweep, row.choice) or _lack_pretraining(row, sweep) or _lack_reference(row, sweep, sweeps)
         if not lack and row.choice.join and not _contributes(row, sweep):
             lack = _tell_missing(row, [sweep])
-        recorded = "" if lack else "; ".join(filter(None, (part.find_lack(sweep) for part in row.parts)))
+        recorded = "" if lack else _join_once(part.find_lack(sweep) for part in row.parts)
         if not lack and not recorded:
             usable.append(sweep)
         else:
@@ -58,6 +58,11 @@ def find_usable(row: PaperFigure, sweeps: Sequence[Sweep]) -> tuple[list[Sweep],
     if usable and row.choice.join and (missing := _tell_missing(row, usable)):
         return [], missing
     return usable, "" if usable else min(lacks, key=lambda lack: (lack[0], len(lack[1])))[1] if lacks else "a run"
+
+
+def _join_once(lacks: Iterable[str]) -> str:
+    """Join what parts lack; parts that lack the same say it once."""
+    return "; ".join(dict.fromkeys(filter(None, lacks)))
 
 
 def _lack_pretraining(row: PaperFigure, sweep: Sweep) -> str:

@@ -40,7 +40,7 @@ class AnswerCard(NamedTuple):
 
     @property
     def has_interval(self) -> bool:
-        """Whether there is an interval to draw."""
+        """Return whether there is an interval to draw."""
         return math.isfinite(self.lo)
 
 

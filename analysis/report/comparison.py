@@ -16,12 +16,12 @@ from analysis.charts.front import plot_front
 from analysis.charts.front_difference import plot_front_difference
 from analysis.charts.styles import build_register
 from analysis.exceptions import SweepError
-from analysis.measures.front import FrontData, FrontPanel, compute_fronts
+from analysis.measures.front import FrontData, FrontPanel
 from analysis.measures.front_difference import PERMUTATION_TEST, FrontDifference, compare_fronts
 from analysis.measures.stats import POINTS
 from analysis.report import html
 from analysis.report.answers import AnswerCard
-from analysis.report.block.rows import collect_rows
+from analysis.report.block import Rows
 from analysis.report.captions import describe_certainty, describe_front
 from analysis.report.context import collect_frame, collect_provenance, list_drawings
 from analysis.report.data import ReportData, collect_frames
@@ -30,42 +30,52 @@ from analysis.report.findings import list_limits
 from analysis.report.notices import list_notices
 from analysis.report.tables.configurations import render_configurations
 from analysis.results.metrics import CHECKPOINTS
-from analysis.results.sweep import name_sweeps
 from trainers.formatting import format_count
 
+POOLED = ("overfitting", "masking", "classes")  # tables that have the mean of all seeds of a configuration
 MAX_COMPARED = 8  # sweeps that are compared two by two
 MAX_PANELS = 6  # of the figure of differences
 Differences = Sequence[tuple[FrontPanel, FrontDifference]]
 
 
-def collect_joint_frames(reports: Sequence[ReportData]) -> dict[str, pd.DataFrame]:
+def collect_joint_frames(rows: Rows) -> dict[str, pd.DataFrame]:
     """Collect the tables of all sweeps, each with a column that names the sweep, and that of the joint front.
 
-    A training that several sweeps hold is in the tables of trials and epochs once; what a report computes of a sweep is
-    of all trainings of that sweep.
+    A training that several sweeps hold counts once. The tables of POOLED have one row for a configuration, under the
+    first sweep that holds it; `also` names the others. All other tables are of each sweep by itself. Raises SweepError
+    if the sweeps have no joint front.
     """
-    names = name_sweeps([report.results for report in reports])
-    counted = [set(trials["id"]) for _, _, trials in collect_rows(reports).split()]
     found: dict[str, list[pd.DataFrame]] = {}
-    for name, report, ids in zip(names, reports, counted, strict=True):
-        copies = set(report.results.study_trials["id"]) - ids
-        for key, table in collect_frames(report).items():
-            once = table[~table["id"].isin(copies)] if key in ("trials", "epochs") else table
-            found.setdefault(key, []).append(once.assign(sweep=name))
+    for place, sweep, trials in rows.split():
+        copies = set(sweep.study_trials["id"]) - set(trials["id"])
+        also = _list_other_holders(rows, place)
+        for key, table in collect_frames(rows.pooled[place]).items():
+            if key in ("trials", "epochs"):
+                table = table[~table["id"].isin(copies)]
+            elif key in POOLED:
+                table = table.assign(also=table["configuration"].map(also)).dropna(subset=["also"])
+            found.setdefault(key, []).append(table.assign(sweep=rows.sweeps[place]))
     frames = {key: pd.concat(tables, ignore_index=True) for key, tables in found.items()}
-    panels = find_joint_front(reports).panels
-    return frames | {"front": pd.concat([panel.points for panel in panels], ignore_index=True)}
+    return frames | {"front": pd.concat([panel.points for panel in take_front(rows).panels], ignore_index=True)}
 
 
-def find_joint_front(reports: Sequence[ReportData]) -> FrontData:
-    """Compute the front of all sweeps. Raises SweepError if they cannot be compared."""
-    results = [report.results for report in reports]
-    return compute_fronts(results, checkpoint=None if all(sweep.selects for sweep in results) else "last")
+def _list_other_holders(rows: Rows, sweep: int) -> dict[str, str]:
+    """Name for each configuration that a sweep is the first to hold the other sweeps that hold it."""
+    firsts = rows.configurations[rows.configurations["sweep"] == sweep]
+    others = [", ".join(rows.sweeps[holder] for holder in held if holder != sweep) for held in firsts["holders"]]
+    return dict(zip(firsts["configuration"], others, strict=True))
 
 
-def draw_comparison(reports: Sequence[ReportData], folder: Path, width: float) -> Figures:
+def take_front(rows: Rows) -> FrontData:
+    """Return the front of all sweeps. Raises SweepError if they cannot be compared."""
+    if rows.front is None:
+        raise SweepError(rows.no_front)
+    return rows.front
+
+
+def draw_comparison(rows: Rows, folder: Path, width: float) -> Figures:
     """Draw the joint front, which scripts draw too, and where the seeds of one sweep attain more."""
-    front, results = find_joint_front(reports), [report.results for report in reports]
+    front, results = take_front(rows), rows.results
     folders = [sweep.where for sweep in results]
     command = shlex.join(["python", "-m", "analysis.pareto", *folders, "-o", "front.pdf"])
     chart = plot_front(front, build_register([sweep.study_trials for sweep in results], front.sweeps), width)
@@ -91,12 +101,13 @@ def compare_sweeps(front: FrontData) -> list[tuple[FrontPanel, FrontDifference]]
 
 
 def collect_comparison(
-    reports: Sequence[ReportData], block: Mapping[str, Any], figures: Figures, links: Mapping[str, str]
+    rows: Rows, block: Mapping[str, Any], figures: Figures, links: Mapping[str, str]
 ) -> dict[str, Any]:
     """Collect what the page of several sweeps shows. Raises SweepError if they cannot be compared."""
+    reports, names = rows.reports, rows.sweeps
     if len(reports) < 2:
         raise SweepError("a comparison needs two sweeps at least")
-    front, names = find_joint_front(reports), name_sweeps([report.results for report in reports])
+    front = take_front(rows)
     differences = compare_sweeps(front)
     differ, limits = block.get("settings_differ") or [], _list_limits(reports, names)
     sections: dict[str, tuple[str, Any]] = {

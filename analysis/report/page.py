@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.charts.saving import WIDTH
 from analysis.exceptions import SweepError
-from analysis.report.block import build_block
+from analysis.report.block import assemble_block, build_block, collect_rows
 from analysis.report.comparison import collect_comparison, collect_joint_frames, draw_comparison
 from analysis.report.context import collect_context
 from analysis.report.data import ReportData, collect_frames, collect_report_data
@@ -65,9 +65,10 @@ def write_comparison(
     Raises SweepError if their fronts cannot be compared, or a link would redirect the page.
     """
     tables, drawn = _place_folders(page, own=False)
-    links = _write_tables(collect_joint_frames(reports), tables)
-    block = build_block(*reports, reload_seconds=reload_seconds)
-    context = collect_comparison(reports, block, draw_comparison(reports, drawn, width), links)
+    rows = collect_rows(reports)
+    links = _write_tables(collect_joint_frames(rows), tables)
+    block = assemble_block(rows, reload_seconds)
+    context = collect_comparison(rows, block, draw_comparison(rows, drawn, width), links)
     write_atomic(page, render_page(block, **context))
     return page
 

@@ -9,6 +9,6 @@ choice, selection                 the trials of a figure: which it needs, which 
 page_cut                          the rows of a long table that a page shows, and in words what it leaves out
 search_block, measurement_terms   what selects a configuration, and what accuracies may be compared
 optuna_study                      axes and trials in the terms of Optuna
-shared_trainings                  trainings that several sweeps hold, of which each counts once
+shared_trainings, pooled_sweeps   trainings that several sweeps hold: each counts once, and for all that hold it
 table_files, remote_copy          tables as CSV and Parquet, copies of a sweep behind a URL
 """

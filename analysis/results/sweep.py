@@ -75,7 +75,7 @@ class Sweep:
 
     @property
     def question(self) -> str:
-        """What the study asks, as its space wrote it; empty if it wrote no question."""
+        """Return what the study asks, as its space wrote it; empty if it wrote no question."""
         return escape_controls(str(self.plan.get("question") or ""))
 
     @cached_property
@@ -126,7 +126,7 @@ class Sweep:
 
     @cached_property
     def selects(self) -> bool:
-        """Whether validation chose a best checkpoint of every training. False if some hold out no validation split."""
+        """Return whether validation chose a best checkpoint of every training; False if some hold out no validation."""
         return bool(self.completed["best_epoch"].notna().all())
 
     @property

@@ -50,7 +50,7 @@ class Conditions(NamedTuple):
 
     @property
     def cuda(self) -> bool:
-        """Whether trainings run on a GPU."""
+        """Return whether trainings run on a GPU."""
         return self.device == "cuda"
 
 

@@ -114,7 +114,7 @@ class TimeLeft(NamedTuple):
 
     @property
     def uncounted(self) -> str:
-        """What is left out, in words; empty if nothing is."""
+        """Return what is left out, in words; empty if nothing is."""
         parts = [format_count(self.unknown, "training")] if self.unknown else []
         parts += [f"the evaluation of {format_count(self.unmeasured, 'training')}"] if self.unmeasured else []
         parts += [format_count(self.further, "further measurement")] if self.further else []

@@ -48,7 +48,7 @@ class TrainingStatus(NamedTuple):
 
     @property
     def goes_on(self) -> bool:
-        """Whether it will still end in this run; a failed training is only retried by the next command."""
+        """Return whether the training will still end in this run; only the next command retries a failed one."""
         return not self.ended and self.state not in ("failed", "lost", "left out")
 
 
@@ -92,12 +92,12 @@ class SweepStatus:
 
     @property
     def all_ended(self) -> bool:
-        """Whether all trainings ended, and none is being measured further."""
+        """Return whether all trainings ended, and none is being measured further."""
         return not self.measuring and all(training.ended for training in self.trainings)
 
     @property
     def finished(self) -> bool:
-        """Whether all trainings ended and none will be added; between generations a search is not finished."""
+        """Return whether all trainings ended and none will be added; between generations a search is not finished."""
         return self.all_ended and (self.generation is None or not self.is_running)
 
     @property

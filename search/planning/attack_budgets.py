@@ -42,13 +42,13 @@ class AttackBudget(NamedTuple):
 
     @property
     def falls_short(self) -> bool:
-        """Whether all steps together are shorter than epsilon, or than half of it after a uniform start."""
+        """Return whether all steps together are shorter than epsilon, or than half of it after a uniform start."""
         edge = self.epsilon / 2 if self.start == "uniform" else self.epsilon
         return 0 < self.reach < edge * (1 - 1e-9)
 
     @property
     def oversteps(self) -> bool:
-        """Whether a step is longer than epsilon, or than the diameter of the ball if it is the only step."""
+        """Return whether a step is longer than epsilon, or than the diameter of the ball if it is the only step."""
         widest = 2 * self.epsilon if self.steps == 1 else self.epsilon
         return self.steps is not None and self.step_length > widest * (1 + 1e-9) > 0
 

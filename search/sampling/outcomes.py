@@ -33,7 +33,7 @@ class Outcome:
 
     @property
     def censored(self) -> bool:
-        """Whether a seed was stopped before its last epoch, so that the values are those so far."""
+        """Return whether a seed was stopped before its last epoch, so that the values are those so far."""
         return self.status == "stopped"
 
 

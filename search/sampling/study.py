@@ -50,7 +50,7 @@ class AskTellStudy:
 
     @property
     def may_lack_points(self) -> bool:
-        """Whether proposed configurations may be unknown, since the history is damaged or missing."""
+        """Return whether proposed configurations may be unknown, since the history is damaged or missing."""
         return bool(self._history.damage) or not self._history.commits
 
     def list_points(self) -> list[AxisPoint]:

@@ -125,7 +125,7 @@ class Axis(Knobs):
 
     @property
     def is_range(self) -> bool:
-        """Whether values are drawn from a range, not listed."""
+        """Return whether values are drawn from a range, not listed."""
         return self.kind not in ("grid", "choice")
 
     @cached_property

@@ -64,22 +64,22 @@ class Search(Knobs):
 
     @property
     def adds_seeds(self) -> bool:
-        """Whether configurations may get further seeds while the search runs."""
+        """Return whether configurations may get further seeds while the search runs."""
         return isinstance(self.replicates, AdaptiveReplicates | CertifiedReplicates)
 
     @property
     def certifies(self) -> bool:
-        """Whether configurations get seeds until the verdicts on them are sure."""
+        """Return whether configurations get seeds until the verdicts on them are sure."""
         return isinstance(self.replicates, CertifiedReplicates)
 
     @property
     def adapts(self) -> bool:
-        """Whether configurations depend on earlier results."""
+        """Return whether configurations depend on earlier results."""
         return self.strategy in ADAPTIVE_STRATEGIES
 
     @property
     def draws(self) -> bool:
-        """Whether configurations are drawn rather than listed in a grid."""
+        """Return whether configurations are drawn rather than listed in a grid."""
         return self.strategy != "grid"
 
 

@@ -31,7 +31,7 @@ class Resources(Knobs):
 
     @property
     def on_gpu(self) -> bool:
-        """Whether trials train on a GPU; `auto` does until `resolve_auto` finds that there is none."""
+        """Return whether trials train on a GPU; `auto` does until `resolve_auto` finds that there is none."""
         return self.gpus != 0
 
     @property

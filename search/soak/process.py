@@ -52,7 +52,7 @@ class SweepProcess:
 
     @property
     def printed(self) -> str:
-        """What it has written to standard output so far."""
+        """Return what the process has written to standard output so far."""
         return self._stdout.read_text()
 
     @property

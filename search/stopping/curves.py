@@ -85,7 +85,7 @@ class Candidate:
 
     @cached_property
     def adversarial(self) -> bool:
-        """Whether any best checkpoint is chosen by robust accuracy; a training without attacks has none."""
+        """Return whether any best checkpoint is chosen by robust accuracy; a training without attacks has none."""
         return any(point.clean is None for curve in self.curves for point in curve.points)
 
     def cut(self, n: int) -> Candidate:
@@ -173,8 +173,9 @@ class TrialInfo:
 
     @cached_property
     def group(self) -> tuple[str, str, int, bool]:
-        """What configurations share that are compared at an epoch: from old weights, or in fewer epochs, one learns
-        sooner.
+        """Return what configurations share that are compared at an epoch.
+
+        From old weights, or in fewer epochs, one learns sooner.
         """
         return self.generation, self.problem, self.config.epochs, self.fresh
 

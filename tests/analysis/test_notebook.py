@@ -42,16 +42,19 @@ def test_the_notebook_is_committed_without_outputs() -> None:
 def test_every_cell_of_the_notebook_runs_and_its_figures_are_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_sweep(tmp_path / "results" / "friendly_k", QUICKSTART)
+    run = write_sweep(tmp_path / "results" / "friendly_k", QUICKSTART)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "__main__"}
     shown = [run_cell("".join(cell["source"]), names) for cell in cells("code")]
     figures = [value._repr_png_() for value in shown if hasattr(value, "_repr_png_")]
     assert len(figures) == 4 and all(png.startswith(PNG) and len(png) > 10_000 for png in figures)
-    assert (tmp_path / "front.pdf").exists()
+    front = run / "report" / "front.pdf"
+    assert front.read_bytes().startswith(b"%PDF")
+    assert [path.name for path in tmp_path.iterdir()] == ["results"], "the working folder holds nothing new"
     tables = [value for value in shown if hasattr(value, "columns")]
     assert len(tables) == 3 and all(len(table) for table in tables)
-    assert "(24, 120) epochs, examples" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "(24, 120) epochs, examples" in printed and f"Figure: {front}\n" in printed
 
 
 def test_the_importance_of_knobs_is_left_out_where_too_little_varies(

@@ -81,7 +81,7 @@ USES = {  # by the row of that page's table, or by the module where it has none
     "python -m analysis.figure [RUN …] --list [WORD]": Use(
         "analysis.figure", ["results/tiny", "--list"], "of 72 figures and tables in the papers"
     ),
-    "python -m analysis.claims RUN [RUN …]": Use("analysis.claims", ["results/tiny"], "H01, H14 lack a run of"),
+    "python -m analysis.claims RUN [RUN …]": Use("analysis.claims", ["results/tiny"], "subset_easy_random_hard (H01,"),
     "python -m analysis.agreement RUN": Use(
         "analysis.agreement", ["results/two"], "distance of rankings",
         first=["tiny.yaml", "--name", "two", "--set", "search.replicates=2"],

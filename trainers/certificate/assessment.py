@@ -39,7 +39,7 @@ class Assessment:
 
     @cached_property
     def chance(self) -> FrontChance | None:
-        """How likely the drawn front is the true one; None without a front, or if too little is known."""
+        """Return how likely the drawn front is the true one; None without a front, or if too little is known."""
         front = self.front[self._measured]
         return estimate_chance(front, self._posterior) if self._posterior is not None and front.any() else None
 
@@ -50,7 +50,7 @@ class Assessment:
 
     @property
     def _measured(self) -> np.ndarray:
-        """Whether a configuration has a seed that did not collapse."""
+        """Return whether a configuration has a seed that did not collapse."""
         return np.asarray(self.samples.kept > 0)
 
     @cached_property

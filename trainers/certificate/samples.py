@@ -31,12 +31,12 @@ class Samples(NamedTuple):
 
     @property
     def bounded(self) -> np.ndarray:
-        """Whether a configuration has two seeds left and a variance, so that its mean has bounds."""
+        """Return whether a configuration has two seeds left and a variance, so that its mean has bounds."""
         return np.logical_and(self.kept >= 2, (self.freedom > 0).all(axis=-1))
 
     @property
     def judged(self) -> np.ndarray:
-        """Whether a configuration has bounds, and at most a third of its seeds collapsed."""
+        """Return whether a configuration has bounds, and at most a third of its seeds collapsed."""
         return np.logical_and(self.bounded, self.collapsed <= MOST_DROPPED * self.seeds)
 
 

@@ -62,28 +62,28 @@ class Certificate:
 
     @property
     def judged(self) -> np.ndarray:
-        """Whether a verdict on a configuration is stated: it has seeds enough, few of which collapsed."""
+        """Return whether a verdict on a configuration is stated: it has seeds enough, few of which collapsed."""
         return self.samples.judged & (self.samples.seeds >= FIRST)
 
     @property
     def off(self) -> np.ndarray:
-        """Whether a configuration is surely dominated. By whom is an example, not part of the statement."""
+        """Return whether a configuration is surely dominated. By whom is an example, not part of the statement."""
         found: np.ndarray = self.judged & (self.beats > 0).any(axis=-2)
         return found
 
     @property
     def on(self) -> np.ndarray:
-        """Whether a configuration is surely on the front."""
+        """Return whether a configuration is surely on the front."""
         return self.judged & ~self.off & self._holds(self.unbeaten > 0)
 
     @property
     def within(self) -> np.ndarray:
-        """Whether a configuration is surely within the tolerance of the front, and not surely on it."""
+        """Return whether a configuration is surely within the tolerance of the front, and not surely on it."""
         return self.judged & ~self.off & ~self.on & self._holds(self.nearly > 0)
 
     @property
     def open(self) -> np.ndarray:
-        """Whether nothing is proved of a configuration yet."""
+        """Return whether nothing is proved of a configuration yet."""
         return self.judged & ~self.off & ~self.on & ~self.within
 
     @property
@@ -104,7 +104,7 @@ class Certificate:
 
     @property
     def wanting(self) -> np.ndarray:
-        """Whether a configuration needs further seeds: it is open, or keeps another open."""
+        """Return whether a configuration needs further seeds: it is open, or keeps another open."""
         return self.open | self.blocks.any(axis=-2)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -25,6 +26,20 @@ class Console(rich.console.Console):
         super().__init__(markup=False, emoji=False, highlight=False, **options)
         if not self.is_terminal and "width" not in options and "COLUMNS" not in os.environ:
             self.width = PIPE_WIDTH
+
+    def print_paragraph(self, text: str, first: str = "", rest: str = "") -> None:
+        """Print a paragraph: `first` begins its first line, `rest` each further one. Into a pipe it is one line."""
+        if self.width == PIPE_WIDTH:
+            self.print(first + text, soft_wrap=True)
+            return
+        lines = textwrap.TextWrapper(
+            self.width,
+            initial_indent=first,
+            subsequent_indent=rest,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        self.print(lines.fill(escape_lines(text)), soft_wrap=True)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         segments = super().render(renderable, options)

@@ -13,7 +13,8 @@ json_text                            numbers and text that stand in a page
 
 from __future__ import annotations
 
-from analysis.report.block.assembly import build_block
+from analysis.report.block.assembly import assemble_block, build_block
 from analysis.report.block.json_text import format_block
+from analysis.report.block.rows import Rows, collect_rows
 
-__all__ = ["build_block", "format_block"]
+__all__ = ["Rows", "assemble_block", "build_block", "collect_rows", "format_block"]

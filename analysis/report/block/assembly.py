@@ -25,10 +25,16 @@ SCHEMA = 1  # of the keys of a block
 def build_block(*reports: ReportData, reload_seconds: float | None = None) -> dict[str, Any]:
     """Build the data that the scripts of a page draw from, of one report or of several sweeps that are compared.
 
-    `reload_seconds` is how often the page loads itself again, None for never. The same records make the same block.
     Raises SweepError if a sweep or a copy of it is given twice.
     """
-    rows = collect_rows(reports)
+    return assemble_block(collect_rows(reports), reload_seconds)
+
+
+def assemble_block(rows: Rows, reload_seconds: float | None = None) -> dict[str, Any]:
+    """Build the block of a page from its trials and configurations. The same records make the same block.
+
+    `reload_seconds` is how often the page loads itself again, None for never.
+    """
     curves, metrics = build_curves(rows), list_metrics(rows)
     block = _describe_study(rows, reload_seconds)
     block |= {"metrics": describe_metrics(rows, list(curves)), **_choose_axes(rows, metrics)}
@@ -45,7 +51,7 @@ def build_block(*reports: ReportData, reload_seconds: float | None = None) -> di
         "importance": build_importance(rows),
         "stopping": build_stopping(rows),
     }
-    if len(reports) > 1:
+    if len(rows.reports) > 1:
         block |= {"settings_differ": list_differing_settings(rows)}
     return block
 

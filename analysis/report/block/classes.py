@@ -44,8 +44,11 @@ def build_classes(rows: Rows) -> dict[str, Any]:
 
 
 def _list_tables(rows: Rows) -> Iterator[tuple[pd.DataFrame, dict[str, int]]]:
-    """Yield the rows of each sweep's table at the checkpoint, with the places of its configurations."""
-    for place, report in enumerate(rows.reports):
+    """Yield the rows of each sweep's table at the checkpoint, with the places of its configurations.
+
+    The rows of a configuration that several sweeps hold are the same in the table of each.
+    """
+    for place, report in enumerate(rows.pooled):
         if len(report.classes):
             shown = report.classes[report.classes["checkpoint"] == rows.checkpoint]
             if len(shown):

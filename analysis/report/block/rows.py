@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from analysis.exceptions import SweepError
+from analysis.measures.classes import tabulate_classes
 from analysis.measures.front import FrontData, compute_fronts
+from analysis.measures.masking import measure_masking
+from analysis.measures.overfitting import measure_overfitting
 from analysis.report.data import ReportData
 from analysis.results.axes import join_parts
+from analysis.results.pooled_sweeps import pool_trainings
 from analysis.results.search_block import is_search
 from analysis.results.shared_trainings import join_trials, refuse_copies, share_trainings
 from analysis.results.sweep import Sweep, name_sweeps
@@ -33,6 +38,7 @@ class Rows:
     reports: tuple[ReportData, ...]
     sweeps: tuple[str, ...]
     front: FrontData | None  # of all sweeps together
+    no_front: str  # the reason if there is none
     trials: pd.DataFrame
     configurations: pd.DataFrame
     places: Mapping[tuple[int, str], int]  # the place of a sweep and its id of a configuration -> that of the latter
@@ -52,6 +58,25 @@ class Rows:
     def checkpoint(self) -> str:
         """The checkpoint whose numbers represent a training: the best, or the last if some sweep selects nothing."""
         return "best" if all(sweep.selects for sweep in self.results) else "last"
+
+    @cached_property
+    def pooled(self) -> tuple[ReportData, ...]:
+        """The reports with the tables that have a row a configuration: overfitting, masking and accuracy by class.
+
+        These are of all seeds of a configuration, whichever sweeps trained them.
+        """
+        if self.configurations["holders"].map(len).max() < 2:
+            return self.reports
+        sweeps = pool_trainings(self.results, self.trials, self.places)
+        return tuple(
+            replace(
+                report,
+                gaps=measure_overfitting(sweep),
+                masking=measure_masking(sweep, report.robust),
+                classes=tabulate_classes(sweep),
+            )
+            for report, sweep in zip(self.reports, sweeps, strict=True)
+        )
 
     def split(self) -> Iterator[tuple[int, Sweep, pd.DataFrame]]:
         """Yield each sweep with its place and its part of `trials`."""
@@ -81,7 +106,7 @@ def collect_rows(reports: Sequence[ReportData]) -> Rows:
     Raises SweepError if a sweep or a copy of it is given twice.
     """
     results = [report.results for report in reports]
-    names, front = name_sweeps(results), _find_front(reports)
+    names, (front, no_front) = name_sweeps(results), _find_front(reports)
     tables = [_read_trials(sweep) for sweep in results]
     settings = _title_settings(front, names, tables) if len(tables) > 1 else {}
     own = join_trials(results, tables, range(len(tables)))
@@ -96,7 +121,8 @@ def collect_rows(reports: Sequence[ReportData]) -> Rows:
     places = dict(zip(zip(own["sweep"], own["configuration"], strict=True), trials["place"], strict=True))
     firsts = trials.drop_duplicates("place").reset_index(drop=True)
     once = trials[trials["counts"]].reset_index(drop=True)
-    return Rows(tuple(reports), names, front, once.assign(sweep=once["holder"]), firsts, places, settings)
+    once = once.assign(sweep=once["holder"])
+    return Rows(tuple(reports), names, front, no_front, once, firsts, places, settings)
 
 
 def _list_holders(trials: pd.DataFrame) -> list[list[int]]:
@@ -120,16 +146,16 @@ def _read_trials(sweep: Sweep) -> pd.DataFrame:
     return trials.assign(family=[axes.describe(dict(zip(paths, row, strict=True)), paths) for row in labels])
 
 
-def _find_front(reports: Sequence[ReportData]) -> FrontData | None:
-    """Return the front of all reports together; None if there is none."""
+def _find_front(reports: Sequence[ReportData]) -> tuple[FrontData | None, str]:
+    """Return the front of all reports together; None if there is none, and the reason."""
     if len(reports) == 1:
-        return reports[0].front
+        return reports[0].front, reports[0].no_front
     results = [report.results for report in reports]
     refuse_copies(results)
     try:
-        return compute_fronts(results, checkpoint=None if all(sweep.selects for sweep in results) else "last")
-    except SweepError:  # nothing completed yet, or no metric in common
-        return None
+        return compute_fronts(results, checkpoint=None if all(sweep.selects for sweep in results) else "last"), ""
+    except SweepError as error:  # nothing completed yet, or no metric in common
+        return None, str(error)
 
 
 def _title_settings(

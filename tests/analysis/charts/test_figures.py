@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
 from dataclasses import replace
 from importlib.resources import as_file, files
+from io import BytesIO
 from itertools import combinations
 from pathlib import Path
 
@@ -17,12 +20,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from PIL import Image
 
 from analysis.charts.curves import draw_curves
 from analysis.charts.effects import draw_effects
 from analysis.charts.front import draw_front, size_front
 from analysis.charts.front_keys import PointKeys, assign_keys
-from analysis.charts.gallery import build_wall
+from analysis.charts.gallery import build_wall, plot_gallery
 from analysis.charts.panels import align_ranges, create_panels, list_settings, size_panels, title_panels
 from analysis.charts.rows import size_rows
 from analysis.charts.saving import save_figure
@@ -133,6 +137,22 @@ def test_the_gallery_marks_every_flipped_example_it_shows(found: ReportData) -> 
     wall = build_wall(noisy)
     assert len(wall.flips) == noisy.flipped.sum() == ranking.flipped[shown[shown >= 0]].sum() > 0
     assert wall.pixels.dtype == np.uint8 and wall.pixels.shape[0] == 10 * wall.tile
+
+
+def test_a_gallery_enlarges_small_images_and_its_svg_holds_their_pixels(found: ReportData, tmp_path: Path) -> None:
+    info = collect_gallery(found.results, found.rankings[0])
+    assert info is not None
+    wall, side = build_wall(info), info.images.shape[2]
+    zoom = wall.tile // side - 1  # the frame is narrower than a pixel of the image
+    border = (wall.tile - zoom * side) // 2
+    image = wall.pixels[border : wall.tile - border, border : wall.tile - border, 0]
+    assert zoom >= 8, "so many that pixels of the image have sharp edges at any size on a page"
+    np.testing.assert_equal(image, np.kron(info.images[0, 0, :, :, 0], np.ones((zoom, zoom))))
+    plot_gallery(info).save(tmp_path / "gallery.svg")
+    embedded = re.search(r'base64,([^"]+)"', (tmp_path / "gallery.svg").read_text())
+    assert embedded is not None
+    pixels = np.asarray(Image.open(BytesIO(b64decode(embedded[1]))).convert("RGB"))
+    np.testing.assert_equal(pixels, wall.pixels)
 
 
 def test_extremes_are_the_ends_of_a_class_and_never_shared() -> None:

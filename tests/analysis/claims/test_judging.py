@@ -114,7 +114,7 @@ def test_a_run_that_is_of_no_study_of_the_claims_is_named(
     assert "Of none of them" not in capsys.readouterr().out
 
 
-def test_a_check_without_data_leaves_a_claim_open_and_says_what_it_lacks(sweep: Sweep) -> None:
+def test_a_check_without_data_leaves_a_claim_undecided_and_says_what_it_lacks(sweep: Sweep) -> None:
     checks = [PAIR | {"metric": metric, "expect": "> 0"} for metric in ("last pgd20", "last pgdplus")]
     ((found,), _) = judge_claims([Claim(id="X", statement="", checks=checks)], [sweep])
     assert found.word == "cannot say"
@@ -133,6 +133,9 @@ def test_a_claim_about_pgd_has_the_verdict_of_autoattack_beside_it(folder: Path,
     ((found,), _) = judge_claims([claim()], [load_sweep(masked)])
     assert (found.word, found.results[0].second.verdict.word, found.second) == ("holds", "fails", "disagrees")
     assert "fails, disagrees" in render_markdown([found], [], [])
+    ((unsure,), _) = judge_claims([claim(expect="> 5")], [sweep])
+    assert unsure.second == "leaves it undecided", "open is a word for fronts alone"
+    assert lay_out(unsure).verdict == "cannot say; second attack leaves it undecided"
 
 
 def test_a_second_attack_that_was_not_recorded_is_told(tmp_path: Path) -> None:
@@ -171,13 +174,46 @@ def test_the_command_prints_verdicts_and_what_is_lacking(
     assert main([str(folder), "--claims", str(file)]) == 0
     printed = capsys.readouterr().out
     assert "M1 Better: holds; second attack agrees" in printed and "+3.1" in printed
+    assert "Need a run of another study (1):\n  gairat (M2)\n" in printed
+    assert "Not measurable yet (1):\n  nobody records it: M3\n" in printed
+    assert printed.startswith("1 of 3 claims have data here; verdicts by run and setting: 1 holds, 0 fails,")
+    assert max(map(len, printed.splitlines())) <= 80
+    assert main([str(folder), "--claims", str(file), "--all"]) == 0
+    printed = capsys.readouterr().out
     assert "M2 lacks a run of gairat: python -m search.run spaces/gairat.yaml" in printed
     assert "M3 not measurable yet: nobody records it" in printed
-    assert printed.startswith("1 of 3 claims have data here; verdicts by run and setting: 1 holds, 0 fails,")
-    assert max(map(len, (line for line in printed.splitlines() if "search.run" not in line))) <= 80
     assert main([str(folder), "--claims", str(file), "--format", "markdown"]) == 0
     printed = capsys.readouterr().out
     assert "| **M1 Better**<br>" in printed and "| – under AA custom | " in printed
+
+
+def test_claims_without_data_are_a_few_lines(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep of a person's own is of no study, so that it has data for none of the papers' claims."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "0 of 62 claims have data here."
+    assert len(lines) < 25 and max(map(len, lines)) <= 80
+    assert "lacks a run" not in "\n".join(lines) and "Need a run of another study (62):" in lines
+    monkeypatch.delenv("COLUMNS")
+    assert main([str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "P18" in lines[-1] and "H01" in lines[-1], "a pipe has the whole list in a line"
+
+
+def test_a_claim_whose_study_has_a_run_says_what_this_lacks(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check = "checks: [{statistic: level, metric: last pgdplus, expect: '> 0'}]"
+    claims = "".join(f"- {{id: {name}, statement: Strong, study: made, {check}}}\n" for name in ("M1", "M2"))
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"claims:\n{claims}")
+    assert main([str(folder), "--claims", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert "Need more of a run that is here (2):\n  accuracy under pgdplus" in printed
+    assert printed.endswith(": M1, M2\n") and "another study" not in printed
 
 
 def test_the_command_ends_with_2_at_a_mistake(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def test_the_list_says_what_can_be_drawn_and_what_gives_the_rest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = write_planned(tmp_path / "run", "gairat_lambda", examples=True)
-    assert main(["--list", str(run)]) == 0
+    assert main(["--list", str(run), "--all"]) == 0
     printed = capsys.readouterr().out
     assert "gairat:F13 · Weights by λ\n    drawable from gairat_lambda\n" in printed
     assert (
@@ -59,7 +60,7 @@ def test_the_list_names_what_is_lacking_with_its_setting_and_leaves_no_gap_in_a_
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = write_planned(tmp_path / "run", "rank_consistency", ["evaluate.train=false"], examples=True)
-    assert main(["--list", str(run)]) == 0
+    assert main(["--list", str(run), "--all"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert not [line for line in lines if " lacks ;" in line or "  ;" in line or line != line.rstrip()]
     told = dict(pairwise(lines))
@@ -67,6 +68,47 @@ def test_the_list_names_what_is_lacking_with_its_setting_and_leaves_no_gap_in_a_
         "this run lacks withstood of each example (--set evaluate.train=true); what gives it:"
     )
     assert "method.attack.toward" in told[next(line for line in lines if line.startswith("profiling:F17"))]
+
+
+def test_the_list_of_a_run_begins_with_what_can_be_drawn_and_groups_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_planned(tmp_path / "run", "gairat")
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["--list", str(run)]) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first.endswith("panels and tables, of 72 figures and tables in the papers, can be drawn")
+    assert lines[0] == "from gairat:" and "  gairat:T1 · AT, FAT, GAIRAT and GAIR-FAT" in lines[1:5]
+    assert max(map(len, lines)) <= 80 and len(lines) < 70, "a screen or two, not hundreds of lines"
+    drawable, _, rest = "\n".join(lines).partition("others cannot.")
+    assert "gairat:F16 ·" in drawable and "F16" not in rest.partition("profiling")[0]
+    others = " ".join(rest.split())
+    assert "Need the trials of other studies" in others and "gair_mart (gairat:F19, F20)" in others
+    assert "Not to be drawn (2): hard:T3, gairat:F9" in others
+    recorded = others.partition("by an option of search.run")[2].partition("Need the trials")[0]
+    assert "--set 'evaluate.diagnostics.logits={after: [30%]}'): gairat:F3, F7, F8" in recorded
+    names = sum(len(re.findall(r"\b[FT]\d+[a-z]?\b", text)) for text in (drawable, rest))
+    assert names >= 88, "each panel and table is named"
+    monkeypatch.delenv("COLUMNS")
+    assert main(["--list", str(run)]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "gair_mart" in line]
+    assert "profile_halves (profiling:F1)" in line, "a pipe has the whole list in a line"
+
+
+def test_the_list_of_several_runs_says_from_which_each_is_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [str(write_planned(tmp_path / study, study)) for study in ("friendly_k", "gairat")]
+    assert main([*runs, "--list"]) == 0
+    printed = capsys.readouterr().out
+    assert "  profiling:F14 · Best and last robust accuracy by subset size, from friendly_k\n" in printed
+    assert "  gairat:T1 · AT, FAT, GAIRAT and GAIR-FAT, from gairat\n" in printed
+
+
+def test_what_two_parts_lack_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_planned(tmp_path / "run", "gairat_lambda", ["trial.epochs=2"])
+    assert main([str(run), "--list", "learning_times"]) == 0
+    assert capsys.readouterr().out.count("a configuration whose robust accuracy falls") == 1
 
 
 def test_a_word_keeps_what_contains_it_in_its_name_or_title(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,6 +136,7 @@ def test_without_runs_the_list_is_of_commands_that_train(capsys: pytest.CaptureF
     "arguments, words",
     [
         ([], "give --figure NAME"),
+        (["RUN", "--figure", "gairat:F13", "-o", "f.png", "--all"], "--all needs --list"),
         (["RUN", "--figure", "gairat:F13"], "--figure needs -o FILE"),
         (["--figure", "gairat:F13", "-o", "f.png"], "--figure needs a run"),
         (["RUN", "--figure", "gairat:F13", "-o", "f.gif"], "expected a name ending in .png"),

@@ -27,7 +27,11 @@ def test_a_diagnostic_is_no_figure_of_a_paper_and_is_listed_under_its_own_headin
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert {row.name for row in DIAGNOSTICS} == {name for name in FIGURES if not is_of_paper(name)}
-    assert main(["--list", str(write_planned(tmp_path / "run", "gairat"))]) == 0
+    run = str(write_planned(tmp_path / "run", "gairat"))
+    assert main(["--list", run]) == 0
+    papers, diagnostics = capsys.readouterr().out.split(f"of {len(DIAGNOSTICS)} diagnostics, which belong to no paper,")
+    assert "diagnostics:" not in papers and "  diagnostics:masking_gap · " in diagnostics
+    assert main(["--list", run, "--all"]) == 0
     papers, diagnostics = capsys.readouterr().out.split("Diagnostics, which belong to no paper:")
     assert "diagnostics:" not in papers and "72 figures and tables in the papers" in papers
     assert (

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from analysis.report.__main__ import main
-from analysis.report.comparison import collect_joint_frames, find_joint_front
+from analysis.report.block import collect_rows
+from analysis.report.comparison import collect_joint_frames, take_front
 from analysis.report.data import ReportData, collect_report_data
+from analysis.results.shared_trainings import join_trials
 from analysis.results.sweep import load_sweep
 from trainers.record_io import write_json
 from trainers.record_reader import read_json
@@ -62,9 +65,24 @@ def test_the_page_of_two_sweeps_says_whose_the_joint_front_is(
 
 
 def test_the_joint_front_is_that_of_all_configurations(reports: list[ReportData]) -> None:
-    assert set(find_joint_front(reports).members["sweep"]) == {"better"}
-    front = collect_joint_frames(reports)["front"]
+    rows = collect_rows(reports)
+    assert set(take_front(rows).members["sweep"]) == {"better"}
+    front = collect_joint_frames(rows)["front"]
     assert len(front) == sum(len(panel.points) for report in reports for panel in report.front.panels)
+
+
+def test_the_trainings_of_a_page_are_joined_once(
+    pair: list[Path], tmp_path: Path, unrendered: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined = []
+
+    def count(*arguments: Any) -> pd.DataFrame:
+        joined.append(arguments)
+        return join_trials(*arguments)
+
+    monkeypatch.setattr("analysis.report.block.rows.join_trials", count)
+    assert main([*map(str, pair), "-o", str(tmp_path / "both.html")]) == 0
+    assert len(joined) == 1
 
 
 def test_several_sweeps_need_a_page_to_write_and_no_sweep_is_given_twice(

@@ -12,7 +12,7 @@ from analysis.export.latex import render_document
 from analysis.markdown import render_pages
 from analysis.measures.front import FrontPanel, compute_fronts
 from analysis.measures.stats import estimate
-from analysis.report.block import build_block
+from analysis.report.block import build_block, collect_rows
 from analysis.report.comparison import collect_joint_frames
 from analysis.report.configurations import tabulate_by_terms
 from analysis.report.data import collect_report_data
@@ -20,7 +20,7 @@ from analysis.results.choice import Choice
 from analysis.results.selection import select
 from analysis.results.sweep import Sweep, load_sweep
 
-from ..sharing import write_sharing
+from ..sharing import add_classes, drop_seed, write_sharing
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,21 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> list[Sweep]:
 
 @pytest.fixture(scope="module")
 def longer(tmp_path_factory: pytest.TempPathFactory) -> list[Sweep]:
-    """The same, but the second has two seeds more."""
-    return [load_sweep(folder) for folder in write_sharing(tmp_path_factory.mktemp("longer"), replicates=5)]
+    """The same, but the second has two seeds more, and accuracy by class was recorded."""
+    folders = write_sharing(tmp_path_factory.mktemp("longer"), replicates=5)
+    for folder in folders:
+        add_classes(folder)
+    return [load_sweep(folder) for folder in folders]
+
+
+@pytest.fixture(scope="module")
+def partly(tmp_path_factory: pytest.TempPathFactory) -> list[Sweep]:
+    """Two sweeps that share a configuration: the first has its seeds 0 to 2, the second 1 to 4."""
+    folders = write_sharing(tmp_path_factory.mktemp("partly"), replicates=5)
+    drop_seed(folders[1], 0)
+    for folder in folders:
+        add_classes(folder)
+    return [load_sweep(folder) for folder in folders]
 
 
 def draw_panel(sweeps: list[Sweep]) -> FrontPanel:
@@ -84,9 +97,34 @@ def test_a_page_lists_it_once_and_says_who_holds_it(sweeps: str, seeds: int, req
 
 
 def test_the_tables_of_a_page_list_each_training_once(pair: list[Sweep]) -> None:
-    frames = collect_joint_frames([collect_report_data(sweep) for sweep in pair])
+    frames = collect_joint_frames(collect_rows([collect_report_data(sweep) for sweep in pair]))
     assert len(frames["trials"]) == 9 and len(frames["epochs"]) == 9 * 24
     assert not frames["trials"].duplicated(["id"]).any()
+
+
+def test_what_a_page_computes_of_a_configuration_is_of_all_its_seeds(partly: list[Sweep], longer: list[Sweep]) -> None:
+    """The second sweep of `longer` has all five seeds by itself."""
+    rows = collect_rows([collect_report_data(sweep) for sweep in partly])
+    frames, whole = collect_joint_frames(rows), collect_report_data(longer[1])
+    for key, alone in (("overfitting", whole.gaps), ("masking", whole.masking), ("classes", whole.classes)):
+        table = frames[key]
+        shared, known = (one[one["name"] == "all"].reset_index(drop=True) for one in (table, alone))
+        assert list(shared["n"].unique()) == [5] and set(shared["sweep"]) == {"first"} and len(shared) == len(known)
+        assert set(shared["also"]) == {"second"} and set(table.loc[table["name"] != "all", "also"]) == {""}
+        numbers = known.select_dtypes("number").columns.drop(["floor", "floor_evaluations"], errors="ignore")
+        pd.testing.assert_frame_equal(shared[numbers], known[numbers], check_dtype=False)
+        assert set(table["name"]) == {"all", "friendly 108", "random 108"}, "each configuration once"
+    assert dict(frames["overfitting"][["name", "n"]].itertuples(index=False)) == {
+        "all": 5, "friendly 108": 3, "random 108": 4,
+    }  # fmt: skip
+
+
+def test_accuracy_by_class_on_a_page_is_of_all_seeds(partly: list[Sweep], longer: list[Sweep]) -> None:
+    block, alone = (build_block(*map(collect_report_data, sweeps)) for sweeps in (partly, longer[1:]))
+    place = block["configurations"]["name"].index("first and second · all")
+    own = alone["configurations"]["name"].index("all")
+    assert block["classes"]["test_aa_acc"][place] == alone["classes"]["test_aa_acc"][own]
+    assert block["trials"]["configuration"].count(place) == 5
 
 
 def test_a_table_of_configurations_has_one_row_for_it(longer: list[Sweep]) -> None:

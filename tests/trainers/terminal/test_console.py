@@ -48,6 +48,18 @@ def test_lines_are_kept_where_text_has_some_and_shown_where_it_should_have_none(
     assert escape_controls("a\nb\r\u2028é€λ") == "a\\nb\\r\\u2028é€λ"
 
 
+def test_a_paragraph_has_hanging_lines_on_a_terminal_and_is_one_line_in_a_pipe() -> None:
+    text = "some words and a-hyphen " * 60
+    file = StringIO()
+    Console(file=file, width=40, force_terminal=True).print_paragraph(text + "\x1b", "* ", "    ")
+    first, *others = file.getvalue().splitlines()
+    assert first.startswith("* some") and all(line.startswith("    ") and len(line) <= 40 for line in others)
+    assert "\\x1b" in others[-1] and " ".join([first[2:], *others]).split() == [*text.split(), "\\x1b"]
+    file = StringIO()
+    Console(file=file).print_paragraph(text, "* ", "    ")
+    assert file.getvalue() == f"* {text.rstrip()}\n"
+
+
 def test_no_other_console_is_used() -> None:
     modules = [path for package in ("search", "analysis", "trainers") for path in (ROOT / package).rglob("*.py")]
     assert len(modules) > 100

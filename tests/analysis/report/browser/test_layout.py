@@ -56,6 +56,20 @@ def test_a_long_name_in_a_forest_ends_before_its_numbers(named: Path, width: int
     assert opened.count("#forest .contrast") >= 2 and opened.run(meet) == []
 
 
+@pytest.mark.parametrize(("width", "least"), [(390, 350), (1100, 500), (1600, 600)])
+def test_the_images_of_a_gallery_are_large_enough_to_see(
+    study: Path, width: int, least: int, open_page: Opener
+) -> None:
+    opened = open_page(study, width)
+    sizes = opened.run("""() => [...document.querySelectorAll('#examples figure[id^="gallery"] img')].map((image) => {
+      const box = image.getBoundingClientRect();
+      return [box.width, box.right, (box.width / box.height) / (image.naturalWidth / image.naturalHeight)];
+    })""")
+    assert len(sizes) == 2, "one a ranking"
+    for wide, right, stretch in sizes:
+        assert wide >= least and right <= width and stretch == pytest.approx(1, abs=0.01)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_edge_of_a_table_is_shaded_while_columns_lie_beyond_it(study: Path, theme: str, open_page: Opener) -> None:
     opened = open_page(study, 768, color_scheme=theme)

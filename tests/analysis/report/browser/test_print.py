@@ -125,6 +125,17 @@ def test_the_figures_of_a_single_setting_have_the_width_of_a_sheet(few: Path, op
         assert width > 680 and opened.count(f"#{name} svg.fig") == 1
 
 
+def test_a_gallery_has_a_row_of_a_sheet(study: Path, open_page: Opener) -> None:
+    opened = open_page(study)
+    opened.page.emulate_media(media="print")
+    opened.rest()
+    images = opened.page.locator('#examples figure[id^="gallery"] img').all()
+    boxes = [box for image in images if (box := image.bounding_box())]
+    assert len(boxes) == 2 and boxes[1]["y"] >= boxes[0]["y"] + boxes[0]["height"]
+    for box in boxes:
+        assert box["width"] == pytest.approx(120 * 96 / 25.4, abs=1) and 0.8 < box["height"] / box["width"] < 1.1
+
+
 def test_a_long_key_ends_before_its_value(few: Path, open_page: Opener) -> None:
     opened = open_page(few, 688)
     opened.page.emulate_media(media="print")
