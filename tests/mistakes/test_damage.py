@@ -1,6 +1,6 @@
 """Every kind of stored file, damaged in every way: each reader shows the rest, and the same command makes it again.
 
-By default in a few ways, with -m slow in all.
+By default each in two of a few ways, with -m slow in all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 import search.run.driver
 from search.store.lock import acquire_lock
 
-from ..search.helpers import hash_records
+from ..search.helpers import hash_records, spread
 from .commands import end_of
 from .damages import ALL, CHANGES, DIRECTORY, LOOP, PIPE, QUICK, damage
 
@@ -36,6 +36,7 @@ KINDS = {  # of files -> who names them where they are damaged; None: nobody, fo
     "stages/*/*/stage.json": None,  # nothing of a finished sweep is looked for there
     "stages/*/*/state.pt": None,
 }
+REST = [how for how in ALL if how not in QUICK]
 READERS = {  # and the codes that they may end with
     "search.status": (["results/tiny"], (0, 1, 2)),
     "analysis.markdown": (["results/tiny"], (0, 2)),
@@ -54,16 +55,9 @@ def _unseen(path: Path, how: str) -> bool:
     return (path.name == "space.yaml" and "{" in how) or (path.suffix == ".json" and how == "without its last byte")
 
 
-def cases(ways: tuple[str, ...]) -> list[tuple[str, str]]:
-    return [(kind, how) for kind in KINDS for how in ways]
-
-
 @pytest.mark.parametrize(
     ("kind", "how"),
-    [
-        *cases(QUICK),
-        *(pytest.param(*case, marks=pytest.mark.slow) for case in cases(ALL) if case[1] not in QUICK),
-    ],
+    [*spread(KINDS, QUICK), *(pytest.param(kind, how, marks=pytest.mark.slow) for kind in KINDS for how in REST)],
 )
 def test_damaged_file_is_named_and_made_again_while_readers_show_the_rest(
     kind: str,

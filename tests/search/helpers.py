@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from io import StringIO
 from math import inf
@@ -50,6 +51,15 @@ SMOKE = ROOT / "spaces" / "smoke.yaml"
 def slow(*values: Any) -> list[Any]:
     """Return values of a parameter that are only tried with -m slow."""
     return [pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
+def spread(firsts: Iterable[Any], seconds: Sequence[Any]) -> list[Any]:
+    """Return all pairs of two parameters: each first with two of the seconds in turn, the other pairs with -m slow."""
+    return [
+        pytest.param(first, second, marks=[] if (j - i) % len(seconds) < 2 else [pytest.mark.slow])
+        for i, first in enumerate(firsts)
+        for j, second in enumerate(seconds)
+    ]
 
 
 def smoke(**changes: Any) -> str:

@@ -18,6 +18,7 @@ from trainers.trainer import Trainer
 
 BUDGETS: dict[Norm, float] = {"linf": 0.04, "l2": 0.3}
 QUERIES = 300  # of Square, for 5000
+STEPS = 20  # of FAB, for 100
 PARTS = (1, 2, 7, 19, 60)  # sizes of parts that 89 images are attacked in
 
 
@@ -32,6 +33,7 @@ def build(
 ) -> AutoAttack:
     attack = AutoAttack(trainer.net, names, BUDGETS[norm], norm, restarts, seed, torch.device("cpu"))
     attack._packaged.square.n_queries = QUERIES
+    attack._packaged.fab.n_iter = STEPS
     return attack
 
 

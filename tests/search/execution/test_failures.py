@@ -26,7 +26,7 @@ from search.store.store import Store
 from trainers.method import Method
 
 from ..backends import DisturbedBackend
-from ..helpers import Tiny, hash_records, local, slow
+from ..helpers import Tiny, hash_records, local, slow, spread
 
 pytestmark = pytest.mark.long
 
@@ -178,8 +178,7 @@ def test_a_clock_that_goes_backwards_changes_nothing(
 # --- states
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("file", ["state.pt", "stage.json", "instances.npz"])
+@pytest.mark.parametrize(("file", "damage"), spread(["state.pt", "stage.json", "instances.npz"], list(DAMAGES)))
 def test_a_damaged_fork_is_trained_again_by_the_trials_that_need_it(
     tiny: Make, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch, file: str, damage: str
 ) -> None:

@@ -15,7 +15,7 @@ from search.execution.compatibility import check_compatible
 from search.execution.repair import discard_torn_results
 from trainers.record_io import write_json
 
-from ..helpers import Tiny, hash_records, local
+from ..helpers import Tiny, hash_records, local, spread
 from .test_reuse import burn_ins
 
 pytestmark = pytest.mark.long
@@ -32,8 +32,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return Tiny(tmp_path_factory.mktemp("whole") / "sweep", burn_ins()).all()
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("name", ["epochs.jsonl", "instances.npz", "config.yaml", "result.json"])
+@pytest.mark.parametrize(
+    ("name", "damage"), spread(["epochs.jsonl", "instances.npz", "config.yaml", "result.json"], list(DAMAGES))
+)
 def test_a_torn_record_of_a_finished_trial_is_made_again(whole: Tiny, tmp_path: Path, name: str, damage: str) -> None:
     run = Tiny(tmp_path / "sweep", burn_ins()).all()
     path = run.folder(1) / name
@@ -46,8 +47,7 @@ def test_a_torn_record_of_a_finished_trial_is_made_again(whole: Tiny, tmp_path: 
     assert len(told) == 1 and name in told[0]
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("name", ["epochs.jsonl", "config.yaml"])
+@pytest.mark.parametrize(("name", "damage"), spread(["epochs.jsonl", "config.yaml"], list(DAMAGES)))
 def test_a_torn_record_of_a_renamed_trial_is_not_copied(tmp_path: Path, name: str, damage: str) -> None:
     run = Tiny(tmp_path / "sweep", burn_ins([1])).all()
     path = run.folder(1) / name
