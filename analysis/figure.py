@@ -12,10 +12,11 @@ from pathlib import Path
 from analysis.charts.saving import WIDTH, parse_image, parse_width
 from analysis.cli import report_errors
 from analysis.exceptions import SweepError
-from analysis.papers.catalogue import find_figure, is_of_paper, number_of
+from analysis.papers.catalogue import FIGURES, find_figure, is_of_paper, number_of
 from analysis.papers.drawing import DrawnFigure, draw_paper_figure
 from analysis.papers.listing import DRAWABLE, Listed, list_figures
 from analysis.papers.overview import count_drawable, print_overview
+from analysis.papers.row import PaperFigure
 from analysis.papers.table_text import render_markdown, render_points
 from analysis.results.sweep import Sweep, name_sweeps, open_sweeps
 from trainers.formatting import did_you_mean, format_count
@@ -110,9 +111,9 @@ def _print_list(sweeps: Sequence[Sweep], word: str, everything: bool) -> None:
     With a word, print in full the figures whose name, which begins with the paper, or whose title contains it; with
     `everything` or without runs, print all of them in full. Raises SweepError if no name or title contains the word.
     """
-    console, listed, runs = Console(), list(list_figures(sweeps)), format_count(len(sweeps), "run")
+    console, runs = Console(), format_count(len(sweeps), "run")
+    listed = list(list_figures(sweeps, _select_rows(word)))
     if word:
-        listed = _keep(listed, word)
         _print_lines(console, listed)
         counted = count_drawable(listed, f"figures, tables and diagnostics with {word!r}")
         console.print_paragraph(f"{counted} can be drawn from {runs}.")
@@ -137,13 +138,14 @@ def _print_all(console: Console, listed: Sequence[Listed], runs: str) -> None:
     console.print_paragraph(f"{count_drawable(diagnostics, 'diagnostics')} can be drawn from {runs}.")
 
 
-def _keep(listed: Sequence[Listed], word: str) -> list[Listed]:
-    """Return the lines whose name or title contains a word. Raises SweepError if none does."""
-    found = [line for line in listed if word.casefold() in f"{line.name}\n{line.title}".casefold()]
+def _select_rows(word: str) -> list[PaperFigure]:
+    """Select the figures and tables whose name or title contains a word. Raises SweepError if none does."""
+    rows = list(FIGURES.values())
+    found = [row for row in rows if word.casefold() in f"{row.name}\n{row.title}".casefold()]
     if not found:
-        words = [part for line in listed for part in (line.name, *re.findall(r"\w+", line.title))]
+        words = [part for row in rows for part in (row.name, *re.findall(r"\w+", row.title))]
         raise SweepError(
-            f"--list {word}: none of the {len(listed)} names and titles contains it{did_you_mean(word, words)}"
+            f"--list {word}: none of the {len(rows)} names and titles contains it{did_you_mean(word, words)}"
         )
     return found
 

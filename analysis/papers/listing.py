@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from analysis.papers.catalogue import FIGURES
@@ -31,10 +31,10 @@ class Listed(NamedTuple):
         return [f"{self.name} · {self.title}", *(f"    {line}" for line in (self.why, *self.commands) if line)]
 
 
-def list_figures(sweeps: Sequence[Sweep]) -> Iterator[Listed]:
-    """Yield a line for each figure and table, in the order of the papers."""
+def list_figures(sweeps: Sequence[Sweep], rows: Iterable[PaperFigure] = FIGURES.values()) -> Iterator[Listed]:
+    """Yield a line for each of these figures and tables; by default for all, in the order of the papers."""
     names = dict(zip(map(id, sweeps), name_sweeps(sweeps), strict=True))
-    for row in FIGURES.values():
+    for row in rows:
         yield _judge(row, sweeps, names)
 
 

@@ -294,7 +294,8 @@ def test_sweeps_measured_otherwise_have_separate_fronts_with_separate_words(
     attacks = ATTACKS | OTHERWISE[what]
     other = load_sweep(write_sweep(tmp_path / "other", Made(study="other", faults=False, attacks=attacks, lift=0.02)))
     first = load_sweep(whole)
-    alone = {sweep.name: compute_fronts([sweep], y="test_aa_acc").panels for sweep in (first, other)}
+    named = {"whole": first, "other": other}
+    alone = {name: compute_fronts([sweep], y="test_aa_acc").panels for name, sweep in named.items()}
     for sweeps in ([first, other], [other, first]):
         found = compute_fronts(sweeps, y="test_aa_acc")
         assert {panel.title for panel in found.panels} == {
