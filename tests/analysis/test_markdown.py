@@ -110,6 +110,7 @@ def test_incomplete_trials_are_reported_and_not_averaged(sweep: Path) -> None:
     assert "1 diverged" in text and "without a result" in text
 
 
+@pytest.mark.long
 def test_the_command_says_seeds_attacks_and_versions(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(whole)]) == 0
     shown = capsys.readouterr().out

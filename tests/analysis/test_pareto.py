@@ -58,6 +58,7 @@ def test_two_sweeps_are_compared_in_a_table_and_a_figure(
     assert re.search(r"whole +\d of 6 +3 +0\.\d{4} +0\.\d{4} +0\.\d{4}", shown)
 
 
+@pytest.mark.long
 def test_groups_of_a_sweep_have_their_hypervolumes(
     whole: Path, tmp_path: Path, unrendered: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +67,7 @@ def test_groups_of_a_sweep_have_their_hypervolumes(
     assert re.search(r"AT 0\.10 +\d of 3 +3 +0\.", shown) and "TRADES 0.10 attains AT 0.10" in shown
 
 
+@pytest.mark.long
 def test_a_difference_needs_two_fronts(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(whole), "-o", str(tmp_path / "f.png"), "--difference", str(tmp_path / "d.png")]) == 2
     assert "0 pairs of fronts on the same terms" in capsys.readouterr().err

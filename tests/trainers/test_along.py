@@ -69,6 +69,7 @@ def test_attacks_along_training_are_recorded_at_their_epochs_and_at_the_last(tol
     assert found == [nothing, CURVES | fgsm, nothing, CURVES | fgsm | aa, nothing, CURVES | fgsm, CURVES | fgsm | aa]
 
 
+@pytest.mark.long
 def test_attacks_along_training_measure_the_network_of_their_epoch(told: Told) -> None:
     for row, expected in zip(told.rows, told.expected, strict=True):
         for name, value in expected.items():

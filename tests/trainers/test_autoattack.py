@@ -74,6 +74,7 @@ def test_verdicts_are_those_of_any_order_and_any_parts(fitted: Trainer, names: t
     assert {MISCLASSIFIED, WITHSTOOD, 0} <= set(whole.tolist())  # some of each
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("loss", ["ce", "dlr"])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_adversaries_of_apgd_are_the_same_bits_in_any_company(fitted: Trainer, loss: str, norm: Norm) -> None:

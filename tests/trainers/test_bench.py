@@ -144,6 +144,7 @@ def test_share_of_the_peak_and_rate_follow_from_the_seconds() -> None:
     assert line[-2:] == ["100", "25%"]  # 2 GFLOP * 100 images / 2 s
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("columns", [80, 100])
 def test_a_table_wider_than_the_terminal_is_printed_in_blocks(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     timings = timed(case(), ["standard", "pgd-at"], rounds=1, plain=False, flops=Flops(1, 1, 2), clock=CPU)

@@ -221,6 +221,7 @@ def test_passes_are_those_of_one_map_the_mean_over_maps() -> None:
     assert net.forwards == net.backwards == 3 + 3
 
 
+@pytest.mark.long
 def test_merging_a_convolution_with_its_batchnorm_is_tighter() -> None:
     made = network(DigitsCNN())
     found = bounds(made)

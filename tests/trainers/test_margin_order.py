@@ -133,6 +133,7 @@ def measure(trainer: Trainer, block: Evaluation, log: VerdictLog | None = None) 
     return {"record": record, "classes": classes}
 
 
+@pytest.mark.long
 def test_attacked_images_have_the_verdicts_of_all(fitted: Trainer) -> None:
     test = fitted.splits["test"]
     margins = find_margins(fitted.net, test, Evaluation(epsilon=0.04, steps=5).pgd(), 7)
@@ -154,6 +155,7 @@ def test_attacked_images_have_the_verdicts_of_all(fitted: Trainer) -> None:
     )
 
 
+@pytest.mark.long
 def test_records_say_how_far_it_went_and_accuracy_is_that_under_all_attacks(fitted: Trainer) -> None:
     pgd = {"name": "pgd", "steps": 5}
     found = measure(fitted, evaluation(pgd5=pgd, aa=BY_MARGIN))["record"]
@@ -174,6 +176,7 @@ def test_some_of_the_images_are_ordered_alone(fitted: Trainer) -> None:
     assert found["test_aa_acc"] <= found["test_aa_clean_acc"]
 
 
+@pytest.mark.long
 def test_attacks_of_a_larger_budget_do_not_count_as_cheap(fitted: Trainer) -> None:
     """An image that falls to a larger budget may withstand AutoAttack at its own."""
     large = {"name": "pgd", "steps": 5, "epsilon": 0.2}
@@ -188,6 +191,7 @@ def test_the_order_of_final_does_not_matter(fitted: Trainer) -> None:
     assert one["record"] == other["record"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("run", [CE, BY_MARGIN], ids=["all", "margin"])
 def test_a_kill_costs_one_chunk(fitted: Trainer, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, run: Any) -> None:
     """An evaluation that is killed again and again ends with the bits of one that is not, and attacks nothing twice."""
@@ -216,6 +220,7 @@ def test_a_kill_costs_one_chunk(fitted: Trainer, tmp_path: Any, monkeypatch: pyt
     assert measure(fitted, evaluation(aa=run), VerdictLog(tmp_path)) == expected and not sizes
 
 
+@pytest.mark.long
 def test_stored_verdicts_of_other_weights_or_settings_are_not_used(fitted: Trainer, tmp_path: Any) -> None:
     measure(fitted, evaluation(aa=CE), VerdictLog(tmp_path))
     keys = set(VerdictLog(tmp_path)._rows)
@@ -228,6 +233,7 @@ def test_stored_verdicts_of_other_weights_or_settings_are_not_used(fitted: Train
     assert len(set(VerdictLog(tmp_path)._rows) - keys) == 2
 
 
+@pytest.mark.long
 def test_a_damaged_file_of_verdicts_is_begun_anew(fitted: Trainer, tmp_path: Any) -> None:
     expected = measure(fitted, evaluation(aa=CE), VerdictLog(tmp_path))
     text = (tmp_path / NAME).read_text()

@@ -112,6 +112,7 @@ def test_training_under_the_attack_of_the_curves_is_drawn_beside_test(tmp_path: 
     assert "raining" not in captions["curves_clean"] and captions["curves_clean"].startswith("Clean test accuracy;")
 
 
+@pytest.mark.long
 def test_of_a_crowd_training_has_a_figure_and_a_range_of_its_own(tmp_path: Path) -> None:
     made = Made(methods=("A",), subsets=FIVE, epochs=12, faults=False, profile=False, train=True)
     found = collect_report_data(load_sweep(write_sweep(tmp_path / "crowd", made)))
@@ -163,6 +164,7 @@ def test_a_further_attack_has_a_figure_of_its_own_without_validation(tmp_path: P
     assert not any(len(dot.get_offsets()) for dot in dots)
 
 
+@pytest.mark.long
 def test_the_dot_is_the_mean_of_what_each_seed_had_at_its_own_epoch(crowd: ReportData) -> None:
     """Between evaluations, at the median of some epochs, no accuracy was measured."""
     info = collect_curves(crowd.results, "pgd")

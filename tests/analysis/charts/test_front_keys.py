@@ -52,6 +52,7 @@ def named(found: FrontData, keys: PointKeys) -> list[str]:
     return [text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts()]
 
 
+@pytest.mark.long
 def test_the_legend_of_twelve_configurations_is_half_as_tall_as_a_panel_in_a_column(tmp_path: Path) -> None:
     methods = ("AT 0.10", "TRADES 0.10", "MART 0.10", "AT 0.20")
     made = replace(SMALL, methods=methods, subsets=("all", "friendly 108", "random 108"), replicates=3)
@@ -150,6 +151,7 @@ def test_bands_say_of_how_many_seeds_they_are(n: int) -> None:
         assert reached == count == math.ceil(percentile * n / 100)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("seeds", "words", "legend"),
     [
@@ -207,6 +209,7 @@ def nearest(places: Sequence[np.ndarray]) -> float:
     return min(float(np.linalg.norm(one - other)) for one, other in combinations(places, 2))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("by", "coloured"), [(("method",), 2), (("method", "subset"), 6)])
 def test_each_group_has_a_colour_and_a_line_and_what_it_dominates_is_faint(
     whole: Path, by: tuple[str, ...], coloured: int
@@ -228,6 +231,7 @@ def test_each_group_has_a_colour_and_a_line_and_what_it_dominates_is_faint(
         assert faint == int((~panel.points["on_own_front"]).sum())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("least", [0.002, 0.0])
 def test_outlines_on_logarithmic_axes_are_positive_and_reach_below_every_accuracy(whole: Path, least: float) -> None:
     found = compute_fronts([load_sweep(whole)])

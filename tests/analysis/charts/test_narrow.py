@@ -87,6 +87,7 @@ def find_labels(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.axes[0].texts if isinstance(text, Annotation)]
 
 
+@pytest.mark.long
 def test_a_curve_of_one_point_has_one_label() -> None:
     assert find_labels(draw_curves({"all": 1, "friendly": 1})) == ["0.05"]
     assert find_labels(draw_curves({"all": 1, "friendly": 3, "random": 3})) == ["0.05", "0.15"]

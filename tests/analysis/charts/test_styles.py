@@ -117,6 +117,7 @@ def test_every_name_has_a_look_of_its_own_and_training_on_all_is_neutral() -> No
     assert len(set(Register().assign_colours(names[1:8]).values())) == 7
 
 
+@pytest.mark.long
 def test_a_name_has_one_colour_in_all_figures_of_a_page(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), subsets=("all", "friendly 96", "friendly 108", "random 96", "random 108"), faults=False)
     found = collect_report_data(load_sweep(write_sweep(tmp_path / "page", made)))

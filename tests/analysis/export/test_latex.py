@@ -35,6 +35,7 @@ def bold(text: str, column: int) -> list[str]:
     return [row[0] for row in cells(text)[1:] if "mathbf" in row[column]]
 
 
+@pytest.mark.long
 def test_every_row_has_a_number_per_column_and_every_brace_its_partner(sweep: Path) -> None:
     table = table_of(sweep)
     text = render_document([table])
@@ -55,6 +56,7 @@ def test_a_number_is_the_mean_over_seeds_with_its_standard_error(whole: Path) ->
     assert found == row.numbers[0].text()
 
 
+@pytest.mark.long
 def test_the_last_column_has_the_verdict_on_each_configuration_and_the_caption_explains_it(whole: Path) -> None:
     table = table_of(whole)
     text = render_table(table)
@@ -97,6 +99,7 @@ def test_the_largest_accuracy_and_the_smallest_difference_of_a_problem_are_bold(
         assert bold(text, place + 1) == best, column
 
 
+@pytest.mark.long
 def test_a_network_that_names_one_class_is_never_the_best(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "sweep", Made(faults=False, noise=(0.1,)))
     before = table_of(folder)

@@ -47,6 +47,7 @@ def test_one_seed_cannot_say_what_the_choice_costs() -> None:
     assert found["chosen"] == "b" and np.isnan(found["corrected"]) and np.isnan(found["optimism"])  # type: ignore[call-overload]
 
 
+@pytest.mark.long
 def test_a_choice_among_equals_reads_too_high_and_its_correction_does_not() -> None:
     """Nine values that are equal, seeds of a standard deviation of 1: their best mean of three is .86 too high."""
     rng = np.random.default_rng(0)

@@ -27,6 +27,7 @@ def test_each_problem_has_its_own_front_and_a_point_per_configuration(whole: Pat
     assert (found.x, found.y) == ("test_aa_clean_acc", "test_aa_acc")
 
 
+@pytest.mark.long
 def test_a_front_takes_both_accuracies_of_the_same_images_and_says_of_how_many(whole: Path) -> None:
     """AutoAttack looked at 300 of 360 images: clean accuracy is that on these, a point below that on all."""
     results = load_sweep(whole)
@@ -230,6 +231,7 @@ def test_one_seed_has_no_error_no_surface_and_says_so(tmp_path: Path) -> None:
     assert "1 seed" in found.note and "demonstration" in found.note
 
 
+@pytest.mark.long
 def test_the_last_checkpoint_can_be_asked_for(whole: Path) -> None:
     best, last = (compute_fronts([load_sweep(whole)], checkpoint=c).panels[1].points for c in ("best", "last"))
     np.testing.assert_allclose(best["y_last"], last["y"])
@@ -342,6 +344,7 @@ def test_other_examples_behind_the_same_words_have_a_front_of_their_own(whole: P
     ]
 
 
+@pytest.mark.long
 def test_a_joint_front_has_only_members_that_no_other_sweep_dominates(whole: Path, tmp_path: Path) -> None:
     other = write_sweep(tmp_path / "other", Made(study="other", faults=False, lift=0.2))
     panel = compute_fronts([load_sweep(whole), load_sweep(other)]).panels[0]
@@ -354,6 +357,7 @@ def test_a_joint_front_has_only_members_that_no_other_sweep_dominates(whole: Pat
     assert numbers["on_front"].all() and numbers["number"].tolist() == list(range(1, len(numbers) + 1))
 
 
+@pytest.mark.long
 def test_missing_results_are_reported_beside_a_front(sweep: Path, whole: Path) -> None:
     """Of the made-up sweep a trial diverged, one is torn and one crashed."""
     note = compute_fronts([load_sweep(sweep), load_sweep(whole)]).panels[1].missing
@@ -411,6 +415,7 @@ def bound(folder: Path, of: str, value: float, seeds: int = 9) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_a_configuration_with_a_bound_alone_is_no_point_of_a_front(tmp_path: Path) -> None:
     whole = compute_fronts([load_sweep(write_sweep(tmp_path / "whole", Made(faults=False)))])
     off = whole.panels[0].points[~whole.panels[0].points["on_front"]].iloc[0]
@@ -428,6 +433,7 @@ def test_a_configuration_with_a_bound_alone_is_no_point_of_a_front(tmp_path: Pat
     assert "test_aa_acc" not in results.final_metrics()  # which answers and comparisons take
 
 
+@pytest.mark.long
 def test_verdicts_on_some_seeds_alone_are_no_mean_and_a_high_bound_is_not_settled(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "some", Made(faults=False))
     name = compute_fronts([load_sweep(folder)]).panels[0].points.iloc[0]["configuration"]

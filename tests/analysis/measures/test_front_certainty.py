@@ -62,6 +62,7 @@ def test_table_of_a_front_has_verdicts_and_corrected_values(found: FrontData) ->
         assert "In brackets: corrected for being chosen. Verdict: " in explain_columns(found)
 
 
+@pytest.mark.long
 def test_verdicts_on_several_sweeps_say_why_they_may_be_weaker(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), replicates=8, profile=False, faults=False)
     one, other = (load_sweep(write_sweep(tmp_path / name, replace(made, study=name))) for name in ("one", "other"))

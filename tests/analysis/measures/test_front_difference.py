@@ -29,6 +29,7 @@ def test_a_run_attains_what_one_of_its_points_is_no_worse_than(found: list[np.nd
                 assert grid[row, column] == (run >= [right, top]).all(axis=1).any()
 
 
+@pytest.mark.long
 def test_a_lifted_sweep_attains_what_the_other_does_and_not_the_reverse(whole: Path, tmp_path: Path) -> None:
     other = write_sweep(tmp_path / "better", Made(study="better", faults=False, lift=0.2))
     found = [info for _, info in compare_fronts(compute_fronts([load_sweep(whole), load_sweep(other)]))]
@@ -45,6 +46,7 @@ def test_three_seeds_that_all_attain_more_have_a_p_of_a_tenth() -> None:
     assert compute_p_value(attain_grid([*low, *high])[2], 3) == pytest.approx(2 / 20)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seeds", [(3, 3), (8, 8)])
 def test_seeds_of_one_kind_seldom_differ(seeds: tuple[int, int]) -> None:
     rng = np.random.default_rng(1)
@@ -52,6 +54,7 @@ def test_seeds_of_one_kind_seldom_differ(seeds: tuple[int, int]) -> None:
     assert np.mean(np.array(found) <= 0.1) <= 0.17  # 10 % are expected at most
 
 
+@pytest.mark.long
 def test_the_shares_are_those_of_the_seeds(whole: Path, tmp_path: Path) -> None:
     """By hand, from the trials: every pair of seeds and every member of the second's front."""
     other = write_sweep(tmp_path / "other", Made(study="other", faults=False, lift=0.005, replicates=2))
@@ -75,6 +78,7 @@ def test_the_shares_are_those_of_the_seeds(whole: Path, tmp_path: Path) -> None:
         assert info.difference[row, column] == pytest.approx(first - second)
 
 
+@pytest.mark.long
 def test_sweeps_without_common_terms_are_not_compared(whole: Path, tmp_path: Path) -> None:
     other = write_sweep(tmp_path / "other", Made(study="other", faults=False, noise=(0.3,)))
     assert not list(compare_fronts(compute_fronts([load_sweep(whole), load_sweep(other)])))

@@ -19,6 +19,7 @@ from ..synthetic import Made, write_study, write_sweep
 METHODS, SUBSETS = ("AT 0.10", "TRADES 0.10"), ("all", "friendly 108", "random 108")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("by", "curves"),
     [
@@ -55,6 +56,7 @@ def test_a_part_of_a_configuration_names_groups_though_it_is_no_axis(tmp_path: P
     assert set(name_groups(results, ("optimizer.lr",))) == {"without lr", "lr 0.05"}
 
 
+@pytest.mark.long
 def test_the_axis_that_names_groups_joins_no_points(tmp_path: Path) -> None:
     made = Made(noise=(0.1,), subsets=("all", "friendly 108"), epochs=4, replicates=2)
     results = load_sweep(write_study(tmp_path / "lam", "method.weight.lam", (0, 1, 2, 3), made))
@@ -63,6 +65,7 @@ def test_the_axis_that_names_groups_joins_no_points(tmp_path: Path) -> None:
     assert grouped.curves == ("lam 0", "lam 1", "lam 2", "lam 3")
 
 
+@pytest.mark.long
 def test_groups_of_two_sweeps_are_told_apart(whole: Path, tmp_path: Path) -> None:
     other = write_sweep(tmp_path / "other", Made(study="other", faults=False))
     found = compute_fronts([load_sweep(whole), load_sweep(other)], by=("method",))

@@ -151,6 +151,7 @@ def test_an_order_that_seeds_may_have_reversed_is_counted_and_called_so(tmp_path
     assert "1 of 1 pair of configurations" in text and "seeds may explain them" in text
 
 
+@pytest.mark.long
 def test_pgd_accuracy_on_the_images_of_autoattack_gives_the_gap(tmp_path: Path) -> None:
     """PGD's accuracy on all images would make a gap between images of one between attacks."""
     folder = attacked(tmp_path / "part", MADE).results.folder

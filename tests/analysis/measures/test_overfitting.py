@@ -64,6 +64,7 @@ def test_gaps_stand_beside_accuracies_of_the_same_seeds(tmp_path: Path, rest: in
     assert "<td>2</td>" in table and "<td>3</td>" not in table
 
 
+@pytest.mark.long
 def test_every_difference_names_its_attack(whole: Path) -> None:
     found = collect_report_data(load_sweep(whole))
     heads = "".join(re.findall("<thead>.*?</thead>", "".join([*render_gaps(found), *render_subset_effects(found)])))

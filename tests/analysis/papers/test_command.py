@@ -111,6 +111,7 @@ def test_what_two_parts_lack_is_said_once(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.count("a configuration whose robust accuracy falls") == 1
 
 
+@pytest.mark.long
 def test_a_word_keeps_what_contains_it_in_its_name_or_title(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = write_planned(tmp_path / "run", "gairat")
     assert main([str(run), "--list", "WEIGHTS BY"]) == 0

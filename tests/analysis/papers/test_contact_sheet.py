@@ -28,11 +28,13 @@ def test_a_tall_figure_becomes_narrower_and_keeps_its_proportions() -> None:
     assert tall.size[1] == pytest.approx(10 * tall.size[0]) and tall.size[0] < COLUMN / 4
 
 
+@pytest.mark.long
 def test_a_page_that_is_full_is_followed_by_another(tmp_path: Path) -> None:
     made = Thumbnail("n", "t", np.zeros((150, 100, 4), np.uint8))
     assert [path.name for path in save_sheet([made] * 20, tmp_path / "s.png")] == ["s.png", "s_2.png"]
 
 
+@pytest.mark.long
 def test_a_figure_is_drawn_from_the_run_of_its_own_study_where_others_would_do_too(tmp_path: Path) -> None:
     runs = [load(write_planned(tmp_path / name, name)) for name in ("friendly_k", "friendly_sizes")]
     assert choose_runs(FIGURES["profiling:F14"], runs) == [runs[1]]

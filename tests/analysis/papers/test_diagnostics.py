@@ -23,6 +23,7 @@ from .test_figures import draw
 T = stats.t.ppf(0.975, SEEDS - 1)
 
 
+@pytest.mark.long
 def test_a_diagnostic_is_no_figure_of_a_paper_and_is_listed_under_its_own_heading(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,6 +84,7 @@ def test_the_cross_generalisation_gap_pairs_standard_and_adversarial_training_on
     assert [row["mean"], row["hi"]] == pytest.approx([gaps.mean(), gaps.mean() + T * stats.sem(gaps)])
 
 
+@pytest.mark.long
 def test_masking_is_drawn_gapped_and_reversed_where_weights_by_kappa_hide_gradients(tmp_path: Path) -> None:
     run = load(write_planned(tmp_path / "run", "gairat"))
     masking, gap, reversals = (
@@ -149,6 +151,7 @@ def test_all_ten_groups_are_drawn_in_their_order(name: str, rises: bool, tmp_pat
     assert isinstance(means, pd.Series) and set(drawn.points["n"]) == {SEEDS}
 
 
+@pytest.mark.long
 def test_groups_of_a_run_without_pgd_training_are_formed_by_own_losses_and_the_note_says_so(tmp_path: Path) -> None:
     run = load(write_planned(tmp_path / "run", "atta_reweight", examples=True))
     drawn = draw_paper_figure(FIGURES["diagnostics:groups_weight"], [run])

@@ -67,6 +67,7 @@ def test_corrupted_images_are_as_hard_as_the_images_that_they_look_like(tmp_path
     assert rows["fog"].between(0.2, 0.5).all() and "ResNet-18 · PGD · epochs 100: pgd" in rows.index
 
 
+@pytest.mark.long
 def test_the_table_is_written_as_a_figure_as_points_and_as_text(tmp_path: Path) -> None:
     run = write_planned(tmp_path / "run", "difficulty_distance", examples=True)
     for ending in ("pdf", "csv", "md"):

@@ -111,6 +111,7 @@ def test_a_run_without_pgd_training_takes_the_difficulty_of_another_run_and_is_n
     assert np.average(low["mean"], weights=low["count"]) < np.average(high["mean"], weights=high["count"])
 
 
+@pytest.mark.long
 def test_a_run_whose_pgd_trainings_were_passed_over_is_named_as_not_used(tmp_path: Path) -> None:
     """The first has other labels, and the second ranks the examples, so that the third is not looked at."""
     runs = [write_planned(tmp_path / "self", "atta_reweight", examples=True)]
@@ -186,6 +187,7 @@ def test_a_pgd_training_under_other_labels_gives_no_difficulty_and_the_user_is_t
         draw_paper_figure(FIGURES[name], [load(folder) for folder in folders])
 
 
+@pytest.mark.long
 def test_a_run_under_other_labels_is_passed_over_for_one_that_ranks_the_same_examples(tmp_path: Path) -> None:
     folders = [
         write_planned(tmp_path / name, name.split("_of_")[0], examples=True) for name in ("iat_of_others", "iat")

@@ -173,6 +173,7 @@ def test_an_inset_is_a_panel_of_the_last_epochs(tmp_path: Path) -> None:
     assert all("from epoch " in panel for panel in zoomed["panel"])
 
 
+@pytest.mark.long
 def test_a_figure_of_training_curves_says_so_and_names_no_test_images(tmp_path: Path) -> None:
     drawn = draw("gairat:F2b", tmp_path)
     assert [table.y_title for table in drawn.tables] == ["clean training error", "robust training error, PGD-10"]

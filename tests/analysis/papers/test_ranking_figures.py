@@ -22,6 +22,7 @@ def read(folder: Path, trial: str, name: str) -> np.ndarray:
         return np.asarray(arrays[name].astype(float))
 
 
+@pytest.mark.long
 def test_the_overlap_of_two_seeds_is_what_their_most_problematic_fifths_share(tmp_path: Path) -> None:
     drawn = draw("profiling:F5", tmp_path)
     points, (sweep,) = drawn.points, drawn.selection.sweeps

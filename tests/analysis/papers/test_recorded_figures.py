@@ -78,6 +78,7 @@ def test_pairs_of_classes_are_parted_between_two_figures(tmp_path: Path) -> None
     assert len(one) == 24 and len(one | other) == 45 and not one & other
 
 
+@pytest.mark.long
 def test_the_ends_of_a_ranking_are_on_figures_of_their_own(tmp_path: Path) -> None:
     hard, easy = (draw(f"profiling:F{n}", tmp_path / str(n)).points for n in (3, 4))
     assert set(hard["line"]) == {"most problematic"} and set(easy["line"]) == {"friendliest"}

@@ -35,6 +35,7 @@ def read_rows(table: str) -> tuple[list[str], list[list[tuple[str, str]]]]:
     return heads, rows
 
 
+@pytest.mark.long
 def test_numbers_are_those_of_the_trials_at_both_checkpoints(found: ReportData) -> None:
     block = build_block(found)
     heads, rows = read_rows(render_configurations(block))
@@ -59,6 +60,7 @@ def test_members_of_a_front_and_what_validation_selects_are_tagged(found: Report
     assert members and tagged == members
 
 
+@pytest.mark.long
 def test_a_search_has_its_knobs_and_how_each_configuration_ended(tmp_path: Path) -> None:
     found = collect_report_data(load_sweep(write_search(tmp_path / "search")))
     block = build_block(found)

@@ -129,6 +129,7 @@ def test_trials_stand_in_the_order_of_the_axes_with_profiles_last(whole: Path) -
     assert list(trials["data.label_noise"][:36]) == ["0.0"] * 18 + ["0.1"] * 18
 
 
+@pytest.mark.long
 def test_a_training_that_others_start_from_is_no_trial_of_the_study(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "sweep", Made(noise=(0.1,), faults=False))
     plan = json.loads((folder / "plan.json").read_text())
@@ -178,6 +179,7 @@ def test_a_generalization_gap_is_shown_only_where_both_accuracies_are_under_one_
     assert ("evaluate: {train: true}" in table) != measured
 
 
+@pytest.mark.long
 def test_the_code_of_the_readme_runs_and_the_columns_that_it_names_exist(tmp_path: Path) -> None:
     whole = write_sweep(tmp_path / "whole", Made(study="whole", faults=False))
     first = load_sweep(whole).study_trials["id"].iloc[0]

@@ -62,6 +62,7 @@ def test_a_configuration_of_two_sweeps_is_one_point(pair: list[Sweep]) -> None:
     assert panel.family.configurations == 3 and panel.seeds.shape[:2] == (3, 3) and len(panel.trials) == 9
 
 
+@pytest.mark.long
 def test_the_front_of_each_sweep_has_what_it_holds(pair: list[Sweep]) -> None:
     panel = draw_panel(pair)
     for sweep in pair:
@@ -84,6 +85,7 @@ def test_the_remark_names_the_sweeps(pair: list[Sweep]) -> None:
     assert compute_fronts(pair).remark == "first and second hold the same 3 trainings; each counts once, under first."
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("sweeps", "seeds"), [("pair", 3), ("longer", 5)])
 def test_a_page_lists_it_once_and_says_who_holds_it(sweeps: str, seeds: int, request: pytest.FixtureRequest) -> None:
     results = request.getfixturevalue(sweeps)
@@ -96,6 +98,7 @@ def test_a_page_lists_it_once_and_says_who_holds_it(sweeps: str, seeds: int, req
     assert len(block["curves"]["epoch"]) > 1
 
 
+@pytest.mark.long
 def test_the_tables_of_a_page_list_each_training_once(pair: list[Sweep]) -> None:
     frames = collect_joint_frames(collect_rows([collect_report_data(sweep) for sweep in pair]))
     assert len(frames["trials"]) == 9 and len(frames["epochs"]) == 9 * 24
@@ -127,6 +130,7 @@ def test_accuracy_by_class_on_a_page_is_of_all_seeds(partly: list[Sweep], longer
     assert block["trials"]["configuration"].count(place) == 5
 
 
+@pytest.mark.long
 def test_a_table_of_configurations_has_one_row_for_it(longer: list[Sweep]) -> None:
     (table,) = tabulate_by_terms(longer)
     (row,) = (row for row in table.rows if row.name == "all")

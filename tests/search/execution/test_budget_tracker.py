@@ -67,6 +67,7 @@ def test_a_plan_is_cut_to_its_budget(tmp_path: Path, budget: dict[str, int], tra
     assert "Raise it under `search: {budget: …}`" in run.said() and COMMAND in run.said()
 
 
+@pytest.mark.long
 def test_a_raised_budget_resumes_where_the_smaller_one_ended(tmp_path: Path) -> None:
     ended(tmp_path, trials=2)
     run = Tiny(tmp_path / "sweep", burn_ins(search__budget={"trials": 4}, search__keep="forks"))

@@ -101,6 +101,7 @@ def test_what_a_changed_plan_replaces_is_told(tmp_path: Path, planned: Planned) 
     assert not describe_replaced_plan(tmp_path / "none", one, yaml.safe_load(text)), "the same"
 
 
+@pytest.mark.long
 def test_a_dry_run_reports_refusals(here: Path, planned: Planned, capsys: pytest.CaptureFixture[str]) -> None:
     text = smoke(search__replicates=2)
     stored(here / "results" / "space", planned(text), text, begun=5)
@@ -119,6 +120,7 @@ def test_a_dry_run_reports_refusals(here: Path, planned: Planned, capsys: pytest
     assert sorted(here.rglob("*")) == before
 
 
+@pytest.mark.long
 def test_a_dry_run_notes_what_a_run_would_replace(
     here: Path, planned: Planned, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -163,6 +163,7 @@ def test_an_unwritable_folder_is_refused_before_the_start(here: Path, monkeypatc
     assert "may not be written to" in str(location.find_folder_problem(here / "results" / "space"))
 
 
+@pytest.mark.long
 def test_world_writable_results_are_noted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "space.yaml").write_text(smoke())
     for mode, noted in ((0o777, True), (0o1777, False), (0o775, False)):

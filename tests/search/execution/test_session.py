@@ -134,6 +134,7 @@ def test_the_keep_setting_selects_stored_states(tiny: Any, keep: str, left: int)
     assert states(run) == left
 
 
+@pytest.mark.long
 def test_a_session_pauses_at_its_limit_and_resumes_from_there(undisturbed: Tiny, tiny: Any) -> None:
     run = tiny(search__checkpoint_seconds=1e9)
     job, data = run.job(PLAIN), run.data(PLAIN)

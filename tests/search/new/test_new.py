@@ -247,6 +247,7 @@ def test_the_network_fits_images_and_machine(size: int, channels: int, on_gpu: b
     assert choose_model(size, channels, on_gpu, fitting) == model and model in fitting
 
 
+@pytest.mark.long
 def test_networks_that_cannot_take_the_images_are_not_proposed() -> None:
     assert "small_cnn" not in list_fitting_models(1, 4, 10)
     assert "small_cnn" in list_fitting_models(1, 8, 10)

@@ -140,6 +140,7 @@ def test_classes_that_a_split_lacks_are_named(noted: Noted) -> None:
     assert "no validation example of class 2;" in message
 
 
+@pytest.mark.long
 def test_pool_that_is_the_whole_source_is_noted_for_each_split(noted: Noted) -> None:
     messages = noted({"extra": {"name": "npz", "path": "data.npz"}})
     assert [line.partition("extra: ")[2].partition(";")[0] for line in messages] == [

@@ -132,6 +132,7 @@ def test_front_and_hypervolume_are_those_of_attacking_everything(killed: bool) -
     assert sum(_attack_and_check(draw_study(number), killed) for number in STUDIES) > 20  # or nothing was tested
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("killed", [False, True], ids=["whole rounds", "killed"])
 def test_of_many_real_configurations_few_are_attacked_and_the_front_is_that_of_all(killed: bool) -> None:
     """Studies of 64 configurations, from the verdicts of a real sweep that attacked everything."""

@@ -54,6 +54,7 @@ def test_fork_is_deleted_after_the_last_training_that_needs_it() -> None:
     assert max(seen) <= 4
 
 
+@pytest.mark.long
 @given(words)
 def test_every_needed_state_exists_and_none_remains_at_the_end(letters: list[str]) -> None:
     plan, shelf, _ = played(letters, "none")

@@ -284,6 +284,7 @@ def test_losses_under_an_attack_and_a_corruption_have_names_of_their_own(here: P
     assert "evaluate.loss_attacks.fog: is the name of a corruption, too; take another" in problem
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", ["mlp", "digits_cnn", "small_cnn"])
 def test_a_network_that_takes_squares_alone_is_refused_for_other_images(
     model: str, here: Path, refused: Refused

@@ -186,6 +186,7 @@ def test_labels_are_stable(value: Any, label: str) -> None:
     assert format_label(value) == label
 
 
+@pytest.mark.long
 @given(st.text())
 def test_slug_is_a_valid_folder_name(text: str) -> None:
     assert set(slugify(text)) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+-_")

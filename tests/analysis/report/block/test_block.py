@@ -46,6 +46,7 @@ def place_of(block: dict[str, Any], number: int) -> int:
     return next(at for at, name in enumerate(block["configurations"]["configuration"]) if f"drawn_{number}," in name)
 
 
+@pytest.mark.long
 def test_the_same_records_make_the_same_bytes(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "sweep", SMALL)
     first, second = (format_block(build_block(collect(folder))) for _ in range(2))
@@ -61,6 +62,7 @@ def test_no_name_ends_the_element_of_a_page(tmp_path: Path) -> None:
     assert any(evil[:20] in family for family in block["families"]) and block["study"].startswith(evil[:20])
 
 
+@pytest.mark.long
 def test_a_study_begins_with_its_front_and_its_checkpoint(report: ReportData) -> None:
     block = build_block(report, reload_seconds=5)
     assert (block["kind"], block["x"], block["y"]) == ("study", "test_aa_clean_acc", "test_aa_acc")
@@ -100,6 +102,7 @@ def test_a_network_that_names_one_class_is_counted_so_that_no_front_takes_it(tmp
     assert found["on_front"] == [True, False]
 
 
+@pytest.mark.long
 def test_families_of_single_seeds_are_left_out_as_they_have_nothing_to_draw(tmp_path: Path) -> None:
     one, two = (
         build_block(collect(write_sweep(tmp_path / str(n), Made(**vars(SMALL) | {"replicates": n})))) for n in (1, 2)
@@ -161,6 +164,7 @@ def test_the_command_names_its_folder_and_trial_whatever_their_letters(tmp_path:
         assert first.endswith("seed=0")
 
 
+@pytest.mark.long
 def test_knobs_have_the_scale_and_range_of_their_space(searched: dict[str, Any]) -> None:
     knobs = {knob["path"]: knob for knob in searched["knobs"]}
     assert [knobs[path]["drawn"] for path in ("method", "optimizer.lr")] == [False, True]
@@ -244,6 +248,7 @@ def test_stopping_names_what_was_stopped_when_and_why(searched: dict[str, Any]) 
     assert found["reason"][at] == f"1 of 3 seeds diverged: {LOSS['why']}" and not found["on_front"][at]
 
 
+@pytest.mark.long
 def test_epochs_saved_are_those_of_each_configuration_where_epochs_are_a_knob(tmp_path: Path) -> None:
     folder = write_search(tmp_path / "sweep")
     plan = json.loads((folder / "plan.json").read_text())
