@@ -175,9 +175,17 @@ def _claim_nothing(family: Family) -> Answer:
         (
             f"{compared} told from chance: {seeds}{each} {leave} {format_count(family.freedom, 'degree')} of freedom "
             f"for the error, and a claim needs {FEWEST_FREEDOM}, which takes {count_fewest_seeds(m)} seeds{each}"
-            f"{more}.",
+            f"{more}.{_name_uncounted(family.uncounted)}",
         ),
     )
+
+
+def _name_uncounted(count: int) -> str:
+    """Say how many trainings the seeds of the differences do not count; empty if none."""
+    if not count:
+        return ""
+    name = "names" if count == 1 else "name"
+    return f" Not counted: {format_count(count, 'training')} that diverged or {name} one class for every image."
 
 
 def _none_of(count: int, noun: str) -> str:

@@ -18,6 +18,7 @@ from analysis.measures.power import count_further_seeds
 from analysis.measures.stats import simultaneous_quantile
 from analysis.results.axes import SEPARATOR
 from analysis.results.sweep import Sweep
+from analysis.results.trial_table import DIVERGED
 from trainers.fewest_seeds import FEWEST_FREEDOM
 
 ONE_POINT = 0.01
@@ -36,6 +37,7 @@ class Family(NamedTuple):
     quantile: float  # standard errors to each side of a simultaneous interval; NaN if nothing is claimed
     one_point: float  # further seeds that would tell a difference of one point
     single: int  # differences of one seed, which have no interval and are left out of the rows
+    uncounted: int = 0  # trainings of the study that diverged or name one class, whose seeds are in no difference
 
     @property
     def title(self) -> str:
@@ -66,7 +68,13 @@ def collect_families(
         rows = effects[effects["metric"] == metric]
         baselines = dict.fromkeys(rows["subtrahend"].str.split(SEPARATOR).str[0])
         found.append(judge_family(path, axes.short[path], ", ".join(baselines), rows))
-    return [family for family in found if len(family.rows) or family.single]
+    uncounted = _count_uncounted(results, metric)
+    return [family._replace(uncounted=uncounted) for family in found if len(family.rows) or family.single]
+
+
+def _count_uncounted(results: Sweep, metric: str) -> int:
+    constant = results.completed[f"{metric.partition('_')[0]}_constant"].notna()
+    return int(constant.sum() + (results.study_trials["status"] == DIVERGED).sum())
 
 
 def _name_kinds(results: Sweep) -> dict[str, str]:

@@ -37,7 +37,9 @@ def main(arguments: list[str] | None = None, backend: Backend | None = None) -> 
         "--seeds", type=int, default=5, help="fresh seeds for each configuration of the front (default: 5)"
     )
     parser.add_argument(
-        "--accept-code-change", action="store_true", help="continue from stages of other code in trainers/"
+        "--accept-code-change",
+        action="store_true",
+        help="train new seeds by other code in trainers/ than the run's",
     )
     parser.add_argument("--address", help="address of a Ray cluster (default: RAY_ADDRESS, else this machine alone)")
     options = parser.parse_args(arguments)

@@ -17,7 +17,7 @@ from search.cli import HANDLED_ERRORS, report_error
 from search.cluster.gpu_packing import resolve_gpus
 from search.exceptions import SpaceError
 from search.execution.backend import Backend
-from search.execution.compatibility import find_accepted_code
+from search.execution.compatibility import find_accepted_code, is_of_this_code
 from search.execution.stored_space import SPACE_FILE
 from search.pareto import as_recorded, to_maximise
 from search.planning.datasets import DatasetCache
@@ -78,6 +78,7 @@ def confirm_front(options: argparse.Namespace, began: float, backend: Backend | 
         loaded = load_stored_space(options.run, [])
         store = Store(options.run)
         _check_held_out(options.run, plan)
+        _check_code(options.run, plan, options.accept_code_change)
         search = loaded.space.search  # the confirmation has one of its own
         front = select_front(store, plan, search)
         if not front:
@@ -92,6 +93,18 @@ def confirm_front(options: argparse.Namespace, began: float, backend: Backend | 
         return code
     except HANDLED_ERRORS as error:
         return report_error(error, folder, INSTEAD, errors)
+
+
+def _check_code(run: Place, plan: Row, accept: bool) -> None:
+    """Raise SpaceError if other code trained the run, unless the user accepts that, or has accepted it for the run."""
+    if accept or is_of_this_code(plan):
+        return
+    raise SpaceError(
+        [
+            f"{run}: the code in trainers/ has changed since it was trained, so that new seeds may differ from its own "
+            "by more than chance; --accept-code-change compares them all the same"
+        ]
+    )
 
 
 def _check_held_out(run: Place, plan: Row) -> None:

@@ -213,6 +213,11 @@ def find_accepted_code(folder: Place, accept: bool) -> str | None:
     return stored["code"] if accept or training_code() in stored.get("accepted", []) else None
 
 
+def is_of_this_code(stored: Row) -> bool:
+    """Return whether this training code made a stored plan, or was accepted for its sweep."""
+    return training_code() in (stored["code"], *stored.get("accepted", []))
+
+
 def describe_end_by_other_code(folder: Place, tree: Row) -> str | None:
     """Describe how the same space ended under other training code, if nothing is left to train; else None.
 
@@ -220,7 +225,7 @@ def describe_end_by_other_code(folder: Place, tree: Row) -> str | None:
     Code that the user accepted for this sweep counts as the sweep's own.
     """
     stored, past = find_plan(folder), read_json(folder / "provenance.json", check_provenance)
-    if stored is None or training_code() in (stored["code"], *stored.get("accepted", [])):
+    if stored is None or is_of_this_code(stored):
         return None
     runs = past["runs"] if past else None
     if not runs or runs[-1].get("exit") != 0 or compare_spaces(folder, tree):

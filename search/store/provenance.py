@@ -20,6 +20,8 @@ PACKAGES = (
     "torch", "torchvision", "ray", "optuna", "numpy", "scipy", "pandas", "pydantic", "scikit-learn", "pyautoattack",
 )  # fmt: skip
 
+CHANGES = "+changes"  # after a commit that the checkout differs from
+
 
 class Provenance:
     """The provenance.json of a sweep, to which each start of the command adds a run."""
@@ -77,6 +79,13 @@ class Provenance:
         write_json(self.path, sealed({"runs": self.runs}))
 
 
+def find_commit_of_code(folder: Place, code: str) -> str | None:
+    """Return the commit, as `find_commit` marks it, that a sweep was trained at by the code of this hash; else None."""
+    stored = read_json(folder / "provenance.json", check_provenance)
+    runs = stored["runs"] if stored else []
+    return next((run.get("commit") for run in runs if run.get("training_code") == code), None)
+
+
 def find_commit() -> str | None:
     """Return the commit of the checkout, marked if files differ from it; None outside a checkout."""
     try:
@@ -86,7 +95,7 @@ def find_commit() -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")
+    return head.stdout.strip() + (CHANGES if dirty.stdout.strip() else "")
 
 
 def _format_now() -> str:

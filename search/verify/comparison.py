@@ -26,6 +26,7 @@ from search.planning.measurements import complete_corruptions, complete_evaluati
 from search.planning.start_weights import StartWeights
 from search.store import health
 from search.store.plan_file import load_plan
+from search.store.provenance import CHANGES, find_commit_of_code
 from search.store.remote import check_reachable
 from search.store.store import Store
 from trainers.checkpoints import CheckpointError
@@ -129,11 +130,24 @@ def _format_integrity(ended: int, damaged: int, unchecked: int) -> str:
     return f"The records of {ended - unchecked} of {ended} trials are as they were written, by their checksums{old}."
 
 
+def _tell_checkout(commit: str | None) -> str:
+    """Tell which checkout has the code of a commit, as the sweep recorded it."""
+    if commit is None:
+        return "its provenance.json names no commit; the checkout that trained it can verify it"
+    if commit.endswith(CHANGES):
+        return (
+            f"commit {commit.removesuffix(CHANGES)} with changes that were not committed; only a checkout with the "
+            "same changes in trainers/ can verify it (commit your changes before you train, and any checkout can)"
+        )
+    return f"put your own changes aside (git stash), then `git checkout {commit}` and verify it there"
+
+
 def _read_ended(folder: Place) -> tuple[Row, list[Row]]:
     """Return the stored plan, and its rows of all trials that ended. Raises Unverifiable."""
     plan = load_plan(folder)
     if plan["code"] != training_code():
-        raise Unverifiable("it was trained by other training code than this; check out the commit in provenance.json")
+        commit = find_commit_of_code(folder, plan["code"])
+        raise Unverifiable(f"it was trained by other training code than this: {_tell_checkout(commit)}")
     store = Store(folder)
     ended = [row for row in plan["trials"] if store.read_result(row["id"], row["chain"])]
     if not ended:

@@ -20,6 +20,7 @@ from search.schema.blocks import Search
 from search.schema.budget import Budget
 from search.status import main as show_status
 from search.store.lock import acquire_lock
+from search.store.plan_file import write_plan
 from trainers.record_io import write_json
 from trainers.record_reader import read_json
 
@@ -261,12 +262,29 @@ def test_other_training_code_is_refused_unless_accepted(
     for module in (search.planning.plan, search.planning.planner, search.execution.compatibility):
         monkeypatch.setattr(module, "training_code", lambda: "another")
     assert main([str(run.store.folder)]) == 2
+    assert "the code in trainers/ has changed since it was trained" in capsys.readouterr().err
+    plan = read_json(run.store.folder / "plan.json")
+    write_plan(run.store.folder, plan | {"accepted": ["another"]})
+    assert main([str(run.store.folder)]) == 2
     printed = capsys.readouterr().err
     assert "the code in trainers/ has changed" in printed and "--accept-code-change" in printed
     assert "Nothing was changed. If the front or its seeds have changed since, move that folder aside" in printed
     assert "--fresh" not in printed
     assert main([str(run.store.folder), "--accept-code-change"]) == 0
     assert len(sweeps) == 2
+
+
+def test_new_seeds_of_other_code_are_not_compared_unasked(
+    run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (search.planning.plan, search.planning.planner, search.execution.compatibility):
+        monkeypatch.setattr(module, "training_code", lambda: "another")
+    assert main([str(run.store.folder)]) == 2
+    printed = capsys.readouterr().err
+    assert "so that new seeds may differ from its own by more than chance; --accept-code-change compares" in printed
+    assert not sweeps and not local(run.store.folder).with_name("sweep.confirmed").exists()
+    assert main([str(run.store.folder), "--accept-code-change"]) == 0
+    assert len(sweeps) == 1
 
 
 def test_trainings_no_longer_requested_are_reported(

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from search.store.plan_file import load_plan
+from search.store.provenance import Provenance
 from search.store.store import Store
 from search.verify.__main__ import main as verify
 
@@ -27,6 +28,28 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 def test_an_invalid_sample_is_refused(ended: Tiny, sample: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify([str(ended.store.folder), f"--sample={sample}"]) == 2
     assert f"--sample {sample}: write a share or a number, such as 2% or 5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("commit", "told"),
+    [
+        ("b838c17", "put your own changes aside (git stash), then `git checkout b838c17` and verify it there"),
+        (
+            "b838c17+changes",
+            "commit b838c17 with changes that were not committed; only a checkout with the same changes",
+        ),
+        (None, "its provenance.json names no commit; the checkout that trained it can verify it"),
+    ],
+)
+def test_the_checkout_that_can_verify_is_told(
+    commit: str | None, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Tiny(tmp_path / "sweep", smoke(**PLAIN)).all()
+    monkeypatch.setattr("search.store.provenance.find_commit", lambda: commit)
+    Provenance(run.store.folder).start_run(run.plan.code)
+    monkeypatch.setattr("search.verify.comparison.training_code", lambda: "another")
+    assert verify([str(run.store.folder)]) == 2
+    assert f"it was trained by other training code than this: {told}" in capsys.readouterr().err
 
 
 def test_a_named_trial_is_trained_again_whatever_the_sample(

@@ -111,6 +111,16 @@ def test_too_few_seeds_claim_nothing(means: list[float], n: int, words: str) -> 
     assert only.kind == "rest" and write_parts(only.text) == words.replace("…", "friendly against random")
 
 
+def test_seeds_that_do_not_count_are_said_where_too_few_are_left() -> None:
+    few = family([0.5, 0.4], n=2)
+    (none,), (one,), (two,) = (answer_question(few._replace(uncounted=count)) for count in (0, 1, 2))
+    assert write_parts(none.text).endswith("which takes 3 seeds each.")
+    assert write_parts(one.text).endswith(
+        " 3 seeds each. Not counted: 1 training that diverged or names one class for every image."
+    )
+    assert write_parts(two.text).endswith("Not counted: 2 trainings that diverged or name one class for every image.")
+
+
 def test_seeds_that_suffice_for_a_point_and_differences_of_one_seed_are_said() -> None:
     *_, last = answer_question(family([0.001, 0.002, 0.001], sd=0.001))
     assert write_parts(last.text).endswith("; for a difference of 1 point these seeds suffice.")
