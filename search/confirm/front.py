@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,6 +54,7 @@ AGREEMENT = (
     "meets it; a few of them scatter more than the corrected value of many."
 )
 
+ALONE = "Alone: the only one that was trained anew for its problem, so that nothing could dominate it."
 NO_VERDICT = "Verdict –: none, as that takes 3 seeds that did not collapse and that differ in each accuracy."
 NO_CORRECTION = "Corrected –: unknown, as that takes four configurations of a problem, and seeds that differ."
 
@@ -219,6 +220,7 @@ def _print_comparison(console: Console, search: Search, run: Place, front: Front
     """Print what the search measured beside what the fresh seeds give. `missing` tells what the front lacks."""
     plan = find_plan(store.folder) or {"trials": []}
     again = select_front(store, plan, search)
+    sizes = Counter(identify_problem(rows[0]["config"]) for _, rows in front.values())
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     so_far = f" so far ({missing})" if missing else ""
     table.title = f"front of {store.folder.name.removesuffix('.confirmed')}{so_far}, validation, percent (seeds)"
@@ -237,13 +239,17 @@ def _print_comparison(console: Console, search: Search, run: Place, front: Front
         }
         after = outcome(search, name, results)
         for i, metric in enumerate(search.objectives):
-            label, stays = (title, "yes" if name in again else "no") if i == 0 else ("", "")
+            alone = sizes[identify_problem(rows[0]["config"])] == 1
+            stays = "alone" if alone and name in again else "yes" if name in again else "no"
+            label, stays = (title, stays) if i == 0 else ("", "")
             verdict = (verdicts.get(name, "–") if i == 0 else "",) * bool(verdicts)
             value = corrected.get((name, metric))
             less_chosen = ("–" if value is None else f"{value:.1f}",) * bool(corrected)
             cells = (_format_cell(before, metric), *less_chosen, _format_cell(after, metric))
             table.add_row(label, metric, *cells, stays, *verdict)
     print_table(console, table)
+    if 1 in sizes.values():
+        console.print(ALONE)
     if corrected:
         console.print(AGREEMENT)
     if verdicts and front.keys() - verdicts.keys():

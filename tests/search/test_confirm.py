@@ -128,6 +128,15 @@ def test_a_confirmation_of_a_certified_sweep_expects_no_further_seeds(
     assert "certif" not in capsys.readouterr().out
 
 
+def test_a_configuration_without_rivals_is_not_said_to_be_on_the_front_again(
+    tmp_path: Path, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Tiny(tmp_path / "sweep", smoke(profile=None, search__axes={"subset": {"grid": ["all"]}})).all()
+    assert main([str(run.store.folder), "--seeds", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert " alone" in printed and "Alone: the only one that was trained anew for its problem" in printed
+
+
 def test_seeds_that_can_settle_nothing_are_warned_of_beforehand(
     run: Tiny, sweeps: list[Sweep], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
