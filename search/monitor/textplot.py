@@ -42,7 +42,9 @@ class AxisRange(NamedTuple):
             quarter, half, _ = quantiles(values, n=4)
             fence = quarter - FENCE_FACTOR * (half - quarter)
             low = min([value for value in values if value >= fence] + list(marked))
-        return AxisRange(low, high) if high - low > MIN_SPAN else AxisRange(low - MIN_SPAN / 2, high + MIN_SPAN / 2)
+        if high - low > MIN_SPAN:
+            return AxisRange(low, high)
+        return AxisRange(max(low - MIN_SPAN / 2, 0.0), min(high + MIN_SPAN / 2, 1.0))  # no accuracy is above 100 %
 
     def cell(self, value: float, cells: int) -> int:
         """Return the cell, of `cells` in a row, that a value lies in; the range ends in the middle of the outermost."""

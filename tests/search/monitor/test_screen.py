@@ -54,6 +54,12 @@ def test_a_plot_has_its_extremes_at_its_edges() -> None:
     assert lines[7] == "       80.0 clean % 90.0"
 
 
+def test_no_axis_reaches_beyond_an_accuracy() -> None:
+    lines = drawn(draw_scatter([Dot(1.0, 0.0, True), Dot(1.0, 0.0, False)], 24, 8, "clean %", "PGD %"))
+    assert re.findall(r"[\d.]+", lines[7]) == ["99.9", "100.0"]
+    assert lines[0].startswith("  0.1 ") and lines[5].startswith("  0.0 ")
+
+
 def test_outliers_do_not_squeeze_the_other_dots() -> None:
     many = [Dot(0.9 + i / 1000, 0.7 - i / 1000, i == 0) for i in range(20)]
     low = [Dot(0.1, 0.1, False), Dot(0.919, 0.05, False)]
