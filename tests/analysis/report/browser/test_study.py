@@ -113,6 +113,26 @@ def test_axes_and_checkpoint_are_the_readers(study: Path, open_page: Opener) -> 
     assert first.inner_html() != before and "at=last" in opened.page.url
 
 
+def test_verdicts_stand_below_the_front_that_they_are_about_alone(study: Path, open_page: Opener) -> None:
+    opened = open_page(study)
+    assert opened.count("#verdicts") == 1 and opened.count("#no-verdicts") == 0
+    changes = {
+        "axis": lambda: opened.page.select_option("#axis-y", "test_pgd20_acc"),
+        "epoch": lambda: opened.page.click("[data-checkpoint=last]"),
+        "filter": lambda: opened.page.fill("#query", "friendly"),
+        "legend": lambda: opened.page.locator("#legend button").first.click(),
+    }
+    for name, change in changes.items():
+        change()
+        opened.rest()
+        assert opened.count("#verdicts") == 0, name
+        assert "AutoAttack" in opened.text("#no-verdicts"), "the accuracy that was judged"
+        assert "the selected epoch, over all configurations" in opened.text("#no-verdicts")
+        opened.page.click("#reset")
+        opened.rest()
+        assert opened.count("#verdicts") == 1 and opened.count("#no-verdicts") == 0, name
+
+
 def test_headers_sort(study: Path, open_page: Opener) -> None:
     opened = open_page(study)
     headers = opened.page.locator("#configurations thead th button")
