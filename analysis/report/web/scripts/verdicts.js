@@ -1,4 +1,4 @@
-/* What seeds prove of the front: computed for one front, whose axes, epoch and configurations the controls may leave. */
+/* What seeds prove of the front: computed for one, whose axes, epoch and configurations a reader may leave. */
 
 /** Tell whether the front in view is the one that was judged; a reader may have chosen another. */
 function isFrontJudged() {
