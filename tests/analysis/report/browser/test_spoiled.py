@@ -43,7 +43,8 @@ def test_the_axis_of_a_forest_holds_its_bars(few: Path, width: int, tmp_path: Pa
       const bars = [...row.querySelectorAll(':scope > path')].map((path) => path.getBoundingClientRect());
       return bars.map((bar) => {
         const beside = name.bottom > bar.top && bar.bottom > name.top; // of a narrow figure they stand above
-        return Math.min(bar.left - (beside ? name.right : edges.left), (beside ? numbers.left : edges.right) - bar.right);
+        const [left, right] = beside ? [name.right, numbers.left] : [edges.left, edges.right];
+        return Math.min(bar.left - left, right - bar.right);
       });
     })"""
     room = open_page(page, width).run(beyond)
