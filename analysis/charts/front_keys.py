@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.charts.markers import NOT_VARIED
 from analysis.charts.styles import MARKERS, PALETTE, Register, Style, order_colours
 from analysis.measures.front import FrontData
 from analysis.measures.front_scale import Scale
@@ -16,7 +17,6 @@ from analysis.results.axes import join_parts
 
 MOST = len(PALETTE)  # labels that colours can distinguish
 FACTORS = {"sweep": "sweeps", "rest": "methods", "subset_label": "subsets"}  # columns of points -> their names
-NOT_VARIED = "not varied"  # a sweep without such an axis
 
 
 class PointKeys(NamedTuple):
@@ -60,14 +60,14 @@ def assign_keys(front: FrontData, register: Register) -> PointKeys:
     names = {column: [name or NOT_VARIED for name in found] for column, found in labels.items()}
     if scale is not None:
         kept = _fitting(distinct, labels)
-        markers = dict(zip(_products(points, kept), MARKERS, strict=False))
+        markers = register.assign_markers(_products(points, kept))
         return PointKeys(scale, {}, markers if kept else {}, {}, (), kept, _words(distinct, kept))
     if not distinct:
         return PointKeys(None, {}, {}, {}, (), (), ())
     coloured = next((column for column in distinct if len(labels[column]) <= MOST), None)
     others = tuple(column for column in distinct if column != coloured)
     if coloured is not None and len(_products(points, others)) <= len(MARKERS):
-        markers = dict(zip(_products(points, others), MARKERS, strict=False)) if others else {}
+        markers = register.assign_markers(_products(points, others)) if others else {}
         return PointKeys(None, register.assign_colours(names[coloured]), markers, {}, (coloured,), others, ())
     whole = _products(points, tuple(distinct))
     if len(whole) <= MOST * len(MARKERS):
@@ -75,7 +75,7 @@ def assign_keys(front: FrontData, register: Register) -> PointKeys:
     kept = _fitting(others, labels)
     colours = register.assign_colours(names[coloured]) if coloured else {}
     shown = (coloured, *kept) if coloured else kept
-    markers = dict(zip(_products(points, kept), MARKERS, strict=False)) if kept else {}
+    markers = register.assign_markers(_products(points, kept)) if kept else {}
     return PointKeys(None, colours, markers, {}, (coloured,) if coloured else (), kept, _words(distinct, shown))
 
 
@@ -87,7 +87,7 @@ def _assign_group_keys(front: FrontData, points: pd.DataFrame, register: Registe
         names = _words(distinct, ())
         return PointKeys(None, {}, {}, register.assign_styles(front.curves), ("curve",), (), names)
     kept = _fitting(distinct, {column: list(dict.fromkeys(points[column])) for column in distinct})
-    markers = dict(zip(_products(points, kept), MARKERS, strict=False)) if kept else {}
+    markers = register.assign_markers(_products(points, kept)) if kept else {}
     return PointKeys(None, register.assign_colours(front.curves), markers, {}, ("curve",), kept, _words(distinct, kept))
 
 

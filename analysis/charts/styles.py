@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from analysis.charts.markers import NOT_VARIED, list_kinds, mark_subsets
 from analysis.results.axes import ALL
 
 # The least CIEDE2000 difference, grey included, is 17 in normal, protan and deutan vision and 14 in tritan.
@@ -34,9 +35,13 @@ class Style(NamedTuple):
 
 @dataclass(frozen=True)
 class Register:
-    """The styles of names that several figures share; another name gets a style that is free in its figure."""
+    """The styles of names that several figures share; another name gets a style that is free in its figure.
+
+    `markers` are those of subsets, where a figure tells subsets apart by markers alone.
+    """
 
     known: dict[str, Style] = field(default_factory=dict)
+    markers: dict[str, str] = field(default_factory=dict)
 
     def assign_styles(self, names: Iterable[str]) -> dict[str, Style]:
         """Return a different style per name; the first seven unknown names differ in colour, later ones in marker."""
@@ -45,6 +50,14 @@ class Register:
         taken = {(style.colour, style.marker) for style in found.values()}
         free = (style for style in _cycle_styles() if (style.colour, style.marker) not in taken)
         return {name: found[name] if name in found else ALL_STYLE if name == ALL else next(free) for name in wanted}
+
+    def assign_markers(self, names: Iterable[str]) -> dict[str, str]:
+        """Return a different marker per name for up to ten names: those of subsets if all names are subsets."""
+        wanted = list(dict.fromkeys(names))
+        known = {name: self.markers[name] for name in wanted if name in self.markers}
+        if len(known) == len(wanted) == len(set(known.values())):
+            return known
+        return dict(zip(wanted, MARKERS, strict=False))
 
     def assign_colours(self, names: Iterable[str]) -> dict[str, str]:
         """Return only colours, all different for up to seven names: a name whose colour is taken gets a free one."""
@@ -78,7 +91,8 @@ def build_register(tables: Sequence[pd.DataFrame], names: Sequence[str] = ()) ->
                 share = LIGHTEST * place / max(len(labels) - 1, 1) if len(labels) > 1 else 0.0
                 dash = DASHES[place % len(DASHES)]
                 known[str(label)] = Style(_lighten(known[kind].colour, share), known[kind].marker, dash)
-    return Register({ALL: ALL_STYLE} | known)
+    markers = {label or NOT_VARIED: marker for label, marker in mark_subsets(list_kinds(tables)).items()}
+    return Register({ALL: ALL_STYLE} | known, markers)
 
 
 def order_styles(names: Sequence[str]) -> dict[str, Style]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from analysis.measures.front import FrontData
 from analysis.measures.front_members import count_attaining, list_seed_counts
@@ -11,6 +13,7 @@ from analysis.report.data import ReportData
 from analysis.results.axes import ALL
 from analysis.results.metrics import EPOCH_METRIC
 from trainers.certificate.words import describe_assessment
+from trainers.formatting import format_count
 
 HANDLING = "Hover for numbers; click or Enter to keep a configuration; arrows walk along."
 
@@ -86,6 +89,23 @@ def describe_classes(found: ReportData) -> str:
         chance = POINTS * math.sqrt(2 * share * (1 - share) / images)
         text += f" A class has about {images:.0f} test images: differences under {chance:.0f} points may be chance."
     return text
+
+
+def describe_constant(block: Mapping[str, Any]) -> str:
+    """Say how many configurations of a page are left out, as their networks name one class; empty without any."""
+    count = _count_constant(block)
+    return f"Left out: {format_count(count, 'configuration')}, as a seed names one class for all images." * bool(count)
+
+
+def describe_lost(block: Mapping[str, Any]) -> str:
+    """Say why configurations in the history of a search have no value."""
+    if _count_constant(block):
+        return "stopped, diverged or failed, so without a value, or constant: a network that names one class for all."
+    return "stopped, diverged or failed, so without a value."
+
+
+def _count_constant(block: Mapping[str, Any]) -> int:
+    return sum(count > 0 for count in block["configurations"]["constant"])
 
 
 def describe_stopping(found: ReportData) -> str:

@@ -166,4 +166,6 @@ def _describe_figures(found: ReportData, block: Mapping[str, Any], figures: Figu
         "classes": captions.describe_classes(found),
         "importance": drawn.get("importance", ""),
         "stopping": captions.describe_stopping(found),
+        "constant": captions.describe_constant(block),
+        "lost": captions.describe_lost(block),
     }

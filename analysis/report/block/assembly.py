@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.charts.markers import FEW, list_kinds, mark_subsets
 from analysis.report.block.classes import build_classes, build_counts
 from analysis.report.block.comparison import list_differing_settings
 from analysis.report.block.configurations import build_configurations
@@ -20,6 +21,7 @@ from analysis.results.axes import SEPARATOR
 from analysis.results.metrics import CLEAN, EPOCH_METRIC
 
 SCHEMA = 1  # of the keys of a block
+SHAPES = {"o": "circle", "^": "up", "v": "down", "s": "square", "D": "diamond", "*": "star", "P": "cross"}  # of a page
 
 
 def build_block(*reports: ReportData, reload_seconds: float | None = None) -> dict[str, Any]:
@@ -77,9 +79,11 @@ def _choose_axes(rows: Rows, metrics: list[str]) -> dict[str, str]:
 
 
 def _list_groups(rows: Rows) -> dict[str, Any]:
-    """List the settings, methods and subsets, in the order of all tables."""
+    """List the settings, methods and subsets, in the order of all tables, and the marker of each subset."""
     settings, families, subsets = (
         rows.configurations[name].drop_duplicates().tolist() for name in ("setting", "family", "subset_label")
     )
     names = {setting: setting for setting in settings}
-    return {"settings": settings, "setting_names": names, "families": families, "subsets": subsets}
+    markers = mark_subsets(list_kinds([sweep.study_trials for sweep in rows.results]), FEW)
+    shapes = [SHAPES[markers[subset]] for subset in subsets]
+    return {"settings": settings, "setting_names": names, "families": families, "subsets": subsets, "shapes": shapes}

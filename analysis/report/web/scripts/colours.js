@@ -4,11 +4,6 @@ Kinds of subsets, such as friendly, have hues where there is one method, and mor
 
 const HUES = 6; // from the seventh method on grey, which hovering names
 const WHOLE = "circle"; // training on all examples
-const SHAPES = [
-  ["up", "down"],
-  ["square", "diamond"],
-  ["star", "cross"],
-];
 // plasma from .02 to .63 on white and from .36 to .97 on black, so that both ends stand out from the ground
 const RAMPS = {
   light: ["#1b068d", "#4b03a1", "#7401a8", "#99159f", "#b83289", "#d24f71", "#e76e5b"],
@@ -17,25 +12,9 @@ const RAMPS = {
 const printing = matchMedia("print");
 const readColours = new Map();
 const kinds = [...new Set(DATA.subsets.filter((subset) => subset !== "all").map(kindOf))];
-const areMany = DATA.subsets.length > SHAPES.flat().length + 1; // subsets, for a marker each
+const markers = DATA.shapes.filter((shape) => shape !== WHOLE);
+const areMany = new Set(markers).size < markers.length; // subsets, for a marker each
 const areKindsHued = areMany && DATA.families.length < 2 && DATA.sweeps.length < 2;
-const shapes = assignShapes(DATA.subsets);
-
-/** Assign a marker to each subset: subsets of one kind, such as friendly-90 and friendly-80, have related ones.
-
-Of more subsets than markers those of a kind have the same. */
-function assignShapes(subsets) {
-  const free = SHAPES.flat();
-  const firsts = [0, 1].flatMap((place) => SHAPES.map((pair) => pair[place]));
-  return subsets.map((subset) => {
-    if (subset === "all" || subsets.length === 1) return WHOLE;
-    if (areMany) return firsts[kinds.indexOf(kindOf(subset)) % firsts.length];
-    const own = (SHAPES[kinds.indexOf(kindOf(subset))] || []).find((shape) => free.includes(shape));
-    const shape = own || free[free.length - 1] || WHOLE;
-    if (free.includes(shape)) free.splice(free.indexOf(shape), 1);
-    return shape;
-  });
-}
 
 /** Name the kind of a subset: its name without the size. */
 function kindOf(subset) {
@@ -72,7 +51,7 @@ function hueOf(family) {
 
 /** Name the marker of a subset. */
 function shapeOf(subset) {
-  return shapes[subset] || WHOLE;
+  return DATA.shapes[subset] || WHOLE;
 }
 
 /** Place a configuration among the hues: its method's, its sweep's where several are compared, or its subset's. */

@@ -156,8 +156,13 @@ function isFinished(i) {
   return CONFIGURATIONS.status[i] === "completed";
 }
 
+/** Tell whether the network of some seed of a configuration names one class for all images: its mean is no result. */
+function isConstant(i) {
+  return CONFIGURATIONS.constant[i] > 0;
+}
+
 /** Tell whether a configuration may be on a front: some seed completed, none stopped, diverged or names one class. */
 function isCandidate(i) {
-  const { n, diverged, constant, status } = CONFIGURATIONS;
-  return n[i] > 0 && !diverged[i] && !constant[i] && status[i] !== "stopped";
+  const { n, diverged, status } = CONFIGURATIONS;
+  return n[i] > 0 && !diverged[i] && !isConstant(i) && status[i] !== "stopped";
 }

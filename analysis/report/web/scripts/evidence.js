@@ -19,9 +19,10 @@ function drawForest() {
   find("#forest-caption").innerHTML = captionForest(effect);
 }
 
-/** Find the domain of the contrasts, symmetric around zero. */
+/** Find the domain of the contrasts, symmetric around zero: it holds every mark and bar. */
 function findForestDomain(rows) {
-  const ends = rows.flatMap((row) => [row.lo, row.hi, row.mean]).filter(isNumber);
+  const bars = rows.flatMap(({ mean, se }) => (isNumber(se) ? [mean - se, mean + se] : []));
+  const ends = [...rows.flatMap((row) => [row.lo, row.hi, row.mean]), ...bars].filter(isNumber);
   const most = 1.04 * Math.max(0.5, ...ends.map(Math.abs));
   return [-most, most];
 }

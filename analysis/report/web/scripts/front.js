@@ -24,6 +24,12 @@ function drawFronts() {
     );
   });
   for (const setting of panels) frontPanels.set(setting, drawFront(box, setting, xDomain, yDomain));
+  find("#hollow").hidden = !areMarksHollow();
+}
+
+/** Tell whether marks are hollow: at the last epoch, where another one was selected. */
+function areMarksHollow() {
+  return state.checkpoint !== DATA.checkpoint;
 }
 
 /** Draw the panel of one setting. */
@@ -102,7 +108,7 @@ function drawOutside(count, total, height, margins) {
 /** Draw a mark with its errors. */
 function drawMark({ i, x, y, xError, yError }) {
   const paint = paintOf(i);
-  const fill = state.checkpoint === "best" || DATA.checkpoint === "last" ? paint : "var(--bg)";
+  const fill = areMarksHollow() ? "var(--bg)" : paint;
   const errors =
     `M${round(x - xError)} ${round(y)}h${round(2 * xError)}` + `M${round(x)} ${round(y - yError)}v${round(2 * yError)}`;
   return (
@@ -126,7 +132,7 @@ function paintMark(context, { i, x, y, xError, yError }) {
   context.globalAlpha = 0.95;
   const symbol = new Path2D();
   symbol.addPath(smallSymbol(shapeOf(subsetOf[i])), new DOMMatrix([1, 0, 0, 1, x, y]));
-  context.fillStyle = state.checkpoint === "best" || DATA.checkpoint === "last" ? colour : readColour("--bg");
+  context.fillStyle = areMarksHollow() ? readColour("--bg") : colour;
   context.lineWidth = 1.2;
   context.fill(symbol);
   context.stroke(symbol);

@@ -26,12 +26,12 @@ function cutAxis(axis) {
   return { ...axis, count: before + BINS, before, few: false, name, locate };
 }
 
-/** Collect the configurations of a setting in each cell, those that filters let through. */
+/** Collect the configurations of a setting in each cell, those that filters let through; constant ones have none. */
 function fillCells(setting, across, up, metric) {
   const cells = new Map();
   for (const i of listPanel(setting)) {
     const { mean } = estimateOf(i, metric, state.checkpoint);
-    if (!isNumber(mean)) continue;
+    if (!isNumber(mean) || isConstant(i)) continue;
     const [column, row] = [across.locate(i), up.locate(i)];
     const key = `${column} ${row}`;
     if (!cells.has(key)) cells.set(key, { column, row, members: [], values: [] });

@@ -18,8 +18,9 @@ function drawSlices() {
     box,
     slices.map(({ setting, path }) => `${setting} ${path}`),
   );
-  const estimates = ALL.map((i) => estimateOf(i, state.y, state.checkpoint));
-  const points = ALL.map((i) => ({ i, value: estimates[i].mean })).filter(({ value }) => isNumber(value));
+  const alive = ALL.filter((i) => !isConstant(i));
+  const estimates = alive.map((i) => estimateOf(i, state.y, state.checkpoint));
+  const points = alive.map((i, place) => ({ i, value: estimates[place].mean })).filter(({ value }) => isNumber(value));
   const domain = findView(state.y, estimates);
   slicePanels = slices.map((slice) => drawSlice(box, slice, points, domain));
 }

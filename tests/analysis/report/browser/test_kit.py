@@ -35,6 +35,7 @@ BLOCK: dict[str, Any] = {
     "setting_names": {"one": "one"},
     "families": ["AT"],
     "subsets": ["all", "friendly 90", "random 90", "friendly 80", "random 80"],
+    "shapes": ["circle", "up", "square", "down", "diamond"],
     "sweeps": ["study"],
     "knobs": [
         {"path": "lr", "short": "lr", "scale": "log", "low": 0.01, "high": 0.1, "choices": None, "values": [0.01, None]}

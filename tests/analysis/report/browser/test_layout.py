@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -68,6 +69,31 @@ def test_the_images_of_a_gallery_are_large_enough_to_see(
     assert len(sizes) == 2, "one a ranking"
     for wide, right, stretch in sizes:
         assert wide >= least and right <= width and stretch == pytest.approx(1, abs=0.01)
+
+
+# of each figure of Python that is no gallery: its width, that of its column, its own, and whether it is stretched
+SHOWN = """() => [...document.querySelectorAll('.still figure:not([id^="gallery"]) img')].map((image) => {
+  const box = image.getBoundingClientRect();
+  const stretch = (box.width / box.height) / (image.naturalWidth / image.naturalHeight);
+  return [box.width, image.parentElement.getBoundingClientRect().width, image.naturalWidth, stretch];
+})"""
+COLUMN = 480  # px, at which letters of 8 points in a figure of 5.5 inches have 9 px and more
+
+
+@pytest.mark.parametrize("width", [390, 1100, 688])
+@pytest.mark.parametrize("media", ["screen", "print"])
+def test_a_folded_figure_has_its_own_width_as_far_as_its_column_reaches(
+    study: Path, width: int, media: Literal["screen", "print"], open_page: Opener
+) -> None:
+    opened = open_page(study, width)
+    opened.run("document.querySelectorAll('details').forEach((details) => (details.open = true))")
+    opened.page.emulate_media(media=media)
+    opened.rest()
+    found = opened.run(SHOWN)
+    assert len(found) >= 3
+    for wide, column, own, stretch in found:
+        assert wide == pytest.approx(min(column, own), abs=1) and stretch == pytest.approx(1, abs=0.01)
+        assert column >= min(COLUMN, width - 40)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -22,6 +24,31 @@ CUT = """() => [...document.querySelectorAll('select')].filter((select) => selec
 def test_a_forest_without_intervals_does_not_tell_of_any(few: Path, open_page: Opener) -> None:
     caption = open_page(few).text("#forest-caption")
     assert "too few seeds for an interval" in caption and "Thin:" not in caption and "told" not in caption
+
+
+@pytest.mark.parametrize("width", [390, 1100])
+def test_the_axis_of_a_forest_holds_its_bars(few: Path, width: int, tmp_path: Path, open_page: Opener) -> None:
+    """Without intervals bars of one standard error reach farthest, here to three times the difference."""
+    html = few.read_text(encoding="utf-8")
+    found = re.search(r'id="data">(.*?)</script>', html, re.DOTALL)
+    assert found
+    block = json.loads(found[1])
+    for row in (row for effect in block["effects"] for row in effect["rows"]):
+        row["se"] = 2 * abs(row["mean"])
+    page = tmp_path / "index.html"
+    page.write_text(html.replace(found[1], json.dumps(block)), encoding="utf-8")
+    beyond = """() => [...document.querySelectorAll('#forest .contrast')].flatMap((row) => {
+      const edges = document.querySelector('#forest').getBoundingClientRect();
+      const [name, numbers] = [...row.querySelectorAll('text')].map((text) => text.getBoundingClientRect());
+      const bars = [...row.querySelectorAll(':scope > path')].map((path) => path.getBoundingClientRect());
+      return bars.map((bar) => {
+        const beside = name.bottom > bar.top && bar.bottom > name.top; // of a narrow figure they stand above
+        const [left, right] = beside ? [name.right, numbers.left] : [edges.left, edges.right];
+        return Math.min(bar.left - left, right - bar.right);
+      });
+    })"""
+    room = open_page(page, width).run(beyond)
+    assert len(room) == 2 and min(room) > 0, "a bar and a mark"
 
 
 def test_a_single_method_is_not_offered_for_choice(few: Path, study: Path, open_page: Opener) -> None:

@@ -12,6 +12,9 @@ import pytest
 from .conftest import HOSTILE, Opener
 from .reading import TICKS, Opened
 
+# how many marks of the front have the ground for a fill
+HOLLOW = "[...document.querySelectorAll('#front .pt')].filter((e) => e.getAttribute('fill') === 'var(--bg)').length"
+
 
 def test_hovering_tells_and_a_click_keeps(study: Path, open_page: Opener) -> None:
     opened = open_page(study)
@@ -108,9 +111,31 @@ def test_axes_and_checkpoint_are_the_readers(study: Path, open_page: Opener) -> 
     opened.page.click("#reset")
     opened.rest()
     assert first.inner_html() == before
+    assert opened.run(HOLLOW) == 0 == opened.count("#hollow")
     opened.page.click("[data-checkpoint=last]")
     opened.rest()
     assert first.inner_html() != before and "at=last" in opened.page.url
+    assert opened.run(HOLLOW) == 30 and "last epoch" in opened.text("#hollow")
+
+
+def test_verdicts_stand_below_the_front_that_they_are_about_alone(study: Path, open_page: Opener) -> None:
+    opened = open_page(study)
+    assert opened.count("#verdicts") == 1 and opened.count("#no-verdicts") == 0
+    changes = {
+        "axis": lambda: opened.page.select_option("#axis-y", "test_pgd20_acc"),
+        "epoch": lambda: opened.page.click("[data-checkpoint=last]"),
+        "filter": lambda: opened.page.fill("#query", "friendly"),
+        "legend": lambda: opened.page.locator("#legend button").first.click(),
+    }
+    for name, change in changes.items():
+        change()
+        opened.rest()
+        assert opened.count("#verdicts") == 0, name
+        assert "AutoAttack" in opened.text("#no-verdicts"), "the accuracy that was judged"
+        assert "the selected epoch, over all configurations" in opened.text("#no-verdicts")
+        opened.page.click("#reset")
+        opened.rest()
+        assert opened.count("#verdicts") == 1 and opened.count("#no-verdicts") == 0, name
 
 
 def test_headers_sort(study: Path, open_page: Opener) -> None:
