@@ -117,7 +117,7 @@ def load_space(file: Path, overrides: Sequence[str], options: Sequence[str] = ()
 
 
 def _build_right_part(tree: Tree, wrong: set[tuple[str, ...]]) -> Space:
-    """Build a space of the blocks without a mistake, and of the axes unless they, or what says how to draw, have one."""
+    """Build a space of the blocks without a mistake; of `search:` also keep the keys that make the points, if right."""
     blocks = {path[0] for path in wrong}
     right = {key: value for key, value in tree.items() if wrong and key not in blocks}
     if "search" in blocks and not any(path[:2] in {("search",), *DRAWING} for path in wrong):

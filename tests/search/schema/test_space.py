@@ -428,6 +428,28 @@ MISTAKES = {
         "trial: {model: {name: mlp, hidden: 64}}\n",
         "space.yaml:1: trial.model.hidden: should be a list, such as [64]; got 64",
     ),
+    "word in place of a list of numbers": (
+        "trial: {model: {name: mlp, hidden: big}}\n",
+        "space.yaml:1: trial.model.hidden: should be a list of numbers, [a, b]; got 'big'",
+    ),
+    "word in place of two numbers": (
+        "search: {strategy: random, trials: 2, axes: {epochs: {int: wide}}}\n",
+        "space.yaml:1: search.axes.epochs.int: should be a list of 2 numbers, [a, b]; got 'wide'",
+    ),
+    "word in place of a list of words": (
+        "profile: {follows: method}\n",
+        "space.yaml:1: profile.follows: should be a list, such as ['method']; got 'method'",
+    ),
+    "word in place of seeds": (
+        "search: {replicates: three}\n",
+        "space.yaml:1: search.replicates: should be a number of seeds, such as 3, or a list of them, such as [0, 1]; "
+        "got 'three'",
+    ),
+    "seeds as a fraction": (
+        "profile: {seeds: 3.0}\n",
+        "space.yaml:1: profile.seeds: should be a number of seeds, such as 3, or a list of them, such as [0, 1]; "
+        "got 3.0",
+    ),
     "share as a fraction": (
         "trial: {subset: {name: random, size: 0.5}}\n",
         "space.yaml:1: trial.subset.size: a share is written in percent, '50%'; got 0.5",
