@@ -7,10 +7,12 @@ are forks of one training, and the choice among them costs only the epochs that 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from analysis.cli import report_errors
 from analysis.exceptions import SweepError
@@ -24,9 +26,17 @@ from trainers.terminal.console import Console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.tables import print_table
 
+HEADER = ("chosen", "of", "seeds", "validation", "corrected", "optimism", "test", "best", "its test")
+LEAST_WIDTHS = (6, 2, 5, 10, 9, 8, 10, 4, 8)  # of the columns, which are equal in all rows
 EXPLANATION = (
-    "validation: the mean over seeds of the chosen value, which is a maximum; corrected: on seeds that did not choose "
-    "it; optimism: the difference, in points. Test images take no part in the choice; best is what they would choose."
+    "of: the number of values; validation: the mean over seeds of the chosen value, which is a maximum; "
+    "corrected: on seeds that did not choose it; optimism: the difference, in points; test: what the chosen value is "
+    "worth on test images, which take no part in the choice; best: the value that they would choose, and its test "
+    "accuracy, which is a maximum again."
+)
+SIZES_ALONE = (
+    "The sizes are those of one kind of subset; all examples are not among them. Whether a subset beats all is a "
+    "comparison, which the report of the run makes with its error (python -m analysis.report)."
 )
 
 
@@ -49,19 +59,36 @@ def _print_choices(sweep: Sweep, axis: str) -> None:
         raise SweepError(f"{sweep.folder}: no trial has completed with a robust accuracy")
     found = choose_values(sweep, axis, f"best_{test}")
     words = [describe_metric(name, sweep.attacks) for name in (VALIDATION.removeprefix("best_"), test)]
-    table = Table(title=f"{axis} chosen by {words[0]}; test: {words[1]}; at the validation-selected epoch", box=None)
-    for name in ("among", "chosen", "of", "seeds", "validation", "corrected", "optimism", "test", "best", "its test"):
-        table.add_column(name, justify="left" if name in ("among", "chosen", "best") else "right")
-    for row in found.to_dict("records"):
-        n = row["n"]
-        texts = [Estimate(row[name], math.nan, n).text() for name in ("validation", "corrected")]
-        texts.append(Estimate(row["optimism"], math.nan, n).text(signed=True))
-        texts.append(Estimate(row["test"], row["se"], n).text())
-        best = row["hindsight"], Estimate(row["best_test"], math.nan, n).text()
-        table.add_row(row["group"], row["chosen"], str(row["values"]), str(n), *texts, *best)
     console = Console()
-    print_table(console, table)
-    console.print(f"\n{EXPLANATION}")
+    console.print(f"{axis} chosen by {words[0]}; test: {words[1]}; at the validation-selected epoch\n")
+    records = found.to_dict("records")
+    rows = [_write_row(row) for row in records]
+    widths = [
+        max(least, *map(len, column)) for least, column in zip(LEAST_WIDTHS, zip(*rows, strict=True), strict=True)
+    ]
+    for number, (record, row) in enumerate(zip(records, rows, strict=True)):
+        console.print(Text(str(record["group"]), style="bold"))  # above its numbers: beside them it would be folded
+        print_table(console, _build_table(row, widths, titled=number == 0))
+    console.print(f"\n{EXPLANATION}{f' {SIZES_ALONE}' * (axis == SIZES)}")
+
+
+def _write_row(record: Mapping[Hashable, Any]) -> tuple[str, ...]:
+    """Write the numbers of a group in the columns of HEADER."""
+    n = record["n"]
+    texts = [Estimate(record[name], math.nan, n).text() for name in ("validation", "corrected")]
+    texts.append(Estimate(record["optimism"], math.nan, n).text(signed=True))
+    texts.append(Estimate(record["test"], record["se"], n).text())
+    best = str(record["hindsight"]), Estimate(record["best_test"], math.nan, n).text()
+    return str(record["chosen"]), str(record["values"]), str(n), *texts, *best
+
+
+def _build_table(row: Sequence[str], widths: Sequence[int], titled: bool) -> Table:
+    """Build the numbers of a group; all groups have columns of equal width, so that they can be read as one table."""
+    table = Table(box=None, pad_edge=False, header_style="dim", show_header=titled)
+    for name, width in zip(HEADER, widths, strict=True):
+        table.add_column(name, width=width, justify="left" if name in ("chosen", "best") else "right")
+    table.add_row(*map(Text, row))
+    return table
 
 
 if __name__ == "__main__":

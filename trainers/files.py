@@ -16,7 +16,7 @@ from zipfile import is_zipfile
 import numpy as np
 from numpy.lib import format
 
-from trainers.formatting import did_you_mean
+from trainers.formatting import did_you_mean_file
 
 KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
 
@@ -52,7 +52,7 @@ def check_file(path: Path) -> None:
         if stat.S_ISREG(found.st_mode):
             path.open("rb").close()
     except (FileNotFoundError, NotADirectoryError):
-        raise FileError(f"no file {path.absolute()}{did_you_mean(path.name, list_beside(path))}") from None
+        raise FileError(f"no file {path.absolute()}{did_you_mean_file(path.name, list_beside(path))}") from None
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
     if stat.S_ISDIR(found.st_mode):

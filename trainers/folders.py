@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from trainers.files import FileError, check_file, check_memory, first_line
-from trainers.formatting import format_list
+from trainers.files import FileError, check_file, check_memory, first_line, list_beside
+from trainers.formatting import did_you_mean_file, format_list
 from trainers.images import DataError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
@@ -49,7 +49,9 @@ def list_images(folder: Path) -> ImageFiles:
         meant = (
             f"rename {near[0]}/ to {folder.name}/" if near else f"expected {folder.absolute()}/<class>/*.png or *.jpg"
         )
-        raise DataError(f"root: {folder} cannot be listed: {error.strerror}; {meant}") from error
+        root = folder.parent
+        hint = "" if root.exists() else did_you_mean_file(root.name, list_beside(root))
+        raise DataError(f"root: {folder} cannot be listed: {error.strerror}{hint or ';'} {meant}") from error
     entries = [entry for entry in entries if _counts(entry.name)]
     classes = tuple(entry.name for entry in entries if entry.is_dir())
     if not classes:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import PurePath
+
+FILE_CUTOFF = 0.7  # of files; first and gair_rst have a likeness of 0.62, firend_k and friendly_k of 0.78
 
 
 def format_list(names: Sequence[object], most: int = 10) -> str:
@@ -35,6 +38,23 @@ def find_nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the clause '; did you mean X?' with the nearest known spelling, or '' if no word is near."""
     near = find_nearest(word, known)
+    return f"; did you mean {near}?" if near else ""
+
+
+def find_nearest_file(name: str, known: Iterable[str]) -> str | None:
+    """Return the known file or folder that is spelt most like `name`, or None if none is near.
+
+    Suffixes are compared only among those whose names are alike without them: the suffix of `missing.npz` does not
+    make it like neg.npz. A folder holds files of any names, so that more likeness is asked for than of keys.
+    """
+    stem = PurePath(name).stem
+    alike = [path for path in known if find_nearest(stem, [PurePath(path).stem], FILE_CUTOFF)]
+    return find_nearest(name, alike, 0.0)
+
+
+def did_you_mean_file(name: str, known: Iterable[str]) -> str:
+    """Return the clause '; did you mean X?' with the nearest known file or folder, or '' if none is near."""
+    near = find_nearest_file(name, known)
     return f"; did you mean {near}?" if near else ""
 
 

@@ -3,7 +3,8 @@
 A claim holds if the whole 95 % t-interval of the mean over seeds lies among the expected values, and fails if it lies
 outside them. For "about a within m" that is the test of equivalence of Schuirmann 1987 (two one-sided tests, here each
 at 2.5 %). With several checks in one claim, an interval at 1 - 5 % / checks must lie outside for one of them to fail:
-so a wrong verdict on a claim has a probability of at most 5 %, if the differences of seeds are normal.
+so a wrong verdict on a claim has a probability of at most 5 %, if the differences of seeds are normal. A verdict has
+the interval that decided it: at 95 % if the check holds, else the wider one, by which it failed or did not.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Verdict(NamedTuple):
 
     word: str  # HOLDS, FAILS or UNSURE
     mean: float
-    lo: float  # ends of the 95 % t-interval; NaN of one seed
+    lo: float  # ends of the t-interval that decides, at 95 % if it holds, else at 1 - 5 % / checks; NaN of one seed
     hi: float
     n: int  # seeds
     needed: int | None  # seeds that would decide, projected from this mean and scatter; None if no number up to MOST
@@ -90,9 +91,9 @@ def judge(values: npt.ArrayLike, expected: Expectation, resolution: float = 0.0,
         return Verdict(UNSURE, math.nan, math.nan, math.nan, 0, None)
     deviation = max(float(array.std(ddof=1)), resolution / math.sqrt(12)) if n > 1 else math.nan
     mean = float(array.mean())
-    half = float(t_half_width(np.array(deviation), n, ERROR))
     side = int(decide(np.array(mean), np.array(deviation), n, expected, checks))
     word = {1: HOLDS, -1: FAILS, 0: UNSURE}[side]
+    half = float(t_half_width(np.array(deviation), n, ERROR if word == HOLDS else ERROR / checks))
     needed = n if side else _project(mean, deviation, n, expected, checks)
     return Verdict(word, mean, mean - half, mean + half, n, needed)
 

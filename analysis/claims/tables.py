@@ -7,20 +7,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from analysis.claims.claim import Check
-from analysis.claims.expectation import FAILS, HOLDS, MOST_SEEDS, UNSURE, Verdict
+from analysis.claims.expectation import ERROR, FAILS, HOLDS, MOST_SEEDS, UNSURE, Verdict
 from analysis.claims.judging import ABSENT, PARTLY, UNDECIDED, CheckResult, Judgement, Unjudged
 from analysis.claims.metric import Metric
 from analysis.claims.statistics import describe_choice
 from analysis.results.sweep import Sweep
 
-HEADER = ("here [95 %]", "n", "expected", "paper", "verdict")
+HEADER = ("here [interval]", "n", "expected", "paper", "verdict")
 WORDS = {"slope": "first to last", "mean": "mean", "argmax": "best", "max": "largest", "min": "least"}
 SMALL = "a small setting can show"
 SECOND = "--set 'evaluate.final.margin20={name: pgd, steps: 20, ascend: margin}'"
 METHOD = (
     "A claim holds if the 95 % t-interval over seeds of every check lies among the expected values. It fails if that "
     "of one lies outside, at 95 % for one check and at 1 − 5 %/c for c checks; so a wrong verdict on a claim has a "
-    "probability of at most 5 %. The verdicts on several claims are not corrected for their number. The n beside "
+    "probability of at most 5 %. The interval beside a check is the one that decides: at 95 % if the check holds, else "
+    "at 1 − 5 %/c. The verdicts on several claims are not corrected for their number. The n beside "
     "'cannot say' would decide: a projection from the mean and the scatter at hand. Accuracies are in percent, their "
     "differences in points; a row that begins with an attack is the same under that attack. A network that names one "
     "class for every image is left out, and so is a checkpoint selected within a method's own burn-in."
@@ -50,11 +51,17 @@ def lay_out(judgement: Judgement) -> ClaimRows:
     """Lay out the verdict on a claim."""
     claim = judgement.claim
     small = f"{SMALL}: {claim.small}" if claim.small else ""
-    place = " · ".join(filter(None, (claim.place, judgement.run, judgement.setting, small)))
+    level = _describe_level(sum(result.verdict is not None for result in judgement.results))
+    place = " · ".join(filter(None, (claim.place, judgement.run, judgement.setting, small, level)))
     verdict = judgement.word
     if judgement.second:
         verdict += f"; second attack {judgement.second}"
     return ClaimRows(f"{claim.id} {claim.statement}", place, verdict, list(map(_lay_out_check, judgement.results)))
+
+
+def _describe_level(checks: int) -> str:
+    """Write at which level the intervals of a claim's checks are; empty for one check, which has the usual 95 %."""
+    return f"intervals at {100 * (1 - ERROR / checks):.4g} %, at 95 % if a check holds" if checks > 1 else ""
 
 
 def _lay_out_check(result: CheckResult) -> CheckRows:

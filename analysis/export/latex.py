@@ -163,10 +163,10 @@ def _explain_verdicts(front: FrontData) -> str:
     checkpoint, axes = GROUPS[front.checkpoint], f"{front.panels[0].x_title} and {front.y_title}"
     words = "on, off: surely on it, surely off it; ≤ x: at most x points from it, as no other is better in both by more"
     collapsed = any((panel.assessment.samples.collapsed > 0).any() for panel in front.panels)
-    fell = "; k/n fell: k of n seeds collapsed, and the verdict is on the others" if collapsed else ""
+    others = "; k/n collapsed: k of n seeds, and the verdict is on the others" if collapsed else ""
     each = ", within each problem" if len(front.panels) > 1 else ""
     certainty = " ".join(front.explain_verdicts(suggest=False))
-    return f" Front: that of {axes}, {checkpoint}{each}; {words}; open: not decided{fell}. {certainty}"
+    return f" Front: that of {axes}, {checkpoint}{each}; {words}; open: not decided{others}. {certainty}"
 
 
 def _join(cells: Sequence[str]) -> str:

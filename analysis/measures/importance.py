@@ -22,7 +22,7 @@ import pandas as pd
 
 from analysis.measures.fanova import explain_variance
 from analysis.results.metrics import describe_metric
-from analysis.results.optuna_study import Domain, StudyTrial, build_study, list_parameters, read_domains
+from analysis.results.optuna_study import Domain, StudyTrial, build_study, import_optuna, list_parameters, read_domains
 from analysis.results.search_block import Objective, list_objectives
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
@@ -209,6 +209,7 @@ def _evaluate_fanova(domains: Mapping[str, Domain], points: Sequence[Point], val
 
 
 def _evaluate_ped_anova(domains: Mapping[str, Domain], points: Sequence[Point], direction: str) -> dict[str, float]:
+    import_optuna()
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
     trials = [StudyTrial("COMPLETE", (value,), parameters) for parameters, value in points]

@@ -52,7 +52,8 @@ def _tell_one_seed(found: ReportData) -> Iterator[str]:
 def _tell_constant(found: ReportData) -> Iterator[str]:
     gaps = found.gaps
     if len(gaps) and len(constant := gaps[gaps["constant"] > 0]):
-        yield f"Networks that name one class whatever the image, in no comparison: {join_first(constant['name'])}."
+        names = join_first(constant["name"])
+        yield f"Collapsed networks, which name one class whatever the image, in no comparison: {names}."
 
 
 def _tell_masked(found: ReportData) -> Iterator[str]:

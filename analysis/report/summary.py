@@ -212,7 +212,9 @@ def describe_endings(results: Sweep) -> str:
     parts = [f"{counts.pop(COMPLETED) if COMPLETED in counts else 0} of {len(results.study_trials)} trials completed"]
     parts += [f"{count} {status}" for status, count in counts.items()]
     constant = int(results.study_trials[["best_constant", "last_constant"]].notna().any(axis=1).sum())
-    parts += [f"{constant} of the completed name one class whatever the image (constant)"] * bool(constant)
+    parts += [
+        f"{constant} of the completed name one class whatever the image (constant, which counts as collapsed)"
+    ] * bool(constant)
     return ", ".join(parts) + "."
 
 

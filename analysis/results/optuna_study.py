@@ -14,6 +14,7 @@ from analysis.results.axes import Axes
 from analysis.results.search_block import read_search_block
 from analysis.results.sweep import Sweep
 from trainers.knobs import parse_share
+from trainers.terminal.silence import silence_library
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -35,6 +36,7 @@ class Domain:
 
     def build_distribution(self) -> BaseDistribution:
         """Return the domain as a distribution of Optuna."""
+        import_optuna()
         from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
         if self.choices:
@@ -90,6 +92,14 @@ def list_parameters(axes: Axes, path: str) -> dict[str, float | str]:
     }
 
 
+def import_optuna() -> Any:
+    """Import Optuna without the warning of its progress bar, which nothing here shows, about missing widgets."""
+    with silence_library("optuna"):
+        import optuna
+
+    return optuna
+
+
 def build_study(
     name: str, objectives: Mapping[str, str], domains: Mapping[str, Domain], trials: Sequence[StudyTrial],
     storage: Any = None, attributes: Mapping[str, Any] | None = None,
@@ -98,8 +108,7 @@ def build_study(
 
     `objectives` are names with their direction, `max` or `min`.
     """
-    import optuna
-
+    optuna = import_optuna()
     directions = [f"{direction}imize" for direction in objectives.values()]
     study = optuna.create_study(study_name=name, storage=storage, directions=directions)
     study.set_metric_names([*objectives])

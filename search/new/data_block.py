@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from trainers.files import expand_path, list_beside
 from trainers.folders import ImageFiles, list_images
-from trainers.formatting import did_you_mean, format_count, format_list
+from trainers.formatting import did_you_mean_file, format_count, format_list
 from trainers.images import DataError, prefix_errors
 from trainers.sources import DataSource, ImageFolder, Npz
 
@@ -37,7 +37,7 @@ def find_data_block(named: str, size: int | None) -> Block:
         return {"name": "npz", "path": named}
     raise DataError(
         f"--data: {named} is no file, no folder and no data set; expected an .npz, a folder with train/<class>/*.png, "
-        f"or one of {format_list(KNOWN)}{did_you_mean(path.name, [*KNOWN, *list_beside(path)])}"
+        f"or one of {format_list(KNOWN)}{did_you_mean_file(path.name, [*KNOWN, *list_beside(path)])}"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -46,7 +46,7 @@ def _locate_problems(item: Any, model: type[Knobs], raw: Any) -> Iterator[tuple[
     elif item["type"] == "extra_forbidden":
         yield loc, _describe_unknown_key(_to_written_path(loc, raw, missing=False), loc, model)
     else:
-        yield loc, _reword(item)
+        yield loc, _explain_list(item, model) if item["type"] in ("tuple_type", "list_type") else _reword(item)
 
 
 def _join_messages(messages: list[str]) -> str:
@@ -114,9 +114,42 @@ def _list_pieces(annotation: Any) -> list[type[Knobs]]:
     return [member for argument in get_args(annotation) for member in _list_pieces(argument)]
 
 
-def _reword(item: Any) -> str:
+def _explain_list(item: Any, model: type[Knobs]) -> str:
+    """Return the problem of a value in place of a list; in a list, a word would not be a number either."""
+    given, found = item.get("input"), _show_input(item)
+    *above, key = map(str, item["loc"])
+    field = _find_owner(model, above).written().get(key)
+    members = _list_members(field.annotation) if field else ()
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not members or not all(_is_numeric(member) for member in members if member is not ...):
+        return f"should be a list, such as [{found}]; got {found}"
+    if ... not in members:
+        return f"should be a list of {len(members)} numbers, [a, b]; got {found}"
+    return f"should be a list{f', such as [{found}]' if is_number else ' of numbers, [a, b]'}; got {found}"
+
+
+def _list_members(annotation: Any) -> tuple[Any, ...]:
+    """Return the types in a tuple's annotation; that of any number of members ends with an ellipsis."""
+    arguments = get_args(annotation)
+    if get_origin(annotation) is tuple:
+        return arguments
+    return next((found for argument in arguments if (found := _list_members(argument))), ())
+
+
+def _is_numeric(annotation: Any) -> bool:
+    """Return whether a value of this type is a number, and never a word."""
+    if get_origin(annotation) is Annotated:
+        return _is_numeric(get_args(annotation)[0])
+    return annotation in (int, float)
+
+
+def _show_input(item: Any) -> str:
     found = repr(item.get("input"))
-    found = found if len(found) <= 60 else found[:57] + "..."
+    return found if len(found) <= 60 else found[:57] + "..."
+
+
+def _reword(item: Any) -> str:
+    found = _show_input(item)
     context = item.get("ctx", {})
     if item["type"] == "union_tag_invalid":
         allowed = sorted(tag.strip("' ") for tag in context["expected_tags"].split(","))
@@ -129,8 +162,6 @@ def _reword(item: Any) -> str:
         return "is required"
     if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
         return f"should be a mapping of keys; got {found}"
-    if item["type"] in ("tuple_type", "list_type"):
-        return f"should be a list, such as [{found}]; got {found}"
     if item["type"] in ("float_type", "float_parsing"):
         return f"should be a number (0.1, 1e-3 or 8/255); got {found}"
     message = item["msg"][0].lower() + item["msg"][1:]

@@ -22,7 +22,11 @@ def _read_seeds_from(start: int) -> BeforeValidator:
                     f"1 to {MAX_SEEDS:,} seeds; got {value:,}" if value > 0 else f"at least one seed; got {value}"
                 )
             return tuple(range(start, start + value))
-        return tuple(value) if isinstance(value, list) else value
+        if not isinstance(value, list | tuple):
+            raise ValueError(
+                f"should be a number of seeds, such as 3, or a list of them, such as [0, 1]; got {value!r}"
+            )
+        return tuple(value)
 
     return BeforeValidator(read_seeds)
 

@@ -11,7 +11,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from search.exceptions import SpaceError
-from search.schema.axes import Axis, AxisPoint, draw_random_points, list_grid_points
+from search.schema.axes import (
+    Axis,
+    AxisPoint,
+    draw_random_points,
+    find_impossible_conditions,
+    list_grid_points,
+)
 from search.schema.blocks import Search, Space
 from search.schema.budget import Budget
 from search.schema.document import Document, read_document
@@ -45,6 +51,7 @@ BLOCK_MODELS: dict[str, type[Knobs]] = {
     "pretrain": Pretrain,
     "search.budget": Budget,
 }
+DRAWING = [("search", key) for key in ("axes", "strategy", "trials", "seed")]  # keys that make the points
 BESIDE_AXES = "is a key of a trial; to vary it, write it below `axes:`, indented deeper"
 
 
@@ -101,14 +108,21 @@ def load_space(file: Path, overrides: Sequence[str], options: Sequence[str] = ()
         raise SpaceError(problems)
     except ValidationError as error:
         found = describe_errors(error, Space, document.tree)
-    wrong = {path[0] for path, _ in found if path}
-    right = {key: value for key, value in document.tree.items() if key not in wrong}
-    rest = LoadedSpace(Space.model_validate(right) if wrong else Space(), document, file)
+    rest = LoadedSpace(_build_right_part(document.tree, {path for path, _ in found if path}), document, file)
     problems = [rest.format_problem(path, message) for path, message in found]
     further = (
         () if document.problems else dict.fromkeys(_find_trial_problems(rest))
     )  # mistyped blocks cannot be checked further
     raise SpaceError([*document.problems, *problems, *further])
+
+
+def _build_right_part(tree: Tree, wrong: set[tuple[str, ...]]) -> Space:
+    """Build a space of the blocks without a mistake; of `search:` also keep the keys that make the points, if right."""
+    blocks = {path[0] for path in wrong}
+    right = {key: value for key, value in tree.items() if wrong and key not in blocks}
+    if "search" in blocks and not any(path[:2] in {("search",), *DRAWING} for path in wrong):
+        right["search"] = {key: tree["search"][key] for _, key in DRAWING if key in tree["search"]}
+    return Space.model_validate(right)
 
 
 def _find_ineffective_overrides(loaded: LoadedSpace, changes: dict[str, Tree]) -> Iterator[str]:
@@ -149,6 +163,8 @@ def _is_beside_axes(path: tuple[str, ...]) -> bool:
 def _find_trial_problems(rest: LoadedSpace) -> Iterator[str]:
     """Yield the problems of trainings, by the valid blocks of a space, so that one run reports all problems."""
     search, trial = rest.space.search, rest.space.trial
+    for path, message in find_impossible_conditions(search.axes):
+        yield rest.format_problem(("search", "axes", path, "when"), message)
     grid = search.strategy == "grid"
     points = list_grid_points(search.axes) if grid else draw_random_points(search.axes, search.trials or 1, search.seed)
     problems = [

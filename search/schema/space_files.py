@@ -12,7 +12,7 @@ from pathlib import Path
 from search import ROOT
 from search.exceptions import SpaceError
 from search.schema.limits import MAX_FILE_BYTES
-from trainers.formatting import find_nearest, format_list
+from trainers.formatting import find_nearest_file, format_list
 
 SPACES = ROOT / "spaces"  # of the checkout, or beside the installed package
 MAX_FILES_SHOWN = 4
@@ -84,11 +84,11 @@ def _find_nearest(path: Path) -> Path | str | None:
     for folder in (Path("spaces"), path.parent):
         if folder.resolve() != SPACES:  # whose files have words
             known |= {file.stem: file for file in sorted(folder.glob("*.yaml"))}
-    near = find_nearest(name, known)
+    near = find_nearest_file(name, known)
     return word if near is None else known[near]
 
 
 def _find_near_word(path: Path) -> str | None:
     """Return the word most like the last two parts of a path, or else most like its last part."""
     *_, folder, name = ("", *path.with_suffix("").parts)
-    return find_nearest(f"{folder}/{name}", list_spaces()) or find_nearest(name, list_spaces())
+    return find_nearest_file(f"{folder}/{name}", list_spaces()) or find_nearest_file(name, list_spaces())

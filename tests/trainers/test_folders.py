@@ -322,3 +322,11 @@ def test_a_test_set_that_is_a_file_is_refused(root: Path) -> None:
     (root / "test").rmdir()
     (root / "test").write_text("a list")
     assert f"{root}/test cannot be listed: Not a directory" in complaint(root)
+
+
+def test_a_missing_root_gets_the_nearest_folder_beside_it(root: Path) -> None:
+    missing = root.parent / f"{root.name}s"
+    assert f"{missing}/train cannot be listed: No such file or directory; did you mean {root.name}?" in complaint(
+        missing
+    )
+    assert "did you mean" not in complaint(root.parent / "elsewhere")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from trainers.certificate.assessment import Assessment
+from trainers.certificate.collapse import GAP_DEVIATIONS
 from trainers.certificate.looks import FIRST
 from trainers.certificate.verdicts import Certificate
 from trainers.formatting import format_count
@@ -31,6 +32,12 @@ def explain_assessments(fronts: Sequence[Assessment], asks: bool = False) -> lis
     """
     fronts = [found for found in fronts if found.samples.seeds.max(initial=0) >= 2]
     lines = []
+    if any(found.samples.collapsed.any() for found in fronts):
+        lines.append(
+            "A training counts as collapsed if it diverged, if its network names one class for every image, or if it "
+            f"lies more than {fronts[0].family.gap:g} points and {GAP_DEVIATIONS:g} typical standard deviations below "
+            "the next better seed of its configuration."
+        )
     if judged := [found for found in fronts if found.certificate is not None]:
         family = judged[0].family
         accuracies = COUNTS.get(len(family.tolerance), "all accuracies")
@@ -152,7 +159,7 @@ def shorten_verdict(found: Assessment, i: int) -> str:
     word = "on" if certificate.on[i] else "off" if certificate.off[i] else "open"
     text = f"≤ {certificate.distance[i]:.1f}" if certificate.within[i] else word
     collapsed = int(found.samples.collapsed[i])
-    return f"{text}, {collapsed}/{found.samples.seeds[i]} fell" if collapsed else text
+    return f"{text}, {collapsed}/{found.samples.seeds[i]} collapsed" if collapsed else text
 
 
 def format_drop(points: Sequence[float]) -> str:

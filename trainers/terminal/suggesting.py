@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainers.formatting import find_nearest
+from trainers.formatting import find_nearest_file
 
 RESULTS = Path("results")  # where commands store sweeps unless told otherwise
 
@@ -23,5 +23,5 @@ def suggest_folder(missing: Path, file: str) -> str:
     for folder in (missing.parent, RESULTS):
         for path in sorted(folder.glob(f"*/{file}")):
             known.setdefault(path.parent.name, path.parent)
-    near = find_nearest(missing.name, known)
+    near = find_nearest_file(missing.name, known)
     return f"; did you mean {known[near]}?" if near else ""

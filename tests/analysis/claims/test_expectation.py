@@ -93,6 +93,17 @@ def test_a_verdict_is_that_of_the_t_interval(text: str) -> None:
     assert found.word == (HOLDS if expected.lo < lo and hi < expected.hi else UNSURE)
 
 
+def test_the_interval_is_the_one_that_decides() -> None:
+    """Of several checks one fails at a higher level, so that its 95 % interval may lie outside without a verdict."""
+    values, expected = np.array([-8.2, -4.2, -5.3]), parse_expectation("> 0")
+    alone, among = judge(values, expected), judge(values, expected, checks=4)
+    assert alone.word == FAILS and alone.hi < 0
+    assert among.word == UNSURE and among.hi > 0
+    assert (among.lo, among.hi) == pytest.approx(stats.t.interval(1 - 0.05 / 4, 2, values.mean(), stats.sem(values)))
+    held = judge(-values, expected, checks=4)
+    assert held.word == HOLDS and held.lo == pytest.approx(-alone.hi), "each check holds at 95 %"
+
+
 def test_one_seed_says_nothing_and_none_neither() -> None:
     for values in ([5.0], [], [math.nan]):
         found = judge(values, parse_expectation("> 0"))

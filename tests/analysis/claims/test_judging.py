@@ -99,6 +99,15 @@ def test_a_claim_holds_only_if_every_check_does_and_fails_with_any(sweep: Sweep)
     assert judge_both("> 0", "> 5") == "cannot say"
 
 
+def test_a_claim_of_several_checks_names_the_level_of_its_intervals(sweep: Sweep) -> None:
+    check = PAIR | {"metric": "last pgd20", "expect": "> 0"}
+    for count, level in ((1, ""), (2, "intervals at 97.5 %"), (4, "intervals at 98.75 %")):
+        several = Claim.model_validate({"id": "X", "statement": "", "checks": [check] * count})
+        ((found,), _) = judge_claims([several], [sweep])
+        place = lay_out(found).place
+        assert level in place if level else "interval" not in place
+
+
 def test_a_run_that_is_of_no_study_of_the_claims_is_named(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.choose import main
+from analysis.choose import HEADER, main
 from analysis.exceptions import SweepError
 from analysis.measures.chosen_value import VALIDATION, _choose, choose_values
 from analysis.results.sweep import load_sweep
@@ -81,10 +81,19 @@ def test_an_axis_of_one_value_is_refused_with_those_that_there_are(tmp_path: Pat
         choose_values(sweep, "model", TEST)
 
 
-def test_the_command_prints_the_choice_with_its_attacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_choice_with_its_attacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = write_sweep(tmp_path / "sizes", SIZED)
+    monkeypatch.setenv("COLUMNS", "80")
     assert main([str(folder)]) == 0
-    printed = " ".join(capsys.readouterr().out.split())
+    out = capsys.readouterr().out
+    found = choose_values(load_sweep(folder), "subset.size", TEST)
+    assert {*found["group"]} <= {*out.splitlines()}, "the name of a group is not folded"
+    assert max(map(len, out.splitlines())) <= 80
+    printed = " ".join(out.split())
+    assert all(f"{name}: " in printed for name in HEADER if name not in ("chosen", "seeds", "its test"))
+    assert "all examples are not among them" in printed
     assert "subset.size chosen by " in printed and "AutoAttack" in printed and "seeds that did not choose it" in printed
     assert main([str(folder), "--over", "nothing"]) == 2
     assert "nothing has no two values to choose from" in capsys.readouterr().err

@@ -428,6 +428,28 @@ MISTAKES = {
         "trial: {model: {name: mlp, hidden: 64}}\n",
         "space.yaml:1: trial.model.hidden: should be a list, such as [64]; got 64",
     ),
+    "word in place of a list of numbers": (
+        "trial: {model: {name: mlp, hidden: big}}\n",
+        "space.yaml:1: trial.model.hidden: should be a list of numbers, [a, b]; got 'big'",
+    ),
+    "word in place of two numbers": (
+        "search: {strategy: random, trials: 2, axes: {epochs: {int: wide}}}\n",
+        "space.yaml:1: search.axes.epochs.int: should be a list of 2 numbers, [a, b]; got 'wide'",
+    ),
+    "word in place of a list of words": (
+        "profile: {follows: method}\n",
+        "space.yaml:1: profile.follows: should be a list, such as ['method']; got 'method'",
+    ),
+    "word in place of seeds": (
+        "search: {replicates: three}\n",
+        "space.yaml:1: search.replicates: should be a number of seeds, such as 3, or a list of them, such as [0, 1]; "
+        "got 'three'",
+    ),
+    "seeds as a fraction": (
+        "profile: {seeds: 3.0}\n",
+        "space.yaml:1: profile.seeds: should be a number of seeds, such as 3, or a list of them, such as [0, 1]; "
+        "got 3.0",
+    ),
     "share as a fraction": (
         "trial: {subset: {name: random, size: 0.5}}\n",
         "space.yaml:1: trial.subset.size: a share is written in percent, '50%'; got 0.5",
@@ -529,8 +551,23 @@ def test_dependents_of_an_invalid_block_are_not_checked(refused: Refused) -> Non
     subset = "trial: {subset: {name: ranked, side: friendly, size: 50%}}\n"
     (problem,) = refused(subset + "profile: {foo: 1}\n")
     assert problem.startswith("space.yaml:2: profile.foo")
-    (problem,) = refused("search: {replicates: 0, axes: {batch_size: {grid: [32, 0]}}}\n")
-    assert problem.startswith("space.yaml:1: search.replicates"), "its axes may be as wrong"
+    (problem,) = refused("search: {strategy: gird, axes: {batch_size: {grid: [32, 0]}}}\n")
+    assert problem.startswith("space.yaml:1: search.strategy"), "which values are drawn is not known"
+    axes = "{method: {grid: pgd-at}, method.weight.lam: {when: {method: x}, grid: [0]}}"
+    (problem,) = refused(f"search: {{axes: {axes}}}\n")
+    assert ": search.axes.method.grid: " in problem, "labels of an axis without values are not known"
+
+
+@pytest.mark.parametrize("mistake", ["replicates: 0", "budget: {foo: 1}", "retries: -1, keep: nothing"])
+def test_a_mistake_in_another_key_of_the_search_hides_none_of_its_axes(refused: Refused, mistake: str) -> None:
+    axes = "batch_size: {grid: [32, 0]}, epochs: {when: {batch_sice: 32}, grid: [2]}"
+    alone = refused(f"search: {{{mistake}}}\n")
+    problems = refused(f"search: {{{mistake}, axes: {{{axes}}}}}\n")
+    assert problems[: len(alone)] == alone
+    assert [problem.partition(": ")[2].partition(": ")[0] for problem in problems[len(alone) :]] == [
+        "search.axes.epochs.when",
+        "axis batch_size=0",
+    ]
 
 
 def test_every_budget_in_pixels_of_0_to_255_is_reported(refused: Refused) -> None:

@@ -122,7 +122,9 @@ def test_collapsed_seeds_are_counted_beside_the_verdict(seeds: np.ndarray) -> No
     fallen[0, 1] -= 40
     found = assess(fallen)
     assert describe_verdict(found, 0) == "surely on where it does not collapse (1 of 4 seeds did)"
-    assert shorten_verdict(found, 0) == "on, 1/4 fell"
+    assert shorten_verdict(found, 0) == "on, 1/4 collapsed"
+    assert sum("counts as collapsed if" in line for line in explain_assessments([found, assess(seeds)])) == 1
+    assert not any("counts as collapsed" in line for line in explain_assessments([assess(seeds)]))
     fallen[0, 2] = -np.inf
     found = assess(fallen)
     assert describe_verdict(found, 0) == "2 of 4 seeds collapsed" and shorten_verdict(found, 0) == "–"
