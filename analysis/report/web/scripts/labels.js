@@ -30,7 +30,7 @@ const LABEL_ROWS = [
 function placeLabels(labels, points, width, height, margins, strokes = []) {
   const places = labels.map((label) => listPlaces(label, points, width, height, margins, strokes));
   const starts = labels.map((_, first) => choosePlaces(places, first));
-  const chosen = starts.length ? starts.reduce((least, other) => (totalOf(other) < totalOf(least) ? other : least)) : [];
+  const chosen = starts.reduce((least, other) => (totalOf(other) < totalOf(least) ? other : least), starts[0] || []);
   const kept = [];
   chosen.forEach((place, k) => {
     if (sumCosts(place, kept) < TOO_DEAR || labels[k].must) kept.push(place);
