@@ -4,17 +4,6 @@ const LETTER = 6.6; // px, mean width of a letter in a figure, for limits alone:
 const LEAST_LETTERS = 3; // of a text, however little room it has
 const SANS = "Inter, system-ui, sans-serif";
 const FONTS = { plain: `400 12px ${SANS}`, strong: `650 12px ${SANS}`, ttl: `650 13.5px ${SANS}` }; // by class
-const UNCLEAR = 2; // what a place of a label costs that is as near to another mark; less than to cover one
-const LABEL_PLACES = [
-  [10, -8, "start", 0],
-  [-10, -8, "end", 0],
-  [10, 16, "start", 0.3],
-  [-10, 16, "end", 0.3],
-  [8, -22, "start", 1.2],
-  [-8, -22, "end", 1.2],
-  [8, 30, "start", 1.4],
-  [-8, 30, "end", 1.4],
-];
 
 /** Round a coordinate to a tenth of a pixel. */
 function round(value) {
@@ -170,65 +159,4 @@ function drawShortText(text, width, x, y, anchor, kind) {
   const short = shortenText(text, width, kind);
   const whole = short === showControls(text) ? "" : `<title>${escapeText(text)}</title>`;
   return drawText(short, x, y, anchor, kind).replace("</text>", `${whole}</text>`);
-}
-
-/**
- * Place labels, in their order, beside their points so that they cover the least; one without a free place is left out,
- * unless it must be there. `labels` are {x, y, text, must}, `points` are {x, y} that should stay visible.
- */
-function placeLabels(labels, points, width, height, margins) {
-  const used = [];
-  const texts = [];
-  for (const label of labels) {
-    const places = LABEL_PLACES.map((place) => rateLabel(label, place, points, used, width, height, margins));
-    const best = places.reduce((least, place) => (place.cost < least.cost ? place : least));
-    if (best.cost >= 30 && !label.must) continue;
-    used.push(best.box);
-    if (best.unclear) texts.push(drawLeader(label, best.box));
-    texts.push(drawText(label.text, best.x, best.y, best.anchor, "lab"));
-  }
-  return texts.join("");
-}
-
-/** Draw the line from a mark to its label, for a label that lies nearer to another mark. */
-function drawLeader({ x, y }, box) {
-  const [toX, toY] = nearestOf(box, x, y);
-  return `<path class="leader" d="M${round(x)} ${round(y)}L${round(toX)} ${round(toY)}" stroke="var(--soft)"/>`;
-}
-
-/**
- * Rate one place of a label: cheap where nothing lies beneath it, dear outside the frame or on another label. It is
- * `unclear` if another mark is as near as its own.
- */
-function rateLabel(label, [dx, dy, anchor, bias], points, used, width, height, margins) {
-  const [x, y] = [label.x + dx, label.y + dy];
-  const wide = widthOf(label.text) + 4;
-  const box = { x: anchor === "start" ? x : x - wide, y: y - 11, width: wide, height: 14 };
-  let cost = bias;
-  if (box.x < margins.left || box.x + wide > width + 4) cost += 50;
-  if (box.y < margins.top - 14 || box.y + 14 > height - margins.bottom) cost += 50;
-  for (const other of used) if (boxesTouch(box, other)) cost += 30;
-  for (const point of points) {
-    if (boxesTouch(box, { x: point.x - 5, y: point.y - 5, width: 10, height: 10 })) cost += 3;
-  }
-  const own = distanceTo(box, label);
-  const others = points.filter((point) => point.x !== label.x || point.y !== label.y);
-  const unclear = others.some((point) => distanceTo(box, point) <= own);
-  return { cost: cost + (unclear ? UNCLEAR : 0), box, x, y, anchor, unclear };
-}
-
-/** Find the point of a box that is nearest to a place. */
-function nearestOf(box, x, y) {
-  return [Math.min(Math.max(x, box.x), box.x + box.width), Math.min(Math.max(y, box.y), box.y + box.height)];
-}
-
-/** Measure how far a mark lies from a box. */
-function distanceTo(box, { x, y }) {
-  const [nearX, nearY] = nearestOf(box, x, y);
-  return Math.hypot(nearX - x, nearY - y);
-}
-
-/** Tell whether two boxes overlap. */
-function boxesTouch(a, b) {
-  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 }

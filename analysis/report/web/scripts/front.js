@@ -61,7 +61,8 @@ function drawFront(box, setting, xDomain, yDomain) {
   attachMarks(stage, inside);
   const candidates = marks.filter((mark) => isCandidate(mark.i));
   const members = listFrontOfMeans(candidates.map((mark) => orient(mark.mean, mark.i)));
-  return { stage, margins, marks: inside, members: members.map((member) => member[2]), labelled: null };
+  const strokes = traceFront(shownHere, x, y);
+  return { stage, margins, marks: inside, members: members.map((member) => member[2]), strokes, labelled: null };
 }
 
 /** Title the axes of the front; the arrow points to the better end. */
@@ -147,15 +148,31 @@ function smallSymbol(kind) {
   return smallSymbols.get(kind);
 }
 
-/** Draw the front of the means, and the bands of attainment over the seeds. */
-function drawAttained(configurations, x, y) {
-  const candidates = configurations.filter(isCandidate);
+/** List the segments of the front of the means. */
+function traceFront(configurations, x, y) {
+  const { clamp, end, foot } = placeCorners(x, y);
+  return listSteps(clamp(listCorners(configurations.filter(isCandidate))), end, foot);
+}
+
+/** List the corners of the front of the means of configurations, more being better on both axes. */
+function listCorners(candidates) {
   const means = candidates.map((i) => orient([state.x, state.y].map((m) => estimateOf(i, m, state.checkpoint).mean)));
+  return listFrontOfMeans(means.filter((point) => point.every(isNumber)));
+}
+
+/** Tell how corners are placed in pixels, within the axes, and where the boundaries of fronts begin and end. */
+function placeCorners(x, y) {
   const end = x.range()[directionOf(state.x) > 0 ? 0 : 1];
   const foot = y.range()[directionOf(state.y) > 0 ? 0 : 1];
   const place = (corners) => corners.map((corner) => orient(corner)).map(([across, up]) => [x(across), y(up)]);
-  const clamp = (corners) => clampCorners(place(corners), x.range(), y.range());
-  const front = drawSteps(clamp(listFrontOfMeans(means.filter((point) => point.every(isNumber)))), end, foot);
+  return { clamp: (corners) => clampCorners(place(corners), x.range(), y.range()), end, foot };
+}
+
+/** Draw the front of the means, and the bands of attainment over the seeds. */
+function drawAttained(configurations, x, y) {
+  const candidates = configurations.filter(isCandidate);
+  const { clamp, end, foot } = placeCorners(x, y);
+  const front = drawSteps(clamp(listCorners(candidates)), end, foot);
   const line = `<path class="front" d="${front}" fill="none" stroke="var(--ink)" stroke-width="1.4"/>`;
   const seeds = listSeedPoints(candidates);
   if (seeds.length < 2) return line;
@@ -195,7 +212,7 @@ function markFronts() {
 }
 
 /** Label the kept and the members of the front; of a long front its ends and its knee. */
-function labelFront({ stage, marks, members, margins }) {
+function labelFront({ stage, marks, members, margins, strokes }) {
   const [ends, knees] = [[members[0], members[members.length - 1]], members.filter((i) => CONFIGURATIONS.knee[i])];
   const chosen = members.length > LABELS ? [...ends, ...knees] : members;
   const named = [...new Set([...state.kept, ...chosen])].map((i) => marks.find((mark) => mark.i === i));
@@ -203,7 +220,7 @@ function labelFront({ stage, marks, members, margins }) {
   const labels = named.filter(Boolean).map(({ i, x, y }) => {
     return { x, y, text: shortenText(CONFIGURATIONS.choice[i], room), must: state.kept.includes(i) };
   });
-  return placeLabels(labels, marks, stage.width, stage.height, margins);
+  return placeLabels(labels, marks, stage.width, stage.height, margins, strokes);
 }
 
 addView({ element: find("#front"), first: true, draw: drawFronts, mark: markFronts });

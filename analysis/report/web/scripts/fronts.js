@@ -73,13 +73,21 @@ function balanceSeeds(seedsOf) {
 
 /** Draw the boundary of what a front attains, in pixels, from the foot of its first point to the far end. */
 function drawSteps(corners, end, foot) {
-  if (!corners.length) return "";
-  let path = `M${round(corners[0][0])} ${round(foot)}`;
+  const sides = listSteps(corners, end, foot);
+  const steps = sides.map(([, [x, y]], k) => (k % 2 ? `H${round(x)}` : `V${round(y)}`));
+  return sides.length ? `M${round(corners[0][0])} ${round(foot)}${steps.join("")}` : "";
+}
+
+/** List the sides of that boundary as segments [from, to], upright and level in turn. */
+function listSteps(corners, end, foot) {
+  const sides = [];
+  let from = corners.length && [corners[0][0], foot];
   corners.forEach(([x, y], place) => {
-    const next = place + 1 < corners.length ? corners[place + 1][0] : end;
-    path += `V${round(y)}H${round(next)}`;
+    const next = [place + 1 < corners.length ? corners[place + 1][0] : end, y];
+    sides.push([from, [x, y]], [[x, y], next]);
+    from = next;
   });
-  return path;
+  return sides;
 }
 
 /** Draw the area between two boundaries, in pixels: out along the one, back along the other. */

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 WEB = files("analysis.report") / "web"
-KIT = ("text.js", "data.js", "colours.js", "fronts.js", "drawing.js", "state.js", "tip.js", "stage.js")
+KIT = ("text.js", "data.js", "colours.js", "fronts.js", "drawing.js", "labels.js", "state.js", "tip.js", "stage.js")
 CURVES = [[0.1234, None, 0.5], [0.3, None, None], [1.0, 0.0, 0.25]]
 BLOCK: dict[str, Any] = {
     "kind": "study",
@@ -249,6 +249,25 @@ def test_a_label_is_nearest_to_its_own_mark_or_has_a_line_to_it(kit: Page) -> No
     around = [{"x": 150 + dx, "y": 150 + dy} for dx in range(-40, 41, 8) for dy in range(-24, 25, 8)]
     assert 'class="leader" d="M150 150L' in kit.evaluate(place, around)
     assert "leader" not in kit.evaluate(place, [own, own]), "marks at one place share the label"
+
+
+def test_two_labels_near_an_edge_keep_off_points_and_their_lines_do_not_cross(kit: Page) -> None:
+    """The right one of two points has no room on its right, and more points lie below."""
+    found = kit.evaluate("""() => {
+      const points = [[260, 71], [267, 75], [181, 86], [240, 88], [210, 107]].map(([x, y]) => ({x, y}));
+      const labels = ['pgd-0.2 · friendly-90', 'pgd-0.2 · all'].map((text, k) => ({...points[1 - k], text}));
+      const strokes = [[[267, 250], [267, 75]], [[267, 75], [260, 75]], [[260, 75], [260, 71]], [[260, 71], [40, 71]]];
+      const html = placeLabels(labels, points, 344, 250, {left: 40, right: 14, top: 46, bottom: 42}, strokes);
+      document.body.insertAdjacentHTML('beforeend', `<svg id="near" width="344" height="250">${html}</svg>`);
+      const boxes = [...document.querySelectorAll('#near text')].map((text) => text.getBBox());
+      const lines = [...document.querySelectorAll('#near .leader')]
+        .map((path) => path.getAttribute('d').match(/[\\d.]+/g).map(Number)).map(([a, b, c, d]) => [[a, b], [c, d]]);
+      return {
+        count: boxes.length,
+        covered: points.filter((point) => boxes.some((box) => distanceTo(box, point) < 5)).length,
+        crossed: lines.length > 1 && segmentsCross(...lines),
+      }; }""")
+    assert found == {"count": 2, "covered": 0, "crossed": False}
 
 
 def test_labels_do_not_cover_each_other(kit: Page) -> None:

@@ -71,6 +71,25 @@ def test_the_images_of_a_gallery_are_large_enough_to_see(
         assert wide >= least and right <= width and stretch == pytest.approx(1, abs=0.01)
 
 
+# labels of a front that lie on the middle of a mark
+COVERING = """() => [...document.querySelectorAll('#front svg.fig')].flatMap((svg) => {
+  const marks = [...svg.querySelectorAll('.pt')].map((mark) => mark.getBoundingClientRect())
+    .map((box) => [(box.left + box.right) / 2, (box.top + box.bottom) / 2]);
+  return [...svg.querySelectorAll('.over text')].filter((text) => {
+    const box = text.getBoundingClientRect();
+    return marks.some(([x, y]) => x > box.left - 3 && x < box.right + 3 && y > box.top && y < box.bottom);
+  }).map((text) => text.textContent);
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 1100])
+@pytest.mark.parametrize("y", ["test_pgd20_acc", "test_aa_acc"])
+@pytest.mark.parametrize("checkpoint", ["best", "last"])
+def test_no_label_of_a_front_covers_a_mark(study: Path, width: int, y: str, checkpoint: str, open_page: Opener) -> None:
+    opened = open_page(study, width, address=f"#?y={y}&at={checkpoint}")
+    assert opened.count("#front .over text") >= 2 and opened.run(COVERING) == []
+
+
 # of each figure of Python that is no gallery: its width, that of its column, its own, and whether it is stretched
 SHOWN = """() => [...document.querySelectorAll('.still figure:not([id^="gallery"]) img')].map((image) => {
   const box = image.getBoundingClientRect();
