@@ -35,7 +35,8 @@ function placeLabels(labels, points, width, height, margins, strokes = []) {
   chosen.forEach((place, k) => {
     if (sumCosts(place, kept) < TOO_DEAR || labels[k].must) kept.push(place);
   });
-  return kept.map(({ leader, text, x, y, anchor }) => drawLeader(leader) + drawText(text, x, y, anchor, "lab")).join("");
+  const drawn = kept.map(({ leader, text, x, y, anchor }) => drawLeader(leader) + drawText(text, x, y, anchor, "lab"));
+  return drawn.join("");
 }
 
 /** Choose a place for each label in turn, from one of them on, and then for each again beside the others. */
