@@ -202,8 +202,6 @@ def test_curves_are_decoded_exactly_and_gaps_stay_gaps(kit: Page) -> None:
 def test_related_subsets_have_related_markers(kit: Page) -> None:
     shapes = kit.evaluate("DATA.subsets.map((_, k) => shapeOf(k))")
     assert shapes == ["circle", "up", "square", "down", "diamond"]
-    many = kit.evaluate("assignShapes(['all', 'a-1', 'a-2', 'a-3', 'b-1', 'c-1', 'd', 'e', 'f'])")
-    assert many[0] == "circle" and len(set(many[:7])) == 7
 
 
 def test_text_on_a_filled_cell_contrasts(kit: Page) -> None:
