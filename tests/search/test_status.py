@@ -220,8 +220,8 @@ def test_the_status_of_1000_trainings_of_200_epochs_is_quick(tmp_path: Path) -> 
             (many.place(i) / name).write_text(
                 text.replace(made.ids[0], many.ids[i]).replace(made.finals[0], many.finals[i])
             )
-    began = time.perf_counter()
+    began = time.process_time()
     assert main([str(many.folder)]) == 0
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     print(f"1,000 trainings of 200 epochs: {took:.2f} s")
     assert took < 10

@@ -157,9 +157,9 @@ def test_a_plan_of_ten_thousand_trials_takes_seconds(planned: Planned, capsys: p
         "optimizer.momentum": {"grid": [i / 100 for i in range(10)]},
     }
     text = smoke(trial__epochs=100, search__axes=axes, search__replicates=10)
-    began = time.perf_counter()
+    began = time.process_time()  # other processes count for nothing
     plan = planned(text)
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     with capsys.disabled():
         print(f"\n10,000 trials of 100 epochs planned in {seconds:.1f} s")
     assert len(set(ids(plan))) == 10_000
