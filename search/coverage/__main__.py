@@ -13,6 +13,7 @@ from search.cli import exit_with, find_refusal
 from search.store.plan_file import check_exists
 from search.store.remote import parse_path
 from trainers.terminal.arguments import Parser
+from trainers.terminal.progress import show_wait
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,8 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     for run in options.run:
         if code := find_refusal(partial(check_exists, run)):
             return code
-    from search.coverage.tables import simulate_verdicts
-
+    with show_wait("loading PyTorch"):
+        from search.coverage.tables import simulate_verdicts
     return simulate_verdicts(options)
 
 

@@ -14,6 +14,7 @@ from search.cli import exit_with, find_refusal
 from search.store.plan_file import check_exists
 from search.store.remote import parse_path
 from trainers.terminal.arguments import Parser
+from trainers.terminal.progress import show_wait
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for folder in options.run:
         if code := find_refusal(partial(check_exists, folder)):
             return code
-    from search.replay.comparison import replay_sweeps
-
+    with show_wait("loading PyTorch"):
+        from search.replay.comparison import replay_sweeps
     return replay_sweeps(options)
 
 

@@ -170,7 +170,7 @@ def _keep_names(tree: Tree) -> Tree:
 def find_covered_nulls(tree: Tree, change: Tree) -> Iterator[KeyPath]:
     """Yield the keys of profile and pretrain where a mapping is laid over a null that removes a key of the trial.
 
-    The merge would lose the null: a mapping of keys cannot say that the trial's own knobs go.
+    The merge would lose the null: a mapping of keys cannot say that the trial's own keys go.
     """
     for block, key in OVERLAYS:
         under, over = ((space.get(block) or {}).get(key) or {} for space in (tree, change))

@@ -11,6 +11,7 @@ from pathlib import Path
 from search.cli import exit_with, find_refusal
 from search.schema.space_files import find_space, read_text
 from trainers.terminal.arguments import Parser
+from trainers.terminal.progress import show_wait
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,8 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
     if code := find_refusal(lambda: read_text(find_space(options.space))):
         return code
-    from search.simulate.schedule_table import simulate_sweep
-
+    with show_wait("loading PyTorch"):
+        from search.simulate.schedule_table import simulate_sweep
     return simulate_sweep(options)
 
 

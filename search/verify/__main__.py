@@ -13,6 +13,7 @@ from search.cli import exit_with, find_refusal
 from search.store.plan_file import check_exists
 from search.store.remote import parse_path
 from trainers.terminal.arguments import Parser
+from trainers.terminal.progress import show_wait
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,8 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if code := find_refusal(partial(check_exists, options.run)):
         return code
-    from search.verify.comparison import verify_run
-
+    with show_wait("loading PyTorch"):
+        from search.verify.comparison import verify_run
     return verify_run(options)
 
 
