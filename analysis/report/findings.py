@@ -124,10 +124,11 @@ def _report_endings(digest: ReportData) -> Iterator[tuple[str, str]]:
     constant = digest.gaps[digest.gaps["constant"] > 0]
     if len(constant):
         names = "; ".join(f"{row['name']} ({row['constant']})" for _, row in constant.iterrows())
+        epochs = "selected epoch or at the last" if digest.results.selects else "last epoch"
         yield (
             "Constant networks",
-            "These networks predict one class for all images, at the selected epoch or at the last. They are never on "
-            f"a front, in no comparison, and no evidence of overfitting. Number of seeds: {names}.",
+            f"These networks predict one class for all images, at the {epochs}. They are never on a front, in no "
+            f"comparison, and no evidence of overfitting. Number of seeds: {names}.",
         )
     done = digest.results.completed
     early = done[done["best_epoch"] < done["burn_in"]]

@@ -24,7 +24,7 @@ function drawFronts() {
     );
   });
   for (const setting of panels) frontPanels.set(setting, drawFront(box, setting, xDomain, yDomain));
-  find("#hollow").hidden = !areMarksHollow();
+  find("#hollow")?.toggleAttribute("hidden", !areMarksHollow()); // absent where no epoch is selected
 }
 
 /** Tell whether marks are hollow: at the last epoch, where another one was selected. */

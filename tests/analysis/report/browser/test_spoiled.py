@@ -1,4 +1,4 @@
-"""Pages of what few think of: too few seeds for an interval, methods without a name, and addresses written by hand."""
+"""Pages of what few think of: too few seeds, no validation, methods without a name, and addresses written by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from .conftest import Opener
+from trainers.record_io import write_json
+from trainers.record_reader import read_json
+
+from ...synthetic import Made, write_sweep
+from .conftest import Opener, write_page
 
 # selects whose chosen text is wider than the room between their paddings and beside their arrow
 CUT = """() => [...document.querySelectorAll('select')].filter((select) => select.offsetWidth).filter((select) => {
@@ -19,6 +23,11 @@ CUT = """() => [...document.querySelectorAll('select')].filter((select) => selec
   const text = select.selectedOptions[0].textContent;
   return context.measureText(text).width > select.clientWidth - 34;
 }).map((select) => select.id)"""
+
+# all words of the page, folded and hidden ones too
+WORDS = """() => [...document.querySelectorAll('body *:not(script, style)')]
+  .flatMap((element) => [...element.childNodes])
+  .filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.textContent).join(' ')"""
 
 
 def test_a_forest_without_intervals_does_not_tell_of_any(few: Path, open_page: Opener) -> None:
@@ -53,6 +62,22 @@ def test_the_axis_of_a_forest_holds_its_bars(few: Path, width: int, tmp_path: Pa
 
 def test_a_single_method_is_not_offered_for_choice(few: Path, study: Path, open_page: Opener) -> None:
     assert open_page(few).count("#class-matrix svg") and not open_page(few).count("#class-method")
+
+
+@pytest.mark.parametrize("width", [390, 1100])
+def test_a_page_without_validation_knows_no_selected_epoch(width: int, tmp_path: Path, open_page: Opener) -> None:
+    made = Made(study="whole", noise=(0.0,), faults=False, profile=False)
+    folder = write_sweep(tmp_path / "whole", made)
+    for number, path in enumerate(sorted(folder.glob("trials/*/result.json"))):
+        result = {key: value for key, value in read_json(path).items() if key != "best"}
+        constant = [1.0, *[0.0] * 9] if number == 0 else [0.5] * 10
+        write_json(path, result | {"classes": {"last": {"clean": constant, "pgd": constant}}})
+    opened = open_page(write_page(folder), width)
+    words = opened.run(WORDS).replace("nothing is selected", "")
+    assert "one class for all images, at the last epoch." in words and "selected" not in words
+    opened.page.fill("#query", "TRADES")
+    opened.rest()
+    assert opened.count("#front svg[role=application]") == 1
 
 
 def test_each_key_of_a_comparison_has_the_mark_of_its_sweep(compared: Path, open_page: Opener) -> None:
