@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from search.planning import front_first
 from search.verify.__main__ import main as verify
 from trainers.record_reader import read_json
 
-from .test_measure import AA, FGSM, PGD, Study
+from .test_measure import AA, FGSM, PGD, Study, take_turns
 from .test_measure import commands_in_turn as commands_in_turn
 
 pytestmark = pytest.mark.long
@@ -36,11 +37,20 @@ def make(folder: Path, name: str, **changes: Any) -> Study:
     return Study(folder, name, **SPACE | changes)
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a study that was run once for all tests, each of which has a copy."""
+    folder = tmp_path_factory.mktemp("front")
+    with pytest.MonkeyPatch.context() as patch:
+        take_turns(patch)
+        assert make(folder, "front").run() == 0
+    return folder
+
+
 @pytest.fixture
-def study(tmp_path: Path) -> Study:
-    made = make(tmp_path, "front")
-    assert made.run() == 0
-    return made
+def study(ran: Path, tmp_path: Path) -> Study:
+    shutil.copytree(ran, tmp_path, dirs_exist_ok=True)
+    return make(tmp_path, "front")
 
 
 @pytest.fixture

@@ -59,11 +59,15 @@ class Study:
         return ["test_aa_acc" in (read_json(path / "result.json") or {})["last"] for path in self.trials()]
 
 
-@pytest.fixture(autouse=True)
-def commands_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several commands in one process, each of which would keep its lock; none draws a report."""
+def take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let several commands run in one process, each of which would keep its lock; none draws a report."""
     monkeypatch.setattr(search.run.driver, "acquire_lock", lambda folder: acquire_lock(folder)())
     monkeypatch.setattr(search.run.driver, "_report", lambda folder: None)
+
+
+@pytest.fixture(autouse=True)
+def commands_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    take_turns(monkeypatch)
 
 
 @pytest.fixture
