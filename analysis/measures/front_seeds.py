@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.measures.dominance import attainment, hypervolume
+from analysis.measures.dominance import attainment, hypervolume, hypervolumes
 from analysis.measures.stats import t_quantile
 
 REFERENCE = (0.0, 0.0)
@@ -51,7 +51,7 @@ def bootstrap_volume(trials: pd.DataFrame) -> Volume:
         return Volume(found, np.nan, np.nan, fewest, len(by))
     rng = np.random.default_rng(0)
     drawn = [seeds[rng.integers(len(seeds), size=(RESAMPLES, len(seeds) - 1))].mean(axis=1) for seeds in by]
-    volumes = np.array([hypervolume(points, REFERENCE) for points in np.stack(drawn, axis=1)])
+    volumes = hypervolumes(np.stack(drawn, axis=1), REFERENCE)
     mean, half = 2 * found - volumes.mean(), t_quantile(fewest + 1) * volumes.std(ddof=1)
     return Volume(float(mean), float(mean - half), float(mean + half), fewest, len(by))
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from analysis.measures.dominance import attainment, find_knee, hypervolume, staircase
+from analysis.measures.dominance import attainment, find_knee, hypervolume, hypervolumes, staircase
 from trainers.objectives import non_dominated
 
 points = arrays(float, st.tuples(st.integers(1, 12), st.just(2)), elements=st.integers(0, 5).map(float))
@@ -41,6 +41,15 @@ def test_hypervolume_counts_the_unit_squares_that_some_point_covers(
     corners = np.array([(x, y) for x in range(reference[0] + 1, 6) for y in range(reference[1] + 1, 6)])
     covered = (found[:, None] >= corners).all(axis=2).any(axis=0)
     assert hypervolume(found, reference) == pytest.approx(covered.sum())
+
+
+@given(
+    arrays(float, (3, 6, 2), elements=st.floats(-1, 2) | st.sampled_from([0.5, 1.0, np.nan])),
+    st.tuples(st.floats(-1, 2), st.floats(-1, 2)),
+)
+def test_hypervolumes_of_many_sets_are_those_of_each(sets: np.ndarray, reference: tuple[float, float]) -> None:
+    each = [hypervolume(points, reference) for points in sets]
+    np.testing.assert_allclose(hypervolumes(sets, reference), each, rtol=1e-12, atol=1e-12)
 
 
 def test_hypervolume_in_closed_form() -> None:
