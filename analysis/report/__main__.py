@@ -54,6 +54,7 @@ def _build_parser() -> Parser:
     parser.add_argument(
         "--width", type=parse_width, default=WIDTH, help="width of the figures in inches (default: %(default)s)"
     )
+    parser.add_argument("--quiet", action="store_true", help="print no summary, only the path of the page")
     parser.add_argument("--watch", action="store_true", help="write it again when records change, until all have ended")
     parser.add_argument(
         "--interval", type=_parse_interval, default=INTERVAL, metavar="SECONDS",
@@ -88,7 +89,7 @@ def _write_again(options: argparse.Namespace) -> bool:
 
 
 def _write(options: argparse.Namespace) -> list[ReportData]:
-    """Write the page and print where it is, after the summary of a single sweep."""
+    """Write the page and print where it is, after the summary of a single sweep unless --quiet is given."""
     with ExitStack() as stack:
         folders = [stack.enter_context(open_records(where)) for where in options.folder]
         alone = len(folders) == 1
@@ -107,7 +108,7 @@ def _write(options: argparse.Namespace) -> list[ReportData]:
         if alone and options.output is None and "://" in options.folder[0]:
             written = f"{send_folder(folders[0] / 'report', options.folder[0])}/index.html"
     console = Console()
-    if alone:
+    if alone and not options.quiet:
         print_summary(reports[0], console)
     beside = f", with {'/ and '.join(name_folders(options.output))}/ beside it" if options.output else ""
     console.print(plain_text(f"Report: {written}{beside}"), soft_wrap=True)

@@ -12,6 +12,7 @@ from analysis.report.answers import describe_terms
 from analysis.report.data import ReportData
 from analysis.report.drawings import Drawing, Figures
 from analysis.report.findings import list_findings, list_limits
+from analysis.report.html import render_commands
 from analysis.report.notices import list_notices
 from analysis.report.progress import RUNNING
 from analysis.report.search_answers import lay_out_cards
@@ -95,10 +96,12 @@ def collect_provenance(found: ReportData) -> dict[str, Any]:
     """Collect where the numbers of a sweep come from, and what was trained."""
     run = provenance.describe_run(found)
     times = {name: run.pop(name) for name in TIMES}
+    origin = provenance.describe_provenance(found)
+    commands = {name: render_commands(origin[name]) for name in provenance.COMMANDS}
     return {
         "name": found.results.study,
         "where": found.results.where,
-        "facts": provenance.describe_provenance(found) | {"trials": describe_endings(found.results)} | times,
+        "facts": origin | commands | {"trials": describe_endings(found.results)} | times,
         "setting": describe_setting(found.results.plan),
         "run": run,
         "damaged": [f"{line}; it is left out" for line in found.results.damaged()],

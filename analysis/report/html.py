@@ -13,6 +13,7 @@ from trainers.terminal.text import escape_lines
 # words of scripts that are written from right to left, with the spaces between them
 _TURNED = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+(?: +[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+)*")
 _CODE = re.compile("`([^`]+)`")
+_ARGUMENT = re.compile("""(?:'[^']*'|"[^"]*"|[^ \n])+""")
 LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
 HYPHEN = "\N{NON-BREAKING HYPHEN}"  # in headers, which wrap only between words
 
@@ -33,6 +34,14 @@ def show_text(text: str) -> str:
 def render_prose(text: str) -> Markup:
     """Escape a text, and render as code what stands in backticks."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
+
+
+def render_commands(text: str) -> Markup:
+    """Render commands, one a line, that are broken between arguments alone: a break within --set looks like a space."""
+    return Markup("\n").join(
+        Markup(" ").join(Markup(f'<span class="word">{escape(word)}</span>') for word in _ARGUMENT.findall(line))
+        for line in text.split("\n")
+    )
 
 
 def render_paragraph(text: str, kind: str = "") -> Markup:

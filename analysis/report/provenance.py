@@ -16,6 +16,7 @@ from trainers.run_commands import list_commands
 from trainers.wording import format_value
 
 RULES = ("objectives", "constraints", "stopping", "budget")  # blocks of a search that are written unchanged
+COMMANDS = ("command", "redraw")  # of what `describe_provenance` returns, one a line
 LONGEST = 600  # letters that describe an axis
 
 

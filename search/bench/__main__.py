@@ -8,17 +8,16 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from rich.table import Table
 
-from search.bench.measurements import PARTS, Measurement
+from search.bench.parts import PARTS, measure_in_process
 from search.cli import exit_with
 from trainers.terminal.arguments import Parser
 from trainers.terminal.console import Console
+from trainers.terminal.progress import show_wait
 from trainers.terminal.tables import print_table
 
 
@@ -39,8 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
     if not 0 < options.share <= 1:
         parser.error(f"--share should be above 0 and at most 1; got {options.share:g}")
     if options.here:
+        from search.bench.measurements import MEASURES  # late: it imports torch and Ray
+
         with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps([found for part in options.parts for found in PARTS[part](Path(folder), options.share)]))
+            here = [found for part in options.parts for found in MEASURES[part](Path(folder), options.share)]
+        print(json.dumps(here))
         return 0
     console = Console()
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -48,19 +50,15 @@ def main(arguments: list[str] | None = None) -> int:
         table.add_column(name, justify="right" if name in ("value", "target") else "left")
     missed = 0
     for part in options.parts or PARTS:
-        for found in _measure_in_process(part, options.share):
+        with show_wait(f"measuring {part}"):
+            measured = measure_in_process(part, options.share)
+        for found in measured:
             missed += found.target is not None and found.value > found.target
             target = "" if found.target is None else f"{found.target:g}"
             table.add_row(found.what, f"{found.value:.3g}", found.unit, target)
     print_table(console, table)
     console.print(f"{os.cpu_count()} cores, {platform.machine()}, python {platform.python_version()}")
     return int(missed > 0)
-
-
-def _measure_in_process(part: str, share: float) -> list[Measurement]:
-    command = [sys.executable, "-m", "search.bench", part, "--share", str(share), "--here"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return [Measurement(*values) for values in json.loads(done.stdout.splitlines()[-1])]
 
 
 if __name__ == "__main__":

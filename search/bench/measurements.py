@@ -14,6 +14,7 @@ from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
+from search.bench.parts import PARTS, Measurement
 from search.execution.backend import Backend, Capacity, Workload
 from search.execution.job_queue import JobQueue
 from search.execution.simulated_backend import SimulatedBackend
@@ -49,15 +50,6 @@ search:
     method.weight.burn_in: {grid: BURN_INS}
 evaluate: {epsilon: 0.1, steps: 2, every: EVERY, final: {pgd20: {name: pgd, steps: 2}}}
 """
-
-
-class Measurement(NamedTuple):
-    """A measured value and the target that it should not exceed."""
-
-    what: str
-    value: float
-    unit: str
-    target: float | None = None
 
 
 def write_space(folder: Path, trials: int, epochs: int, every: int = 1) -> Path:
@@ -242,9 +234,6 @@ def _run(path: Path, folder: Path, *settings: str, name: str = "space") -> _Run:
     return _Run(took, tune, driver, billed.seconds, billed.epochs)
 
 
-PARTS: dict[str, Callable[[Path, float], Iterator[Measurement]]] = {
-    "plan": measure_planning,
-    "driver": measure_driver,
-    "ray": measure_ray,
-    "packing": measure_packing,
-}
+MEASURES: dict[str, Callable[[Path, float], Iterator[Measurement]]] = dict(
+    zip(PARTS, (measure_planning, measure_driver, measure_ray, measure_packing), strict=True)
+)

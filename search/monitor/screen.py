@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Group
@@ -12,9 +11,17 @@ from rich.live import Live
 from rich.text import Text
 
 from search.monitor.epoch_progress import EpochProgress
-from search.monitor.short_names import shorten_configurations, shorten_trainings
-from search.monitor.sweep_status import SHOWN_FIRST, ConfigurationMean, SweepStatus, TrainingStatus
-from search.monitor.textplot import FOOT, Dot, count_outliers, draw_scatter
+from search.monitor.front_plot import (
+    MAX_PLOT,
+    MIN_PLOT,
+    Front,
+    build_fronts,
+    count_lines,
+    find_last_end,
+    group_by_problem,
+)
+from search.monitor.short_names import shorten_trainings
+from search.monitor.sweep_status import SHOWN_FIRST, SweepStatus, TrainingStatus
 from trainers.best import CLEAN, ROBUST
 from trainers.formatting import format_bytes, format_count, format_duration, format_rate
 from trainers.terminal.console import Console
@@ -25,8 +32,6 @@ UNLISTED_STATES = ("completed", "planned", "running")  # the rest, or shown else
 BAR, NAME = 20, 60  # columns
 FEW_EPOCHS = 100  # a sweep with fewer trained epochs shows parts of them
 LONG_SECONDS = 150.0  # an epoch that takes longer shows hundredths, ten times as long thousandths
-MIN_PLOT, MAX_PLOT = 6 + FOOT, 18 + FOOT  # lines
-LONE_POINT = 4  # lines of one configuration, which needs no plot: a blank one, a title, a header and a row
 COLUMNS = (("state", 9), ("epoch", 11), ("loss", 8), ("clean", 8), ("PGD", 8), ("best PGD", 10), ("last change", 15))
 
 
@@ -69,7 +74,8 @@ def _build_lines(status: SweepStatus, width: int, height: int, size: int | None,
     yield from top
     free = height - len(top)
     unfinished = status.unfinished
-    front = _count_front_lines(status, free)
+    fronts = group_by_problem(status.points)
+    front = _count_front_lines(status, fronts, free)
     table = list(_build_table(unfinished, width, max(free - front - 1, 0)))
     if table:
         yield Text()
@@ -77,17 +83,19 @@ def _build_lines(status: SweepStatus, width: int, height: int, size: int | None,
         free -= len(table) + 1
     if front:
         yield Text()
-        yield from _build_front(status.points, width, min(free - 2, MAX_PLOT))
+        yield from build_fronts(fronts, width, free - 1)
 
 
-def _count_front_lines(status: SweepStatus, free: int) -> int:
-    """Return how many of the free lines the front takes, a blank one and its title included: what the table leaves."""
-    smallest = MIN_PLOT + 2 if status.points[1:] else LONE_POINT
-    if not status.points or free < smallest + 3 + bool(status.unfinished):
+def _count_front_lines(status: SweepStatus, fronts: Sequence[Front], free: int) -> int:
+    """Return how many of the free lines the fronts take, the blank ones and titles included: what the table leaves."""
+    if not fronts:
+        return 0
+    smallest = count_lines(max(fronts, key=find_last_end), MIN_PLOT)
+    if free < smallest + 3 + bool(status.unfinished):
         return 0
     shown_first = sum(training.state in SHOWN_FIRST for training in status.trainings)
     rows = max(shown_first, min(len(status.unfinished), 1))
-    largest = MAX_PLOT + 2 if status.points[1:] else LONE_POINT
+    largest = sum(count_lines(front, MAX_PLOT) for front in fronts)
     return min(max(free - rows - 3, smallest), largest)
 
 
@@ -203,7 +211,7 @@ def _build_amounts(status: SweepStatus, size: int | None, width: int) -> Iterato
         yield _label("spent", f"{format_duration(billed)}{evaluation}{unshared if status.shared.epochs else ''}")
     if status.is_running and heartbeat and heartbeat.waiting:
         awaited = sorted(heartbeat.waiting.items(), key=lambda pair: -pair[1])
-        parts = [f"{n} for {shorten_trainings([name], width // 2)[0]}" for name, n in awaited]
+        parts = [f"{n} for {shorten_trainings([name], width // 2).names[0]}" for name, n in awaited]
         yield _label("waiting", f"{sum(heartbeat.waiting.values())}: {'; '.join(parts)}" if parts[1:] else parts[0])
 
 
@@ -219,8 +227,9 @@ def _build_table(trainings: list[TrainingStatus], width: int, height: int) -> It
     columns = COLUMNS if width >= 110 else COLUMNS[:-1]
     longest = max((cell_len(training.planned.id) for training in shown), default=0)
     room = min(width - sum(wide for _, wide in columns), longest, NAME)
-    yield Text(set_cell_size("", room) + "".join(f"{name:>{wide}}" for name, wide in columns), style="bold")
-    for training, name in zip(shown, shorten_trainings([training.planned.id for training in shown], room), strict=True):
+    names = shorten_trainings([training.planned.id for training in shown], room)
+    yield Text(set_cell_size(names.axes, room) + "".join(f"{name:>{wide}}" for name, wide in columns), style="bold")
+    for training, name in zip(shown, names.names, strict=True):
         cells = zip(_format_cells(training), columns, strict=False)
         yield Text(set_cell_size(name, room) + "".join(f"{cell:>{wide}}" for cell, (_, wide) in cells))
     if len(shown) < len(trainings):
@@ -240,37 +249,3 @@ def _format_cells(training: TrainingStatus) -> tuple[str, ...]:
 
 def _format_percent(value: float | None) -> str:
     return "" if value is None else f"{value:.1%}"
-
-
-def _build_front(points: Sequence[ConfigurationMean], width: int, height: int) -> Iterator[Text]:
-    seeds = max(point.seeds for point in points)
-    over = f"up to {seeds} seeds" if seeds > 1 else "one seed each"
-    dots = [Dot(point.clean, point.robust, point.on_front) for point in points]
-    outliers = f" · {n} below" if (n := count_outliers(dots)) else ""
-    which = "front of each problem" if len({point.problem for point in points}) > 1 else "front"
-    # the front of these two accuracies, whichever objectives the search has
-    configurations = format_count(len(points), "configuration")
-    title = f"validation, best epoch: {configurations}, {over} · ● clean/PGD {which}{outliers}"
-    yield Text(title, style="bold")
-    if not points[1:]:
-        yield from _list_front(points, width)
-        return
-    plot = draw_scatter(dots, min(width // 2, 60), height, "clean %", "PGD %")
-    names = list(_list_front(points, width - max(map(cell_len, (line.plain for line in plot)))))
-    if len(names) > height:
-        names = [*names[: height - 1], Text(f"{'':16}… and {len(names) - height + 1} more")]
-    for i, line in enumerate(plot):
-        yield line + names[i] if i < len(names) else line
-
-
-def _list_front(points: Sequence[ConfigurationMean], width: int) -> Iterator[Text]:
-    """List the configurations on a front, below the name of their problem."""
-    room = width - len("  clean    PGD  ")
-    listed = [point.name for point in points if point.on_front]
-    names = dict(zip(listed, shorten_configurations(listed, room), strict=True))
-    for problem, members in groupby(points, key=lambda point: point.problem):
-        title = f"on the front{f' of {problem}' if problem else ''}"
-        yield Text(f"  clean    PGD  {title if cell_len(title) <= room else problem}", style="dim")
-        for point in members:
-            if point.on_front:
-                yield Text(f"{100 * point.clean:7.1f}{100 * point.robust:7.1f}  {names[point.name]}")

@@ -31,6 +31,7 @@ class ConfigurationMean(NamedTuple):
     clean: float
     robust: float
     seeds: int
+    ended: float  # when the last of these seeds ended, in seconds since the epoch
     problem: str  # the title of its problem among those of the sweep; empty if there is only one
     on_front: bool  # of its problem
 
@@ -227,17 +228,21 @@ def average_seeds(trainings: list[TrainingStatus]) -> list[ConfigurationMean]:
         if planned.kind == "trial" and (state in INCOMPLETE or progress.constant)
     }
     accuracies: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    ended: dict[str, float] = defaultdict(float)
     for planned, _, progress in trainings:
         if planned.kind != "trial" or planned.configuration in excluded:
             continue
         measured = all(progress.best.get(name) is not None for name in (CLEAN, ROBUST))
         if progress.status in ("completed", "stopped") and measured:
             accuracies[planned.configuration].append((progress.best[CLEAN], progress.best[ROBUST]))
+            ended[planned.configuration] = max(ended[planned.configuration], progress.changed)
     problems = {training.planned.configuration: training.planned.problem for training in trainings}
     found: list[ConfigurationMean] = []
     for problem in dict.fromkeys(problems[name] for name in accuracies):
         means = [
-            (name, *_average(values), len(values)) for name, values in accuracies.items() if problems[name] == problem
+            (name, *_average(values), len(values), ended[name])
+            for name, values in accuracies.items()
+            if problems[name] == problem
         ]
         means.sort(key=lambda mean: (-mean[1], -mean[2]))
         marks = non_dominated([mean[1:3] for mean in means], keep_duplicates=False)

@@ -43,7 +43,7 @@ class TrialProgress:
         self._first = 0  # first epoch that may be the best
         self.running_epoch = EpochProgress()  # of the epoch after the newest
         self.constant = False  # whether its final network predicts one class for every image
-        self.changed = 0.0  # when epochs.jsonl last changed, in seconds since the epoch
+        self.changed = 0.0  # when its records last changed, in seconds since the epoch
         self._rows = JsonlTail(folder / "epochs.jsonl", is_epoch_row, self._damage)
         self._cost_rows = JsonlTail(folder / "cost.jsonl", is_cost_row, self._damage)
         self._reset_costs()
@@ -68,7 +68,7 @@ class TrialProgress:
 
     def _update_epochs(self) -> None:
         replaced, rows = self._rows.read_new()
-        self.changed = self._rows.changed
+        self.changed = max(self.changed, self._rows.changed)
         if replaced:
             self.epochs, self.latest, self.measured, self.best, self._first = 0, {}, {}, {}, 0
         self.epochs += len(rows)
@@ -82,6 +82,7 @@ class TrialProgress:
 
     def _update_costs(self) -> None:
         replaced, rows = self._cost_rows.read_new()
+        self.changed = max(self.changed, self._cost_rows.changed)
         if replaced:
             self._reset_costs()
         for row in rows:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations, product
-from math import prod
 from typing import TYPE_CHECKING
 
 from search.schema.axes import Axis, find_impossible_conditions
 from search.schema.blocks import ADAPTIVE_STRATEGIES, STRATEGIES, Search, Space
-from search.schema.limits import MAX_GRID_POINTS, MAX_TRAININGS
 from search.schema.loggers import explain_missing_packages
 from search.schema.messages import suggest_allowed
-from search.schema.replicates import AdaptiveReplicates, CertifiedReplicates, count_most_seeds
+from search.schema.replicates import AdaptiveReplicates, CertifiedReplicates
+from search.schema.space import find_excess
 from trainers.config import TrialConfig
-from trainers.formatting import format_count
 
 if TYPE_CHECKING:
     from search.planning.plan import PlannedTrial
@@ -43,7 +41,7 @@ def find_contradictions(space: Space) -> Iterator[SpaceProblem]:
         yield ("search", "axes", path, "when"), message
     yield from _check_cycle(search.axes)
     yield from _check_strategy(search)
-    yield from _check_size(search)
+    yield from find_excess(search)
     for message in explain_missing_packages(search.loggers):
         yield ("search", "loggers"), message
     if search.budget.gpu_hours is not None and not space.resources.gpus:
@@ -114,21 +112,6 @@ def _check_certified(search: Search) -> Iterator[SpaceProblem]:
         yield at, "certified verdicts cover no constraints; remove `constraints`, or give a number of seeds"
     if search.stopping.stops:
         yield at, "certified verdicts are of whole trainings; remove `stopping`, or give a number of seeds"
-
-
-def _check_size(search: Search) -> Iterator[SpaceProblem]:
-    """Report a sweep beyond the limits before its trials are listed, which would take hours."""
-    crossed = prod(len(axis.choices) for axis in search.axes.values())
-    configurations = (
-        search.trials or 0 if search.draws else 1 if any(axis.when for axis in search.axes.values()) else crossed
-    )
-    seeds = count_most_seeds(search.replicates)
-    if not search.draws and crossed > MAX_GRID_POINTS:
-        yield ("search", "axes"), f"cross to {crossed:,} configurations; a grid has at most {MAX_GRID_POINTS:,}"
-    elif configurations * seeds > MAX_TRAININGS:
-        what = f"{format_count(configurations, 'configuration')} x {format_count(seeds, 'seed')}"
-        at = ("search", "trials") if search.draws else ("search", "axes")
-        yield at, f"{what} are {configurations * seeds:,} trainings; a sweep has at most {MAX_TRAININGS:,}"
 
 
 def _check_cycle(axes: dict[str, Axis]) -> Iterator[SpaceProblem]:

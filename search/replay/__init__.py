@@ -2,6 +2,7 @@
 
 comparison       prints the table of each sweep
 finished_sweep   reads the records of a sweep
-policies         lists the stopping rules and baselines that are compared
+policies         trains configurations as far as a rule or a baseline does
+rules            lists the stopping rules and baselines that are compared
 scoring          counts what each of them saves and loses
 """

@@ -10,10 +10,13 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 
-from search.cli import exit_with, find_refusal
+from search.cli import BAD_INPUT, exit_with, find_refusal
+from search.exceptions import NotReplayable
+from search.replay.rules import find_rules
 from search.store.plan_file import check_exists
 from search.store.remote import parse_path
 from trainers.terminal.arguments import Parser
+from trainers.terminal.console import error_console
 from trainers.terminal.progress import show_wait
 
 
@@ -23,9 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for folder in options.run:
         if code := find_refusal(partial(check_exists, folder)):
             return code
+    try:
+        rules = find_rules(options.rule)
+    except NotReplayable as error:
+        error_console().print(f"error: {error}")
+        return BAD_INPUT
     with show_wait("loading PyTorch"):
         from search.replay.comparison import replay_sweeps
-    return replay_sweeps(options)
+    return replay_sweeps(options, rules)
 
 
 def _parser() -> Parser:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from pydantic import ValidationError
 from rich.table import Table
 from rich.text import Text
 
 from search.exceptions import NotReplayable, Unreachable
 from search.replay.finished_sweep import FinishedSweep, read_sweep
-from search.replay.policies import Policy, RulePolicy, policies
+from search.replay.policies import Policy, RulePolicy, build_policies
 from search.replay.scoring import Score, Scorer
-from search.schema.blocks import Search
-from search.schema.messages import describe_errors, suggest_allowed
-from search.schema.yaml_tree import parse_or_keep
+from search.stopping.base import StoppingRule
 from search.store.remote import check_reachable
 from trainers.record_io import Place
 from trainers.terminal.console import Console, error_console
@@ -37,11 +34,11 @@ COLUMNS = (  # of a Score: heading, format, which of several draws is the worst
 )
 
 
-def replay_sweeps(options: argparse.Namespace) -> int:
-    """Print a table for each sweep. Return the exit code."""
+def replay_sweeps(options: argparse.Namespace, rules: Mapping[str, StoppingRule | None]) -> int:
+    """Print a table for each sweep, with the rules that find_rules returns. Return the exit code."""
     console, errors = Console(), error_console()
+    compared = build_policies(rules, options.workers)
     try:
-        compared = _read_rules(options.rule, options.workers)
         for folder in options.run:
             check_reachable(folder)
         sweeps = list(track_progress(map(read_sweep, options.run), "reading sweeps", len(options.run)))
@@ -58,26 +55,6 @@ def replay_sweeps(options: argparse.Namespace) -> int:
     shown = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seed{'s' * (seeds[0] > 1)}"
     console.print("\n" + NOTE.format(seeds=shown, draws=DRAWS))
     return 0
-
-
-def _read_rules(texts: list[str], workers: int) -> dict[str, Policy]:
-    """Return the policies of the command line, or all. Raises NotReplayable."""
-    known = policies(workers)
-    return {text: known[text] if text in known else _read_rule(text, list(known)) for text in texts} or known
-
-
-def _read_rule(text: str, known: list[str]) -> Policy:
-    tree = parse_or_keep(text)
-    if not isinstance(tree, dict):
-        raise NotReplayable(
-            f"--rule {text}: no such rule{suggest_allowed(text, known)}; or keys in braces, as under search.stopping"
-        )
-    try:
-        return RulePolicy(Search.model_validate({"stopping": tree}).stopping)
-    except ValidationError as error:
-        problems = [(".".join(path[1:]), what) for path, what in describe_errors(error, Search, {"stopping": tree})]
-        lines = [f"{knob}: {what}" if knob else what for knob, what in problems]
-        raise NotReplayable(f"--rule {text}: {'; '.join(lines)}") from None
 
 
 def _titles(sweeps: Sequence[FinishedSweep], folders: Sequence[Place]) -> list[str]:

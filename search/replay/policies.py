@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -11,12 +12,11 @@ import moocore
 import numpy as np
 
 from search.replay.finished_sweep import FinishedSweep
+from search.replay.rules import HALVINGS
 from search.replay.scoring import Reached
-from search.schema.stopping import RULES
 from search.stopping.base import StoppingRule
 from search.stopping.curves import Candidate
 from search.stopping.decisions import Decision, DecisionState
-from search.stopping.robust_rule import RobustStopping
 
 
 class Policy(Protocol):
@@ -50,15 +50,11 @@ class RulePolicy:
         return [decision for decision in found if decision.action != "pass"]
 
 
-def policies(workers: int) -> dict[str, Policy]:
-    """Return all policies that a replay compares by default; `workers` configurations run at once."""
+def build_policies(rules: Mapping[str, StoppingRule | None], workers: int) -> dict[str, Policy]:
+    """Return the policies of the rules and baselines that find_rules returns; `workers` configurations run at once."""
     return {
-        **{name: RulePolicy(rule(name=name)) for name, rule in RULES.items()},
-        "robust-not-waiting": RulePolicy(RobustStopping(skip_later_drops=True)),
-        "duds-alone": RulePolicy(RobustStopping(patience="100%")),
-        "no-new-best-alone": RulePolicy(RobustStopping(rungs=())),
-        "asha": Halving(workers=workers),
-        "mo-asha": Halving(multi_objective=True, workers=workers),
+        name: Halving(workers=workers, multi_objective=HALVINGS[name]) if rule is None else RulePolicy(rule)
+        for name, rule in rules.items()
     }
 
 

@@ -251,7 +251,7 @@ def start_sweep(
     began: float,
     backend: Backend | None = None,
 ) -> int:  # fmt: skip
-    """Run a plan that does not grow, in its own folder. Return the exit code.
+    """Run a plan that does not grow, in its own folder, without a summary of its results. Return the exit code.
 
     Raises SweepLocked, DifferentSweep or SpaceError if it cannot start.
     """
@@ -259,7 +259,7 @@ def start_sweep(
         _lock_folder(claim)
         renamed = _record_sweep(loaded, plan, store, console)
         sweep = Sweep(store, plan, loaded.space, sources, console, backend or ray_backend(), renamed)
-        return _run_sweep(sweep, reuse, console, began, note_missed=False)
+        return _run_sweep(sweep, reuse, console, began, note_missed=False, summarizes=False)
 
 
 def measure_sweep(
@@ -276,10 +276,13 @@ def measure_sweep(
         return _run_sweep(sweep, [], console, began, note_missed=False)
 
 
-def _run_sweep(sweep: Sweep, reuse: list[Place], console: Console, began: float, note_missed: bool) -> int:
+def _run_sweep(
+    sweep: Sweep, reuse: list[Place], console: Console, began: float, note_missed: bool, summarizes: bool = True
+) -> int:
     """Run a sweep and report it. Return the exit code.
 
-    `note_missed` tells whether to print that a sweep to reuse has nothing to copy, as a user named it.
+    `note_missed` tells whether to print that a sweep to reuse has nothing to copy, as a user named it. `summarizes`:
+    the results are printed, not only the path of the report, as the caller prints none of its own.
     """
     folder = sweep.store.folder
     provenance = Provenance(folder)
@@ -300,7 +303,7 @@ def _run_sweep(sweep: Sweep, reuse: list[Place], console: Console, began: float,
         _record_devices(provenance, folder, console)
         provenance.end_run(code, began, sweep.spent)  # so that the report can show it
         if sweep.ended() and not sweep.interrupted:
-            _report(folder)
+            _report(folder, summarizes)
             provenance.end_run(code, began, sweep.spent)
     except OSError as error:
         why = health.find_storage_problem_behind(error, folder) or str(error)
@@ -321,5 +324,6 @@ def _record_devices(provenance: Provenance, folder: Place, console: Console) -> 
         console.print(f"note: it was trained on unlike devices, and {DIFFERENT_BITS} ({trained})", soft_wrap=True)
 
 
-def _report(folder: Place) -> None:
-    subprocess.run([sys.executable, "-m", "analysis.report", str(folder)], check=False)
+def _report(folder: Place, summarizes: bool = True) -> None:
+    quiet = [] if summarizes else ["--quiet"]
+    subprocess.run([sys.executable, "-m", "analysis.report", str(folder), *quiet], check=False)

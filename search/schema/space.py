@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from search.schema.axes import (
 from search.schema.blocks import Search, Space
 from search.schema.budget import Budget
 from search.schema.document import Document, read_document
+from search.schema.limits import MAX_GRID_POINTS, MAX_TRAININGS
 from search.schema.merging import (
     IMPLIED,
     add_implied_names,
@@ -33,6 +35,7 @@ from search.schema.merging import (
 from search.schema.messages import UNKNOWN_KNOB, describe_errors
 from search.schema.overrides import find_ineffective_knobs, parse_override
 from search.schema.prerequisites import Pretrain, Profile
+from search.schema.replicates import count_most_seeds
 from search.schema.resources import Resources
 from search.schema.space_files import find_space
 from search.schema.yaml_tree import Tree
@@ -165,8 +168,9 @@ def _find_trial_problems(rest: LoadedSpace) -> Iterator[str]:
     search, trial = rest.space.search, rest.space.trial
     for path, message in find_impossible_conditions(search.axes):
         yield rest.format_problem(("search", "axes", path, "when"), message)
-    grid = search.strategy == "grid"
-    points = list_grid_points(search.axes) if grid else draw_random_points(search.axes, search.trials or 1, search.seed)
+    excess = [rest.format_problem(path, message) for path, message in find_excess(search)]
+    yield from excess
+    points = [] if excess else _list_points(search)
     problems = [
         problem for point in ({}, *points) for problem in _collect_problems(partial(build_config_at, rest, point))
     ]
@@ -177,6 +181,27 @@ def _find_trial_problems(rest: LoadedSpace) -> Iterator[str]:
             rest_of = {key: value for key, value in trial.items() if key not in ("data", "subset")}
             tree = overlay_trial(rest_of, block["trial"])
             yield from _collect_problems(partial(build_config, rest, tree, (kind, "trial")))
+
+
+def _list_points(search: Search) -> list[AxisPoint]:
+    if search.strategy == "grid":
+        return list_grid_points(search.axes)
+    return draw_random_points(search.axes, search.trials or 1, search.seed)
+
+
+def find_excess(search: Search) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield, as (path, message), what makes a sweep larger than the limits; listing its trials would take hours."""
+    crossed = prod(len(axis.choices) for axis in search.axes.values())
+    configurations = (
+        search.trials or 0 if search.draws else 1 if any(axis.when for axis in search.axes.values()) else crossed
+    )
+    seeds = count_most_seeds(search.replicates)
+    if not search.draws and crossed > MAX_GRID_POINTS:
+        yield ("search", "axes"), f"cross to {crossed:,} configurations; a grid has at most {MAX_GRID_POINTS:,}"
+    elif configurations * seeds > MAX_TRAININGS:
+        what = f"{format_count(configurations, 'configuration')} x {format_count(seeds, 'seed')}"
+        at = ("search", "trials") if search.draws else ("search", "axes")
+        yield at, f"{what} are {configurations * seeds:,} trainings; a sweep has at most {MAX_TRAININGS:,}"
 
 
 def _collect_problems(make: Callable[[], TrialConfig]) -> list[str]:

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from search.pareto import Objectives, as_recorded, to_maximise
 from search.stopping.phases import Phases, phases
 from trainers.best import CLEAN, ROBUST, selected_by
-from trainers.config import TrialConfig
-from trainers.evaluate import Evaluation
 from trainers.problems import identify_problem
 from trainers.record_io import Row
+
+if TYPE_CHECKING:
+    from trainers.config import TrialConfig
+    from trainers.evaluate import Evaluation
 
 NEAR_CHANCE = 0.02  # a network that always names the same class is right a little more often than one in the classes
 Value = TypeVar("Value")

@@ -10,11 +10,12 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from trainers.config import TrialConfig
 from trainers.knobs import Knobs
-from trainers.optimizers import find_drops
+
+if TYPE_CHECKING:
+    from trainers.config import TrialConfig
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Phases:
 
 def phases(config: TrialConfig) -> Phases:
     """Return the phases of a trial; cheap, since a piece is examined once however many trials share it."""
+    from trainers.optimizers import find_drops  # late: it imports torch, which reading a rule does not need
+
     pieces = (config.method, config.subset, config.average)
     found = set().union(*(_switches(piece, config.epochs) for piece in pieces))
     return Phases(config.epochs, find_drops(config.optimizer, config.epochs), tuple(sorted(found)), config.select_from)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -102,6 +103,10 @@ def test_an_interrupt_while_ray_is_imported_names_the_command_that_carries_on() 
         "verify results --smple 5",
         "replay results results/frendly",
         "replay results --workers many",
+        "replay . --rule robusst",
+        "replay . --rule '{patiance: 5%}'",
+        "bench plann",
+        "bench plan --share 2",
         "simulate frendly_k",
         "simulate smoke --workers 0",
         "soak frendly_k",
@@ -112,7 +117,7 @@ def test_an_interrupt_while_ray_is_imported_names_the_command_that_carries_on() 
     ],
 )
 def test_a_misspelt_name_is_reported_before_ray_and_torch_are_imported(command: str) -> None:
-    module, *arguments = command.split()
+    module, *arguments = shlex.split(command)
     call = f"from search.{module}.__main__ import main; code = main({arguments!r})"
     heavy = "import sys, atexit; atexit.register(lambda: print(*{'ray', 'torch', 'pandas'} & sys.modules.keys()))"
     done = ran([sys.executable, "-c", f"{heavy}; {call}; sys.exit(code)"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -113,6 +114,18 @@ def test_the_front_is_trained_with_fresh_seeds(
     assert {row["seed"] for row in plan["trials"]} == {2, 3, 4}
     assert sweeps[-1].space.search.replicates == (2, 3, 4), "so that it neither adds any nor says why it added none"
     assert "50.0 ± 0.0 (3)" in capsys.readouterr().out
+
+
+def test_the_table_of_a_confirmation_is_the_only_one(
+    run: Tiny, sweeps: list[Sweep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report of the fresh seeds is drawn; its summary would nearly say what the table says."""
+    reports: list[list[str]] = []
+    monkeypatch.setattr(Sweep, "ended", lambda sweep: True)
+    started = SimpleNamespace(run=lambda words, **options: reports.append(words))
+    monkeypatch.setattr(search.run.driver, "subprocess", started)
+    assert main([str(run.store.folder), "--seeds", "1"]) == 0
+    assert [words[1:] for words in reports] == [["-m", "analysis.report", f"{run.store.folder}.confirmed", "--quiet"]]
 
 
 def test_a_confirmation_of_a_certified_sweep_expects_no_further_seeds(

@@ -62,7 +62,7 @@ class Study:
 def take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let several commands run in one process, each of which would keep its lock; none draws a report."""
     monkeypatch.setattr(search.run.driver, "acquire_lock", lambda folder: acquire_lock(folder)())
-    monkeypatch.setattr(search.run.driver, "_report", lambda folder: None)
+    monkeypatch.setattr(search.run.driver, "_report", lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,8 @@ from scipy.stats import spearmanr
 
 from search.replay.__main__ import main
 from search.replay.finished_sweep import FinishedSweep, read_sweep
-from search.replay.policies import Halving, RulePolicy, policies
+from search.replay.policies import Halving, RulePolicy
+from search.replay.rules import find_rules, list_rules
 from search.replay.scoring import Scorer
 from search.schema.stopping import RULES
 from search.stopping.base import NoStopping
@@ -190,7 +191,7 @@ def test_table_has_a_row_for_each_policy_and_for_chance(tmp_path: Path, capsys: 
     code, out, _ = printed(capsys, write_sweep(tmp_path / "mine", curves, every=4))
     assert code == 0
     assert out.splitlines()[0].strip() == "mine"
-    assert all(f"\n{name} " in out for name in policies(4))
+    assert all(f"\n{name} " in out for name in find_rules([]))
     assert out.count("at random ") >= 3 and "of 8 configurations stopped" in out
     assert "2 seeds of each configuration" in " ".join(out.split())
     assert "the very sweeps that the rules are judged on" in " ".join(out.split())
@@ -286,7 +287,7 @@ def test_decisions_of_a_replay_can_be_journalled(synthetic: FinishedSweep) -> No
 
 
 def test_replay_compares_each_rule_of_the_union_by_its_name() -> None:
-    rules = {name: policy.rule for name, policy in policies(4).items() if isinstance(policy, RulePolicy)}
+    rules = list_rules()
     assert RULES.keys() <= rules.keys()
     assert all(rules[name] == rule(name=name) for name, rule in RULES.items())
 

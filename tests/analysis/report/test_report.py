@@ -288,6 +288,14 @@ def test_the_command_prints_a_summary_and_where_the_report_is(
     assert "\x1b" not in shown  # no colour where nobody looks
 
 
+def test_a_quiet_command_prints_only_where_the_report_is(
+    tmp_path: Path, unrendered: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_sweep(tmp_path / "small", SMALL)
+    assert main([str(folder), "--quiet"]) == 0
+    assert capsys.readouterr().out == f"Report: {folder / 'report' / 'index.html'}\n"
+
+
 def test_the_command_refuses_a_folder_that_is_no_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 2
     error = capsys.readouterr().err

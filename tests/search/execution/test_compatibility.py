@@ -269,7 +269,7 @@ def test_a_finished_sweep_is_shown_after_a_code_change(
     finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reported: list[str] = []
-    monkeypatch.setattr(search.run.driver, "_report", lambda folder: reported.append(str(folder)))
+    monkeypatch.setattr(search.run.driver, "_report", lambda folder, *_: reported.append(str(folder)))
     monkeypatch.setattr(Evaluation, "curve", lambda self: {"a": "knob since"})  # by which all trainings are named anew
     before, message = (
         hash_files(finished),
@@ -288,7 +288,7 @@ def test_a_sweep_with_trials_stopped_by_its_budget_is_not_finished(
     finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All have a result, those that were stopped near a front too, which a larger budget would train to the end."""
-    monkeypatch.setattr(search.run.driver, "_report", lambda folder: None)
+    monkeypatch.setattr(search.run.driver, "_report", lambda *_: None)
     write_json(finished / "provenance.json", {"runs": [{"exit": 0, "spent": "the budget of 8 GPU hours is used up"}]})
     assert main(["space.yaml"]) == 0
     assert capsys.readouterr().out == (

@@ -38,7 +38,7 @@ import search.run.driver
 from search.cli import exit_with
 from search.execution.in_process_backend import InProcessBackend
 from search.run.__main__ import main
-search.run.driver._report = lambda folder: None
+search.run.driver._report = lambda *_: None
 exit_with(lambda: main(sys.argv[1:], InProcessBackend(2)))
 """
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
+from dataclasses import replace
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
@@ -204,30 +206,70 @@ def test_a_sweep_is_not_finished_while_trainings_are_measured_further(tmp_path: 
     assert done.finished and "measured" not in "\n".join(shown(done, 90, 24)) + format_headline(done)
 
 
-def test_each_problem_has_a_front_with_its_name(tmp_path: Path) -> None:
-    made = MadeUp(tmp_path / "two", ["aaaa", "bbbb", "cccc"])
+def make_two_problems(folder: Path) -> SweepStatus:
+    """Make two configurations of clean labels and two of flipped ones, which ended earlier."""
+    made = MadeUp(folder, ["aaaa", "bbbb", "cccc", "dddd"])
     noisy(made, 1, 2)
-    for i, accuracy in enumerate((0.9, 0.8, 0.7)):
+    for i, accuracy in enumerate((0.9, 0.7, 0.6, 0.8)):
         made.train(i, 2)
         made.end(i, "completed", accuracy, accuracy)
+        for file in made.place(i).glob("*.jsonl"):
+            os.utime(file, (1000.0 - i, 1000.0 - i))
     reader = SweepReader(made.folder)
     reader.read_records()
-    lines = shown(compute_status(reader, None, is_running=False), 100, 40)
-    title = next(i for i, line in enumerate(lines) if line.startswith("validation"))
-    assert lines[title].endswith("3 configurations, one seed each · ● clean/PGD front of each problem")
-    assert [line[50:].strip() for line in lines[title + 1 : title + 6]] == [
-        "clean    PGD  on the front of label_noise 0",
-        "90.0   90.0  lam=0",
-        "clean    PGD  on the front of label_noise 0.1",
-        "80.0   80.0  lam=1",
-        "",
+    return compute_status(reader, None, is_running=False)
+
+
+def test_each_problem_has_a_plot_with_its_name_in_the_title(tmp_path: Path) -> None:
+    lines = shown(make_two_problems(tmp_path / "two"), 100, 40)
+    first, second = (i for i, line in enumerate(lines) if "validation" in line)
+    what = "validation, best epoch: 2 configurations, one seed each · ● clean/PGD front"
+    assert (lines[first], lines[second]) == (f"label_noise 0, {what}", f"label_noise 0.1, {what}")
+    assert [[line[50:].strip() for line in lines[i + 1 : i + 4]] for i in (first, second)] == [
+        ["clean    PGD  on the front", "90.0   90.0  lam=0", ""],
+        ["clean    PGD  on the front", "70.0   70.0  lam=1", ""],
     ]
-    assert "\n".join(lines[title + 1 :]).count(MARK) == 2
-    narrow = shown(compute_status(reader, None, is_running=False), 64, 40)
-    assert [line[32:].strip() for line in narrow if "clean    PGD" in line] == [
-        "clean    PGD  label_noise 0",
-        "clean    PGD  label_noise 0.1",
+    plots = ["\n".join(lines[i + 1 : j]) for i, j in ((first, second), (second, len(lines)))]
+    assert [(plot.count(MARK), plot.count(OTHER)) for plot in plots] == [(1, 1), (1, 1)]
+    assert "not shown" not in "\n".join(lines)
+
+
+def test_the_problem_of_the_training_that_ended_last_is_shown_where_room_is_for_one(tmp_path: Path) -> None:
+    lines = shown(make_two_problems(tmp_path / "two"), 80, 23)
+    (title,) = [i for i, line in enumerate(lines) if "validation" in line]
+    assert lines[title].startswith("label_noise 0, validation")
+    plot = "\n".join(lines[title + 1 :])
+    assert (plot.count(MARK), plot.count(OTHER)) == (1, 1)
+    assert plot.count("not shown here: label_noise 0.1") == 1
+
+
+def test_a_title_of_a_front_loses_words_rather_than_its_end(tmp_path: Path) -> None:
+    status = make_two_problems(tmp_path / "two")
+    titles = [next(line for line in shown(status, width, 40) if "validation" in line) for width in (80, 75, 66)]
+    assert titles == [
+        "label_noise 0, validation, best epoch: 2 configurations, one seed each · ● front",
+        "label_noise 0, validation: 2 configurations, one seed each · ● front",
+        "label_noise 0, validation: 2 configurations, one seed each · ● fr…",
     ]
+
+
+def test_the_names_of_the_axes_stand_over_values_without_them(tmp_path: Path) -> None:
+    status = make_two_problems(tmp_path / "two")
+    axes = "label_noise={},method={},lr=0.04395,weight_decay=0.03722-abcdef"
+    begun = [
+        one._replace(planned=one.planned._replace(id=f"{axes.format(0.1, 'trades')},seed={i}"), state="running")
+        for i, one in enumerate(status.trainings)
+    ]
+    points = [point._replace(name=axes.format(0.1, "pgd-at")) for point in status.points]
+    lines = shown(replace(status, trainings=begun, points=points), 80, 24)
+    head = next(i for i, line in enumerate(lines) if line.rstrip().endswith("best PGD"))
+    assert lines[head].split()[:2] == ["method,lr,weight_decay", "state"]
+    assert lines[head + 1].split()[:2] == ["…es,0.04395,0.03722,seed=0", "running"]
+    front = next(i for i, line in enumerate(lines) if "clean    PGD  " in line)
+    assert [line[40:].split()[-1] for line in lines[front : front + 2]] == [
+        "method,lr,weight_decay", "…,pgd-at,0.04395,0.03722",
+    ]  # fmt: skip
+    assert "on the front" not in "\n".join(lines)
 
 
 def test_totals_of_a_search_in_generations_are_marked_as_so_far(

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import search.schema.axes
 from search.planning.consistency import _find_equal_labels
 from search.schema import limits
+from search.schema.axes import AxisPoint
 
 Refused = Callable[..., list[str]]
 LISTED = "{grid: [" + ", ".join(map(str, range(1, 2001))) + "]}"
@@ -72,6 +74,40 @@ def test_sweep_beyond_the_limits_is_refused_at_once(refused: Refused, text: str,
     (problem,) = refused(text)
     assert f": {why}" in problem
     assert time.process_time() - began < 10
+
+
+SEVEN = ", ".join(
+    f"{path}: {{grid: {list(range(1, 21))}}}"
+    for path in (
+        "batch_size", "epochs", "optimizer.lr", "optimizer.momentum", "optimizer.weight_decay", "method.attack.steps",
+        "method.attack.epsilon",
+    )
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        (f"axes: {{{SEVEN}}}", "search.axes: cross to 1,280,000,000 configurations; a grid has at most 1,000,000"),
+        (
+            f"strategy: random, trials: 100000000, axes: {{{SEVEN}}}",
+            "search.trials: 100,000,000 configurations x 1 seed are 100,000,000 trainings; a sweep has at most 100,000",
+        ),
+    ],
+)
+def test_sweep_beyond_the_limits_is_not_listed_for_another_mistake(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch, keys: str, why: str
+) -> None:
+    def drop_inapplicable(axes: object, point: AxisPoint) -> AxisPoint:
+        points.append(point)
+        assert len(points) < 1000, "points are listed"
+        return point
+
+    points: list[AxisPoint] = []
+    monkeypatch.setattr(search.schema.axes, "_drop_inapplicable", drop_inapplicable)
+    mistyped, large = refused(f"search: {{replicats: 3, {keys}}}\n")
+    assert "search.replicats: Search has no such key" in mistyped and large.endswith(why)
+    assert points == []
 
 
 def test_override_deeper_than_the_limit_is_refused(refused: Refused) -> None:

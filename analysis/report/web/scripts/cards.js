@@ -1,6 +1,7 @@
 /* Cards of the kept configurations: both checkpoints, accuracy by class against training on all, and the command. */
 
 const CARD_METRICS = 5;
+const ARGUMENT = /(?:'[^']*'|"[^"]*"|[^ ])+/g; // of a command; lines are broken between arguments
 const CARD_WIDTH = 264; // drawn at this width in every card, so that its text has its size
 let drawnCards = "";
 
@@ -108,7 +109,8 @@ function drawCommand(i) {
   if (!command) return "";
   const text = escapeText(command);
   const button = `<button type="button" class="btn" data-copy="${text}">Copy the command</button>`;
-  return `<pre class="cmd">${text}</pre>${button}`;
+  const words = command.match(ARGUMENT).map((word) => `<span class="word">${escapeText(word)}</span>`);
+  return `<pre class="cmd">${words.join(" ")}</pre>${button}`;
 }
 
 if (find("#cards")) {

@@ -148,6 +148,24 @@ def test_a_long_key_ends_before_its_value(few: Path, open_page: Opener) -> None:
     assert opened.run(over, "method.attack.epsilon.of_a_key_that_is_long") == 0
 
 
+def test_commands_are_broken_between_arguments_alone(few: Path, open_page: Opener) -> None:
+    """A line that ends in `--` reads as if an argument `--` and one `set` stood there."""
+    opened = open_page(few)
+    broken = """() => [...document.querySelectorAll('#provenance dd .word')].flatMap((word) => {
+      const cell = word.parentElement, text = document.createRange();
+      text.selectNodeContents(word);
+      return Array.from({length: 40}, (_, i) => {
+        cell.style.width = `${90 + 5 * i}px`; // wider than a word
+        return text.getBoundingClientRect().height > 25;
+      });
+    })"""
+    opened.run("""() => {
+      for (const word of document.querySelectorAll('#provenance dd .word')) word.textContent = '--set-a-b';
+    }""")
+    found = opened.run(broken)
+    assert len(found) >= 8 * 40 and not any(found)
+
+
 def test_tags_stand_beside_the_name_in_its_line(few: Path, open_page: Opener) -> None:
     opened = open_page(few, 688)
     opened.page.emulate_media(media="print")
