@@ -208,7 +208,7 @@ def _describe_curves(digest: ReportData, info: Curves, split: str, selects: bool
 
 
 def specify_gaps(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
-    """Specify the figure of best and last robust accuracy."""
+    """Specify the figure of the best on test and the last robust accuracy."""
     attack = shorten_attack("pgd", digest.results.attacks)
     info = collect_gaps(digest.gaps, attack)
     if info is not None:
@@ -218,7 +218,11 @@ def specify_gaps(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpe
             "the same scatter that climbs and never falls. A black mark says that the trend along the plateau falls, "
             "by its 95 % t-interval."
         )
-        topic = "Best, selected and last robust accuracy" if digest.results.selects else "Best and last robust accuracy"
+        topic = (
+            "Best on test, selected and last robust accuracy"
+            if digest.results.selects
+            else "Best on test and last robust accuracy"
+        )
         gaps = f"measures.collect_gaps(measures.measure_overfitting(results), {attack!r})"
         call = write_call("plot_gaps", gaps, width)
         yield from _specify_sheets("overfitting", topic, caption, partial(plot_gaps, info, width), call)

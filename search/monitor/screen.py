@@ -27,7 +27,15 @@ FEW_EPOCHS = 100  # a sweep with fewer trained epochs shows parts of them
 LONG_SECONDS = 150.0  # an epoch that takes longer shows hundredths, ten times as long thousandths
 MIN_PLOT, MAX_PLOT = 6 + FOOT, 18 + FOOT  # lines
 LONE_POINT = 4  # lines of one configuration, which needs no plot: a blank one, a title, a header and a row
-COLUMNS = (("state", 9), ("epoch", 11), ("loss", 8), ("clean", 8), ("PGD", 8), ("best PGD", 10), ("last change", 15))
+COLUMNS = (
+    ("state", 9),
+    ("epoch", 11),
+    ("loss", 8),
+    ("clean", 8),
+    ("PGD", 8),
+    ("selected PGD", 14),
+    ("last change", 15),
+)
 
 
 def format_headline(status: SweepStatus) -> str:
@@ -212,7 +220,7 @@ def _label(name: str, rest: str) -> Text:
 
 
 def _build_table(trainings: list[TrainingStatus], width: int, height: int) -> Iterator[Text]:
-    """Build a row for each training: its newest epoch and validation, the best one, and its last change."""
+    """Build a row for each training: its newest epoch and validation, the selected one, and its last change."""
     shown = trainings if len(trainings) < height else trainings[: max(height - 2, 0)]
     if not shown:
         return
@@ -250,7 +258,7 @@ def _build_front(points: Sequence[ConfigurationMean], width: int, height: int) -
     which = "front of each problem" if len({point.problem for point in points}) > 1 else "front"
     # the front of these two accuracies, whichever objectives the search has
     configurations = format_count(len(points), "configuration")
-    title = f"validation, best epoch: {configurations}, {over} · ● clean/PGD {which}{outliers}"
+    title = f"validation, selected epoch: {configurations}, {over} · ● clean/PGD {which}{outliers}"
     yield Text(title, style="bold")
     if not points[1:]:
         yield from _list_front(points, width)

@@ -111,8 +111,8 @@ def test_the_screen_shows_everything_on_a_common_terminal(big: SweepStatus, widt
     for part in (
         "16 of 16 processes busy", "1 min 4", " s so far", "left", "40 of 80 · 13 stopped · 13 diverged · 4 paused",
         "sharing saves", "epochs/min", "images/s", "123 MB stored", "3 MB freed", "without sharing", "15: 7 for lam=22",
-        "best PGD", "PGD %", "on the front", MARK,
-        "validation, best epoch: 7 configurations, up to 2 seeds · ● clean/PGD front",
+        "selected PGD", "PGD %", "on the front", MARK,
+        "validation, selected epoch: 7 configurations, up to 2 seeds · ● clean/PGD front",
     ):  # fmt: skip
         assert part in text
     assert text.count(" running ") >= (3 if height < 30 else 16)
@@ -266,7 +266,7 @@ def test_a_table_is_never_a_header_alone(tmp_path: Path, height: int) -> None:
     reader = SweepReader(made.folder)
     reader.read_records()
     lines = shown(compute_status(reader, Heartbeat(time.time() - 1, 2), is_running=True), 80, height)
-    heads = [i for i, line in enumerate(lines) if line.rstrip().endswith("best PGD")]
+    heads = [i for i, line in enumerate(lines) if line.rstrip().endswith("selected PGD")]
     assert all("seed=0" in lines[i + 1] for i in heads)
     assert heads or height < 16
 
@@ -278,7 +278,7 @@ def test_one_configuration_is_listed_without_a_plot(tmp_path: Path) -> None:
     reader = SweepReader(made.folder)
     reader.read_records()
     lines = shown(compute_status(reader, Heartbeat(time.time() - 1, 2), is_running=True), 80, 24)
-    title = next(i for i, line in enumerate(lines) if line.startswith("validation, best epoch: 1 configuration"))
+    title = next(i for i, line in enumerate(lines) if line.startswith("validation, selected epoch: 1 configuration"))
     assert lines[title - 1].strip() == ""
     assert [line.split() for line in lines[title + 1 :]] == [
         ["clean", "PGD", "on", "the", "front"], ["90.0", "50.0", *lines[-1].split()[2:]],
