@@ -33,7 +33,7 @@ from analysis.measures.gallery import collect_gallery
 from analysis.measures.grid import collect_grids
 from analysis.measures.group_means import GROUPS
 from analysis.measures.importance import count_best
-from analysis.measures.knobs import collect_knobs
+from analysis.measures.knobs import collect_knobs, describe_left_out
 from analysis.measures.overfitting import collect_gaps
 from analysis.measures.stats import format_seeds
 from analysis.measures.subsets import collect_sizes, tabulate_sizes
@@ -131,8 +131,8 @@ def specify_knobs(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSp
         caption = (
             f"Each point is a completed configuration at the {name_checkpoint(digest)}; {digest.seeds_text}. {BARS} A "
             "search samples where it expects high accuracy: the density of points shows where it sampled, not the "
-            "effect of the hyperparameter."
-        )
+            f"effect of the hyperparameter. {describe_left_out(info.constant)}"
+        ).rstrip()
         chart = plot_knobs(info, digest.register, width)
         call = write_call("plot_knobs", f"measures.collect_knobs(results, {metrics})", width, REGISTER)
         yield FigureSpec("knobs", "Accuracy along each hyperparameter", caption, chart, call)
