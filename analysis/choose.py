@@ -26,13 +26,13 @@ from trainers.terminal.console import Console
 from trainers.terminal.showing import run_and_exit
 from trainers.terminal.tables import print_table
 
-HEADER = ("chosen", "of", "seeds", "validation", "corrected", "optimism", "test", "best", "its test")
-LEAST_WIDTHS = (6, 2, 5, 10, 9, 8, 10, 4, 8)  # of the columns, which are equal in all rows
+HEADER = ("chosen", "of", "seeds", "validation", "corrected", "optimism", "test", "top", "its test")
+LEAST_WIDTHS = (6, 2, 5, 10, 9, 8, 10, 3, 8)  # of the columns, which are equal in all rows
 EXPLANATION = (
     "of: the number of values; validation: the mean over seeds of the chosen value, which is a maximum; "
     "corrected: on seeds that did not choose it; optimism: the difference, in points; test: what the chosen value is "
-    "worth on test images, which take no part in the choice; best: the value that they would choose, and its test "
-    "accuracy, which is a maximum again."
+    "worth on test images, which take no part in the choice; top: the value that they would choose, and its "
+    "test accuracy, which is a maximum again."
 )
 SIZES_ALONE = (
     "The sizes are those of one kind of subset; all examples are not among them. Whether a subset beats all is a "
@@ -78,15 +78,15 @@ def _write_row(record: Mapping[Hashable, Any]) -> tuple[str, ...]:
     texts = [Estimate(record[name], math.nan, n).text() for name in ("validation", "corrected")]
     texts.append(Estimate(record["optimism"], math.nan, n).text(signed=True))
     texts.append(Estimate(record["test"], record["se"], n).text())
-    best = str(record["hindsight"]), Estimate(record["best_test"], math.nan, n).text()
-    return str(record["chosen"]), str(record["values"]), str(n), *texts, *best
+    top = str(record["hindsight"]), Estimate(record["best_test"], math.nan, n).text()
+    return str(record["chosen"]), str(record["values"]), str(n), *texts, *top
 
 
 def _build_table(row: Sequence[str], widths: Sequence[int], titled: bool) -> Table:
     """Build the numbers of a group; all groups have columns of equal width, so that they can be read as one table."""
     table = Table(box=None, pad_edge=False, header_style="dim", show_header=titled)
     for name, width in zip(HEADER, widths, strict=True):
-        table.add_column(name, width=width, justify="left" if name in ("chosen", "best") else "right")
+        table.add_column(name, width=width, justify="left" if name in ("chosen", "top") else "right")
     table.add_row(*map(Text, row))
     return table
 

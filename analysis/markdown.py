@@ -24,9 +24,9 @@ from trainers.terminal.text import escape_controls
 
 MASKING = (
     "The difference between PGD and AutoAttack is taken at the last epoch. Dong et al. 2021 take the difference "
-    "between PGD-10 and custom AutoAttack at the best checkpoint. In the report's trials.csv, "
-    "`best_gradient_masking_gap` is also taken at the best checkpoint, between the attack of the learning curves and "
-    "AutoAttack."
+    "between PGD-10 and custom AutoAttack at the checkpoint that they select. In the report's trials.csv, "
+    "`best_gradient_masking_gap` is taken at the epoch that validation selects, between the attack of the learning "
+    "curves and AutoAttack."
 )
 
 

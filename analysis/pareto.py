@@ -104,7 +104,7 @@ def _build_parser() -> Parser:
     parser.add_argument(
         "--checkpoint",
         choices=("best", "last"),
-        help="best is selected on validation (default: best if there is one, else last)",
+        help="epoch that is compared; best: the one that validation selects (default: best if there is one, else last)",
     )
     return parser
 

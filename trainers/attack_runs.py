@@ -160,7 +160,7 @@ class AutoAttackRun(Knobs):
     says how many images of the sweep it may count wrongly.
 
     for front: once all trainings have ended, those configurations alone are attacked that may be on the front of
-    robust against clean test accuracy of the best or the last checkpoint. Robust means there: withstands the cheaper
+    robust against clean test accuracy at the selected or the last epoch. Robust means there: withstands the cheaper
     attacks too, whose survivors are an upper bound. A configuration is left out if that bound is dominated by verdicts
     on others, in means over seeds, so that the front is that of attacking all (search.planning.front_first).
     """

@@ -52,7 +52,7 @@ class Evaluation(Knobs):
     by_class: Asked = False  # also record each class's test accuracies along training, and their means over it
     along: Along = {}  # further attacks on test along training, each `every` so many epochs and after the last
     final: dict[str, NamedAttack] = {"pgd20": PGDAttack()}
-    min_perturbation: MinimumPerturbation | None = None  # for every training example, at the best checkpoint
+    min_perturbation: MinimumPerturbation | None = None  # for every training example, at the selected epoch
     diagnostics: Annotated[Diagnostics, Field(exclude_if=lambda block: not block.asked())] = (
         Diagnostics()
     )  # costly measurements after named epochs, in a record of their own

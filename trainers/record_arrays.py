@@ -59,13 +59,13 @@ INSTANCE_ARRAYS: dict[str, ArrayDoc] = {
     "train_loss": ArrayDoc("cross-entropy on the image", "(T, N)", "float16", "with `evaluate.train_losses`"),
     "test_loss": ArrayDoc("cross-entropy on the test image", "(T, M)", "float16", "with `evaluate.test_losses`"),
     "best_clean_p_y": ArrayDoc(
-        "probability of the given label on the image, at the best checkpoint",
+        "probability of the given label on the image, at the epoch that validation selects",
         "(N,)",
         "float16",
         "completed, with `best`",
     ),
     "min_perturbation": ArrayDoc(
-        "least l-infinity radius that changes the prediction, at the best checkpoint",
+        "least l-infinity radius that changes the prediction, at the epoch that validation selects",
         "(N,)",
         "float32",
         "with `evaluate.min_perturbation`",

@@ -1,4 +1,4 @@
-"""The selection window: the epochs among which validation chooses the best checkpoint of a training.
+"""The selection window: the epochs among which validation selects one of a training.
 
 Zhang et al. 2021 (arXiv:2010.01736) select among epochs in which the weights already act: GAIRAT in epochs 59 to 100 of
 120. Before that it is PGD training, whose peak says nothing about GAIRAT.
@@ -34,7 +34,7 @@ Beginning = Annotated[BurnIn, WrapValidator(_beginning)]
 
 
 class Select(Knobs):
-    """Window of the best checkpoint: all epochs but the first so many.
+    """Window of the selected epoch: all epochs but the first so many.
 
     from: a number of epochs or a share of them; first drop: the epochs until the learning rate drops; or burn-in: the
     epochs until the method has all of its pieces.

@@ -36,6 +36,7 @@ LOG_MARGIN = 1.1  # a factor
 MOST_TICKS, TICKS_PER_INCH = 4, 2  # along x: numbers of four digits do not touch
 FEW = 25  # points, up to which a line along a knob has markers and bars
 VARIANT_DASHES = ("-", (0, (4, 1.5)), "-.", ":")  # of the main variant of a table, then of those beside it
+VARIANT_FILLS = ("full", "none", "bottom", "left")  # of their marks: a line of one point has no dashes
 
 
 def size_lines(tables: Sequence[TidyTable], width: float = WIDTH) -> tuple[float, float]:
@@ -82,13 +83,15 @@ def _draw_panel(plot: Plot, table: TidyTable, points: pd.DataFrame, styles: Mapp
     for (line, variant), group in points.sort_values("x", kind="stable").groupby(["line", "variant"], sort=False):
         x, y, lo, hi = (group[name].to_numpy(float) for name in ("x", "mean", "lo", "hi"))
         style, main = styles[str(line)], variant in variants[:1] or not variants
-        dash = style.dash if len(variants) < 2 else dash_of(str(variant), variants)
+        place = place_of(str(variant), variants) if len(variants) > 1 else 0
+        dash = style.dash if len(variants) < 2 else VARIANT_DASHES[place]
         along = table.x_title != "epoch" and len(x) <= FEW
         plot.plot(
-            x, y, color=style.colour, ls=dash, lw=1.4 if main else 1.0, marker=style.marker if along else "", ms=4,
+            x, y, color=style.colour, ls=dash, lw=1.4 if main else 1.0, ms=4,
+            **(fill_marks(style.marker, style.colour, place) if along else {}),
         )  # fmt: skip
-        if along:
-            plot.errorbar(x, y, (y - lo, hi - y), color=style.colour, fmt="none", lw=0.9)
+        if along:  # bars below the marks, whose insides tell variants apart
+            plot.errorbar(x, y, (y - lo, hi - y), color=style.colour, fmt="none", lw=0.9, zorder=1.9)
         elif np.isfinite(lo).any():
             plot.fill_between(x, lo, hi, color=style.colour, alpha=0.08 if crowded or not main else 0.2, lw=0)
     if table.percent:
@@ -101,9 +104,16 @@ def list_variants(tables: Sequence[TidyTable]) -> list[str]:
     return sorted(found, key=lambda variant: variant != "test")
 
 
-def dash_of(variant: str, variants: Sequence[str]) -> Any:
-    """Return the dashes of a variant among those of its table."""
-    return VARIANT_DASHES[variants.index(variant) % len(VARIANT_DASHES)]
+def place_of(variant: str, variants: Sequence[str]) -> int:
+    """Return the place, in VARIANT_DASHES and VARIANT_FILLS, of a variant among those of its table."""
+    return variants.index(variant) % len(VARIANT_DASHES)
+
+
+def fill_marks(marker: str, colour: str, place: int) -> dict[str, Any]:
+    """Return the look of the marks of the variant in some place: filled, hollow or filled by half."""
+    hollow = VARIANT_FILLS[place] == "none"
+    fill = "full" if hollow else VARIANT_FILLS[place]
+    return {"marker": marker, "fillstyle": fill, "mfc": "white" if hollow else colour, "mfcalt": "white"}
 
 
 def make_handles(tables: Sequence[TidyTable], styles: Mapping[str, Style]) -> list[object]:
@@ -124,18 +134,25 @@ def make_handles(tables: Sequence[TidyTable], styles: Mapping[str, Style]) -> li
         )
         for line, alone in single.items()
     ]  # fmt: skip
-    return [*named, *(Line2D([], [], color="0.4", ls=dash, label=label) for dash, label in _name_dashes(tables))]
+    variants = [
+        Line2D(
+            [], [], color="0.4", ls=VARIANT_DASHES[place], ms=4, label=label,
+            **(fill_marks("o", "0.4", place) if along else {}),
+        )
+        for place, label in _name_variants(tables).items()
+    ]  # fmt: skip
+    return [*named, *variants]
 
 
-def _name_dashes(tables: Sequence[TidyTable]) -> list[tuple[Any, str]]:
-    """Return each kind of dashes and the variants that have it; it may be one in each table, such as test and mean."""
-    found: dict[Any, list[str]] = {}
+def _name_variants(tables: Sequence[TidyTable]) -> dict[int, str]:
+    """Return the variants that have each place; it may be one in each table, such as test and mean."""
+    found: dict[int, list[str]] = {}
     for table in tables:
         variants = list_variants([table])
         for variant in variants if len(variants) > 1 else ():
-            names = found.setdefault(dash_of(variant, variants), [])
+            names = found.setdefault(place_of(variant, variants), [])
             names += [variant] * (variant not in names)
-    return [(dash, ", ".join(names)) for dash, names in found.items()]
+    return {place: ", ".join(names) for place, names in found.items()}
 
 
 def find_range(table: TidyTable) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from analysis.claims.statistics import describe_choice
 from analysis.results.sweep import Sweep
 
 HEADER = ("here [interval]", "n", "expected", "paper", "verdict")
-WORDS = {"slope": "first to last", "mean": "mean", "argmax": "best", "max": "largest", "min": "least"}
+WORDS = {"slope": "first to last", "mean": "mean", "argmax": "where largest", "max": "largest", "min": "least"}
 SMALL = "a small setting can show"
 SECOND = "--set 'evaluate.final.margin20={name: pgd, steps: 20, ascend: margin}'"
 METHOD = (
@@ -24,7 +24,8 @@ METHOD = (
     "at 1 − 5 %/c. The verdicts on several claims are not corrected for their number. The n beside "
     "'cannot say' would decide: a projection from the mean and the scatter at hand. Accuracies are in percent, their "
     "differences in points; a row that begins with an attack is the same under that attack. A network that names one "
-    "class for every image is left out, and so is a checkpoint selected within a method's own burn-in."
+    "class for every image is left out, and so is an epoch selected within a method's own burn-in. In a metric `best` "
+    "is the epoch that validation selected, and `peak` the highest on test."
 )
 
 

@@ -116,7 +116,7 @@ class Trainings:
             return "training accuracy under the attack of the curves: --set evaluate.train=true"
         known = ["clean", *self.sweep.attacks]
         if attack in known:
-            return f"{name} at a best or last checkpoint"
+            return f"{name} at the selected or last epoch"
         hint = did_you_mean(attack, known)
         return f"accuracy under {attack}{hint or ':'} add it to evaluate.final (recorded are {format_list(known)})"
 

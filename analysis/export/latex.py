@@ -13,12 +13,13 @@ from itertools import groupby
 import numpy as np
 
 from analysis.exceptions import SweepError
+from analysis.measures.final_accuracy import SHORT
 from analysis.measures.front import FrontData, compute_fronts
 from analysis.measures.stats import POINTS, Estimate
 from analysis.report.configurations import Column, Configuration, ConfigurationTable, describe_conditions
 from trainers.certificate.words import shorten_verdict
 
-GROUPS = {"best": "best checkpoint", "last": "last checkpoint"}
+GROUPS = {name: f"{name} epoch" for name in SHORT.values()}
 DIGITS = 1  # after the point, of percent
 NONE = "--"
 _SPECIAL = {char: f"\\{char}" for char in "&%$#_{}"} | {
@@ -160,7 +161,7 @@ def _render_caption(table: ConfigurationTable, front: FrontData | None) -> str:
 
 def _explain_verdicts(front: FrontData) -> str:
     """Say what the words of the last column mean, of which front, and with what error they hold."""
-    checkpoint, axes = GROUPS[front.checkpoint], f"{front.panels[0].x_title} and {front.y_title}"
+    checkpoint, axes = GROUPS[SHORT[front.checkpoint]], f"{front.panels[0].x_title} and {front.y_title}"
     words = "on, off: surely on it, surely off it; ≤ x: at most x points from it, as no other is better in both by more"
     collapsed = any((panel.assessment.samples.collapsed > 0).any() for panel in front.panels)
     others = "; k/n collapsed: k of n seeds, and the verdict is on the others" if collapsed else ""

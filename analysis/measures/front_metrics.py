@@ -49,8 +49,7 @@ def choose_checkpoint(results: Sequence[Sweep], checkpoint: str | None) -> str:
     checkpoint = checkpoint or ("best" if any(sweep.selects for sweep in results) else "last")
     if checkpoint == "best" and (without := [str(sweep.folder) for sweep in results if not sweep.selects]):
         raise SweepError(
-            f"{', '.join(without)}: trainings without validation (data.val: 0) have no best checkpoint; take "
-            "--checkpoint last"
+            f"{', '.join(without)}: trainings without validation (data.val: 0) select no epoch; take --checkpoint last"
         )
     return checkpoint
 

@@ -166,7 +166,12 @@ FIGURES = (
         SIZED,
     ),
     PaperFigure(
-        "profiling:F14", "Best and last robust accuracy by subset size", "friendly_sizes", CIFAR, (Final(SIZES),), SIZED
+        "profiling:F14",
+        "Selected and last robust accuracy by subset size",
+        "friendly_sizes",
+        CIFAR,
+        (Final(SIZES),),
+        SIZED,
     ),
     PaperFigure(
         "profiling:F15a",
@@ -187,7 +192,7 @@ FIGURES = (
     ),
     PaperFigure(
         "profiling:F16",
-        "Best accuracy under PGD-10 and AutoAttack by subset size",
+        "Accuracy at the selected epoch under PGD-10 and AutoAttack by subset size",
         "friendly_sizes",
         CIFAR,
         (Final(SIZES, ("pgd", "aa"), ("best",)),),

@@ -87,13 +87,24 @@ def describe_terms(data: ReportData) -> str:
     return " ".join(filter(None, parts))
 
 
+def describe_confidence(data: ReportData) -> str:
+    """Say in brief with what confidence the intervals of the answers hold; the page has all their terms."""
+    if not data.answering or not data.answering.claims:
+        return ""
+    return f"{_describe_level(data.answering)}{', paired by seed' * bool(data.families)}."
+
+
+def _describe_level(family: Family) -> str:
+    many = f"All {len(family.rows)} intervals hold at once" if len(family.rows) > 1 else "The interval holds"
+    return f"{many} with {CONFIDENCE:.0%} confidence"
+
+
 def describe_interval(family: Family) -> str:
     """Describe the intervals of a family: how many hold at once, and the error that they are made of."""
     if not family.claims:
         return ""
-    many = f"All {len(family.rows)} intervals hold at once" if len(family.rows) > 1 else "The interval holds"
     return (
-        f"{many} with {CONFIDENCE:.0%} confidence (Šidák): {family.quantile:.2f} standard errors to a side, pooled "
+        f"{_describe_level(family)} (Šidák): {family.quantile:.2f} standard errors to a side, pooled "
         f"s.d. {POINTS * family.sd:.2f} points, {family.freedom} degrees of freedom."
     )
 

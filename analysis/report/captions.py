@@ -8,12 +8,12 @@ from typing import Any
 
 from analysis.measures.front import FrontData
 from analysis.measures.front_members import count_attaining, list_seed_counts
+from analysis.measures.knobs import describe_left_out
 from analysis.measures.stats import POINTS, format_seed_counts
 from analysis.report.data import ReportData
 from analysis.results.axes import ALL
 from analysis.results.metrics import EPOCH_METRIC
 from trainers.certificate.words import describe_assessment
-from trainers.formatting import format_count
 
 HANDLING = "Hover for numbers; click or Enter to keep a configuration; arrows walk along."
 
@@ -93,8 +93,7 @@ def describe_classes(found: ReportData) -> str:
 
 def describe_constant(block: Mapping[str, Any]) -> str:
     """Say how many configurations of a page are left out, as their networks name one class; empty without any."""
-    count = _count_constant(block)
-    return f"Left out: {format_count(count, 'configuration')}, as a seed names one class for all images." * bool(count)
+    return describe_left_out(_count_constant(block))
 
 
 def describe_lost(block: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis.exceptions import SweepError
 from analysis.measures.audit import describe_audits
+from analysis.measures.final_accuracy import SHORT
 from analysis.measures.stats import Estimate, estimate, format_seeds
 from analysis.results.gaps import describe_window
 from analysis.results.measurement_terms import read_terms
@@ -40,7 +41,7 @@ PGD, AUTOATTACK = "test_pgd20_acc", "test_aa_acc"
 class Column:
     """A number of each configuration; columns with one `group` are shown beside each other."""
 
-    group: str  # the checkpoint, or the attack of the curves
+    group: str  # the epoch, selected or last, or the attack of the curves
     title: str
     is_difference: bool = False  # less is better, and the sign is written
 
@@ -98,7 +99,7 @@ def tabulate_configurations(sweeps: Sequence[Sweep]) -> ConfigurationTable:
     if not metrics:
         raise SweepError("no metric that every completed trial has; wait for the sweeps to finish")
     checkpoints = CHECKPOINTS if any(sweep.selects for sweep in sweeps) else CHECKPOINTS[1:]
-    columns = [Column(which, _column_title(name, sweeps)) for which in checkpoints for name in metrics]
+    columns = [Column(SHORT[which], _column_title(name, sweeps)) for which in checkpoints for name in metrics]
     columns += [Column("last", f"{_column_title(PGD, sweeps)} − {_column_title(AUTOATTACK, sweeps)}", True)] * gap
     curves = _column_title(EPOCH_METRIC, sweeps)
     columns += [Column(curves, "best on test"), Column(curves, "last"), Column(curves, "best on test − last", True)]
@@ -204,7 +205,7 @@ def describe_conditions(sweep: Sweep) -> str:
     examples = sweep.study_trials["test_examples"].dropna()
     images = f" on {int(examples.iloc[0])} test images" if len(examples) else ""
     begins = describe_window(sweep.study_trials)
-    best = f"best: selected by validation{f' {begins}' * bool(begins)}; " if sweep.selects else ""
+    best = f"selected: the epoch that validation selects{f' {begins}' * bool(begins)}; " if sweep.selects else ""
     peak = f"best on test: the highest of {'the same' if begins else 'all'} epochs"
     audits = "".join(f"{text} " for text in describe_audits(sweep))
     return (

@@ -33,7 +33,7 @@ from analysis.measures.gallery import collect_gallery
 from analysis.measures.grid import collect_grids
 from analysis.measures.group_means import GROUPS
 from analysis.measures.importance import count_best
-from analysis.measures.knobs import collect_knobs
+from analysis.measures.knobs import collect_knobs, describe_left_out
 from analysis.measures.overfitting import collect_gaps
 from analysis.measures.stats import format_seeds
 from analysis.measures.subsets import collect_sizes, tabulate_sizes
@@ -131,8 +131,8 @@ def specify_knobs(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSp
         caption = (
             f"Each point is a completed configuration at the {name_checkpoint(digest)}; {digest.seeds_text}. {BARS} A "
             "search samples where it expects high accuracy: the density of points shows where it sampled, not the "
-            "effect of the hyperparameter."
-        )
+            f"effect of the hyperparameter. {describe_left_out(info.constant)}"
+        ).rstrip()
         chart = plot_knobs(info, digest.register, width)
         call = write_call("plot_knobs", f"measures.collect_knobs(results, {metrics})", width, REGISTER)
         yield FigureSpec("knobs", "Accuracy along each hyperparameter", caption, chart, call)
@@ -208,7 +208,7 @@ def _describe_curves(digest: ReportData, info: Curves, split: str, selects: bool
 
 
 def specify_gaps(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
-    """Specify the figure of best and last robust accuracy."""
+    """Specify the figure of the best on test and the last robust accuracy."""
     attack = shorten_attack("pgd", digest.results.attacks)
     info = collect_gaps(digest.gaps, attack)
     if info is not None:
@@ -218,7 +218,11 @@ def specify_gaps(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpe
             "the same scatter that climbs and never falls. A black mark says that the trend along the plateau falls, "
             "by its 95 % t-interval."
         )
-        topic = "Best, selected and last robust accuracy" if digest.results.selects else "Best and last robust accuracy"
+        topic = (
+            "Best on test, selected and last robust accuracy"
+            if digest.results.selects
+            else "Best on test and last robust accuracy"
+        )
         gaps = f"measures.collect_gaps(measures.measure_overfitting(results), {attack!r})"
         call = write_call("plot_gaps", gaps, width)
         yield from _specify_sheets("overfitting", topic, caption, partial(plot_gaps, info, width), call)

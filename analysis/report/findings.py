@@ -135,7 +135,7 @@ def _report_endings(digest: ReportData) -> Iterator[tuple[str, str]]:
     if len(early):
         names = "; ".join(f"{name} ({n})" for name, n in early.groupby("family", sort=False).size().items())
         yield (
-            "Best within a burn-in",
+            "Selected within a burn-in",
             "The selected epoch lies before the method's weights or targets act, before averages are taken, or before "
             "examples are dropped. Its numbers, and best − last, therefore say nothing about that method; "
             "trial.select: {from: burn-in} selects only after the burn-in. "

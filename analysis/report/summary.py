@@ -1,14 +1,14 @@
-"""The summary of a sweep on a terminal: its answers, best configurations and front, and the trials that are missing."""
+"""The summary of a sweep on a terminal: its answers and fronts, and the trials that are missing."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+import shlex
+from collections.abc import Callable, Hashable, Mapping
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
@@ -20,12 +20,12 @@ from analysis.measures.front_members import estimate_axis, list_members
 from analysis.measures.front_seeds import BOOTSTRAP
 from analysis.measures.run_passes import describe_run_passes
 from analysis.measures.stats import POINTS
-from analysis.report.answers import describe_terms
+from analysis.report.answers import describe_confidence, describe_terms
 from analysis.report.data import ReportData
 from analysis.report.masked import tell_masked
 from analysis.report.provenance import describe_time
 from analysis.report.search_answers import list_lines
-from analysis.results.metrics import describe_images, shorten_metric
+from analysis.results.metrics import shorten_metric
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
 from trainers.certificate.words import describe_assessment, shorten_verdict
@@ -36,8 +36,8 @@ from trainers.terminal.tables import print_table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-ROWS = 20
-NUMBERS = 42  # columns that the numbers of the table take, with their standard errors
+ROWS, LEAST_ROWS = 20, 5  # of the fronts of an overview: in all, and in one of many
+NUMBERS = 54  # columns that an overview takes beside names, with standard errors
 ERRORS = "± is one standard error over n seeds. "
 SELECTS = "selects: no other configuration beats it on validation in all objectives, so that it may be chosen. "
 CORRECTED = "In brackets: corrected for being chosen. "
@@ -45,34 +45,25 @@ VERDICTS = (
     "Verdict: surely on, surely off, ≤ x: at most x points from the front (no other is better in both by more), or "
     "open. "
 )
-LEGENDS = {
-    "best": "Accuracies are of the epoch that validation selects, unless the column says last; difference: between "
-    "the two columns before it, in points, paired by seed. The report has the best epoch on test less the last, with "
-    "its floor.",
-    "last": "The report has the best epoch on test less the last, with its floor.",
-}
 
 
 def print_summary(data: ReportData, console: Console) -> None:
-    """Print the question of a sweep, the answers and the results, in about forty lines at most."""
-    results = data.results
+    """Print the question of a sweep, its answers, its fronts and what qualifies them, in about forty lines at most."""
+    results, found = data.results, data.front
     if answers := list_lines(data):
         console.print(plain_text(results.question or results.study), style="bold")
         for lead, text in answers:
             console.print(plain_text(f"• {lead}: {text}"))
-        console.print(plain_text(f"{describe_terms(data)}\n"))
-    found = data.front
+        if terms := describe_confidence(data) if found else describe_terms(data):
+            console.print(plain_text(terms))
+        console.print()
     if found is None:
         console.print(plain_text(f"{results.study}: {data.no_front}"))
     else:
-        print_table(console, build_summary_table(results, found, console.width))
-        several = any((panel.points["n"] > 1).any() for panel in found.panels)
-        console.print(plain_text(ERRORS * several + LEGENDS[found.checkpoint]))
-        for panel, table in zip(found.panels, build_front_tables(found), strict=True):
+        for panel, table in zip(found.panels, build_front_tables(found, console.width), strict=True):
             print_table(console, table)
-            if certainty := explain_certainty(found, panel):
-                console.print(plain_text(certainty))
-        console.print(plain_text(explain_columns(found) + found.note))
+            console.print(plain_text("".join(f"{line}\n" for line in describe_assessment(panel.assessment)[:1])))
+        console.print(plain_text(explain_overview(found)))
     for text in (
         *tell_masked(data.masking),
         *describe_audits(results),
@@ -82,68 +73,51 @@ def print_summary(data: ReportData, console: Console) -> None:
         if text:
             console.print(plain_text(text))
     console.print(plain_text(f"{describe_endings(results)} Time in trials: {describe_time(results)}."))
+    if found is not None:
+        command = shlex.join(["python", "-m", "analysis.markdown", results.where])
+        count = format_count(sum(len(panel.points) for panel in found.panels), "configuration")
+        console.print(plain_text(f"Table of {count}: {command}"), soft_wrap=True)
 
 
-def build_summary_table(results: Sweep, found: FrontData, width: int) -> Table:
-    """Build a table of the front's members and the configurations best on validation (robust accuracy), by setting.
+def build_front_tables(found: FrontData, overview: int | None = None) -> Iterator[Table]:
+    """Build a table of each front: its members, numbered as in the figure, and what validation selects beside them.
 
-    Standard errors are left out if they would break names into more than two lines.
+    Values have their corrections for selection in brackets. An overview for a terminal of so many columns has the
+    robust accuracy at the last epoch instead, and at most ROWS rows in all tables or LEAST_ROWS in each.
     """
-    points = pd.concat([panel.points for panel in found.panels])
-    shown = pick_rows(points, ROWS)
-    more = f", {len(shown)} shown: fronts, then each method's best on validation" if len(points) > len(shown) else ""
-    robust, on = shorten_metric(found.y, results.attacks), describe_images(found.y, results.attacks)
-    title = f"{results.study}: {format_count(len(points), 'configuration')}{more}" + f"; clean and robust{on}" * bool(
-        on
-    )
-    last = {"y_last": "last epoch %", "y_fall": "difference"} if found.checkpoint == "best" else {}
-    named = {"x": "clean %", "y": f"{robust} %"} | last
-    table = _table(title, "configuration", "n", *named.values())
-    errors = all(len(wrap(choice, max(1, width - NUMBERS))) < 3 for choice in shown["choice"])
-    for setting, rows in shown.groupby("setting", sort=False):
-        if setting:
-            table.add_row(Text(str(setting), style="italic"))
-        for row in rows.to_dict("records"):
-            numbers = {c: estimate_axis(row, c, errors) for c in named}
-            cells = [number.text(signed=c == "y_fall").replace(" ± ", "±") for c, number in numbers.items()]
-            table.add_row(Text(row["choice"]), str(row["n"]), *cells)
-    return table
-
-
-def pick_rows(points: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Pick at most `most` rows, but one of each setting: settings take turns, and within a setting its methods.
-
-    Each gives first its front's members, then what validation selects, then its best on validation. A single ranking
-    would fill the table from the easiest problem, and from the method with the highest robust accuracy, which is only
-    one end of the front.
-    """
-    order = points.sort_values(["on_front", "selected", "val_y"], ascending=False)
-    order["turn"] = order.groupby(["setting", "family"]).cumcount().where(~(order["on_front"] | order["selected"]), -1)
-    order = order.sort_values("turn", kind="stable")
-    order["turn"] = order.groupby("setting").cumcount()
-    best = order.sort_values("turn", kind="stable")["configuration"][: max(most, points["setting"].nunique())]
-    return points[points["configuration"].isin(best)]
-
-
-def build_front_tables(found: FrontData) -> Iterator[Table]:
-    """Build a table of each front: its members, numbered as in the figure, and what validation selects beside them."""
+    most = None if overview is None else max(LEAST_ROWS, ROWS // len(found.panels))
+    last = {"y_last": "last epoch %"} if overview is not None and found.checkpoint == "best" else {}
     for panel in found.panels:
         many = len(found.sweeps) > 1
         first = ("#", "sweep") if many else ("#",)
         rows = list_members(panel).to_dict("records")
+        write = format_corrected if overview is None else _choose_format(rows[:most], overview)
         title = f"Front, {panel.title}" if panel.title else "Front"
         title += "; –: selected on validation, but off it" * any(not row["on_front"] for row in rows)
         chosen = ("validation",) if panel.points["selected"].any() else ()
         sure = ("verdict",) if panel.assessment.certificate else ()
-        metrics = (f"{shorten_metric(metric, panel.terms.attacks())} %" for metric in (found.x, found.y))
-        table = _table(title, *first, "configuration", "n", *metrics, *sure, *chosen)
-        for row in rows:
-            x, y = (format_corrected(panel, row, axis) for axis in ("x", "y"))
+        accuracies = (f"{shorten_metric(metric, panel.terms.attacks())} %" for metric in (found.x, found.y))
+        named = dict(zip(("x", "y"), accuracies, strict=True)) | last
+        table = _table(title, *first, "configuration", "n", *named.values(), *sure, *chosen)
+        for row in rows[:most]:
+            numbers = (write(panel, row, axis) for axis in named)
             verdict = (shorten_verdict(panel.assessment, row["place"]),) * len(sure)
             sweep = (Text(row["sweep"]),) if many else ()
             selected = ("selects" * row["selected"],) * len(chosen)
-            table.add_row(row["number"], *sweep, Text(row["choice"]), str(row["n"]), x, y, *verdict, *selected)
+            table.add_row(row["number"], *sweep, Text(row["choice"]), str(row["n"]), *numbers, *verdict, *selected)
+        if more := len(rows) - len(rows[:most]):
+            table.add_row("", *("",) * many, Text(f"… and {more} more"))
         yield table
+
+
+def _choose_format(rows: Sequence[Mapping[Hashable, Any]], width: int) -> Callable[..., str]:
+    """Choose how an overview writes numbers: without standard errors if they would break names into three lines."""
+    errors = all(len(wrap(row["choice"], max(1, width - NUMBERS))) < 3 for row in rows)
+
+    def write(panel: FrontPanel, row: Mapping[Hashable, Any], axis: str) -> str:
+        return estimate_axis(row, axis, errors).text().replace(" ± ", "±")
+
+    return write
 
 
 def format_corrected(panel: FrontPanel, row: Mapping[Hashable, Any], axis: str) -> str:
@@ -169,6 +143,15 @@ def explain_columns(found: FrontData) -> str:
     corrected = CORRECTED * any(bool(np.isfinite(one.corrected).any()) for one in judged)
     verdicts = VERDICTS * any(one.certificate is not None for one in judged)
     return corrected + verdicts + errors + SELECTS * any(panel.points["selected"].any() for panel in found.panels)
+
+
+def explain_overview(found: FrontData) -> str:
+    """Say what the columns of an overview mean, and of how many seeds, at which epoch and under which attack it is."""
+    several = any((panel.points["n"] > 1).any() for panel in found.panels)
+    judged = [panel.assessment for panel in found.panels if panel.assessment.certificate is not None]
+    error = f"All together are wrong with probability at most {100 * judged[0].family.error:g} %. " if judged else ""
+    selects = SELECTS * any(panel.points["selected"].any() for panel in found.panels)
+    return ERRORS * several + VERDICTS * bool(judged) + error + selects + found.note
 
 
 def build_curve_tables(found: FrontData) -> Iterator[Table]:

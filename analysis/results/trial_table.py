@@ -155,7 +155,7 @@ def _sorted(rows: list[Row], axes: Axes) -> list[Row]:
 def _with_warnings(trials: pd.DataFrame) -> pd.DataFrame:
     """Add a warning to the names of configurations whose numbers mislead.
 
-    A constant network names one class whatever the image. A best epoch within a training's own burn-in, before its
+    A constant network names one class whatever the image. A selected epoch within a training's own burn-in, before its
     weights or targets act, averages are taken or examples are dropped, says nothing of these.
     """
     best, last = (trials[f"{checkpoint}_constant"].notna() for checkpoint in ("best", "last"))
@@ -164,7 +164,7 @@ def _with_warnings(trials: pd.DataFrame) -> pd.DataFrame:
     for found, warning in (
         (last & ~best.groupby(trials["configuration"]).transform("any"), "constant at the last epoch"),
         (best, "constant"),
-        (early, "best within its burn-in"),
+        (early, "selected within its burn-in"),
     ):
         counts = found.groupby(trials["configuration"]).transform("sum")
         warnings = [

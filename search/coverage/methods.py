@@ -8,7 +8,7 @@ from search.coverage.worlds import World
 
 SEEDS = 3  # behind each standard error
 # "Results of each method" of trainers/README.md, the rows of spaces/methods.yaml: clean and PGD-20 test accuracy at the
-# best checkpoint, in percent, and their standard errors
+# selected epoch, in percent, and their standard errors
 METHODS = {
     "standard": (91.7, 35.7, 0.4, 2.0),
     "fgsm-at": (95.7, 75.0, 0.6, 0.2),

@@ -90,8 +90,8 @@ def _build_title(points: Front, width: int, outliers: int) -> Text:
     titles = [
         f"{problem}{what}: {amount} · ● {front}{end}"
         for what, front in (
-            ("validation, best epoch", "clean/PGD front"),
-            ("validation, best epoch", "front"),
+            ("validation, selected epoch", "clean/PGD front"),
+            ("validation, selected epoch", "front"),
             ("validation", "front"),
         )
     ]

@@ -32,7 +32,15 @@ UNLISTED_STATES = ("completed", "planned", "running")  # the rest, or shown else
 BAR, NAME = 20, 60  # columns
 FEW_EPOCHS = 100  # a sweep with fewer trained epochs shows parts of them
 LONG_SECONDS = 150.0  # an epoch that takes longer shows hundredths, ten times as long thousandths
-COLUMNS = (("state", 9), ("epoch", 11), ("loss", 8), ("clean", 8), ("PGD", 8), ("best PGD", 10), ("last change", 15))
+COLUMNS = (
+    ("state", 9),
+    ("epoch", 11),
+    ("loss", 7),
+    ("clean", 7),
+    ("PGD", 7),
+    ("selected PGD", 13),
+    ("last change", 15),
+)
 
 
 def format_headline(status: SweepStatus) -> str:
@@ -220,7 +228,7 @@ def _label(name: str, rest: str) -> Text:
 
 
 def _build_table(trainings: list[TrainingStatus], width: int, height: int) -> Iterator[Text]:
-    """Build a row for each training: its newest epoch and validation, the best one, and its last change."""
+    """Build a row for each training: its newest epoch and validation, the selected one, and its last change."""
     shown = trainings if len(trainings) < height else trainings[: max(height - 2, 0)]
     if not shown:
         return

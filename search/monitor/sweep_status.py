@@ -25,7 +25,7 @@ INCOMPLETE = ("diverged", "failed", "lost")  # a seed in such a state: the mean 
 
 
 class ConfigurationMean(NamedTuple):
-    """A configuration that ended: validation accuracies at the best epoch, averaged over its seeds."""
+    """A configuration that ended: validation accuracies at the selected epoch, averaged over its seeds."""
 
     name: str
     clean: float

@@ -111,7 +111,7 @@ def _format_data(block: Block, source: Source, splits: Data) -> Iterator[str]:
 
 def _explain_key(key: str, source: Source, splits: Data) -> str:
     return {
-        "val": f"  # {len(splits.val):,} training images are held out and choose the best epoch",
+        "val": f"  # {len(splits.val):,} training images are held out and select the epoch that counts",
         "test": f"  # {len(splits.test):,} images are set apart and choose nothing",
         "crop": "  # pixels by which training images are shifted at random",
         "flip": "  # training images are mirrored at random; false where left and right differ, as in letters",

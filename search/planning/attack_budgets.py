@@ -157,7 +157,7 @@ def note_evaluation(evaluation: Evaluation, sizes: Sequence[int], epochs: Sequen
             yield f"{key}: {attack.images}, and the test set has {max(sizes)}: all are attacked"
     for key, every in evaluation.rhythms().items():
         if every > 1 and epochs and max(epochs) <= every:
-            effect = "so that it is the best, and nothing is known of overfitting"
+            effect = "so that it is the selected one, and nothing is known of overfitting"
             effect = effect if key == "evaluate.every" else "as `final` does"
             yield f"{key}: {every}, and trainings have {max(epochs)} epochs: only the last is measured, {effect}"
     for name, diagnostic in evaluation.diagnostics.asked().items():

@@ -73,7 +73,7 @@ def find_uses_of_validation(space: Space) -> Iterator[SpaceProblem]:
     if space.pretrain is not None and space.pretrain.weights == "best":
         yield ("pretrain", "weights"), f"best {why}; write `weights: last`"
     if space.evaluate.min_perturbation is not None:
-        yield ("evaluate", "min_perturbation"), f"the best checkpoint, where it is measured, {why}; remove the key"
+        yield ("evaluate", "min_perturbation"), f"the selected epoch, where it is measured, {why}; remove the key"
 
 
 def _check_strategy(search: Search) -> Iterator[SpaceProblem]:

@@ -224,7 +224,7 @@ def _note_early_selection(plan: Plan) -> str | None:
     begins = f"epoch {first.select_from}" if first.select_from else "the first epoch"
     share = f"{len(early)} of {format_count(len(configs), 'configuration')}"
     return (
-        f"select.from: in {share} the best checkpoint is selected from {begins} on, and may be one of the method's own "
+        f"select.from: in {share} the epoch is selected from {begins} on, and may be one of the method's own "
         f"burn-in, {format_count(first.burn_in, 'epoch')} ({name}); "
         "`trial: {select: {from: burn-in}}` selects after it"
     )

@@ -24,8 +24,8 @@ from trainers.terminal.tables import print_table
 DRAWS = 40  # of a policy that depends on chance
 COLUMNS = (  # of a Score: heading, format, which of several draws is the worst
     ("epochs", "{:.1%}", max),
-    ("best volume", "{:.1%}", min),
-    ("best kept", "{:.0%}", min),
+    ("selected volume", "{:.1%}", min),
+    ("selected kept", "{:.0%}", min),
     ("robust lost", "{:.2%}", max),
     ("last volume", "{:.1%}", min),
     ("last kept", "{:.0%}", min),
@@ -109,12 +109,12 @@ def _count_stops(policy: RulePolicy, sweep: FinishedSweep) -> str:
 NOTE = (
     "Validation accuracies, means over {seeds} of each configuration. epochs: share of the planned epochs that is "
     "trained; epochs that trials share count once, and those of rankings and pretraining, which never stop, do not "
-    "count. best: the best checkpoint of each trial so far. last: its last epoch, which a stopped trial lacks; without "
-    "last: how many trials do. volume: hypervolume above guessing and 0. kept: members of the whole sweep's front that "
-    "have the same point. robust lost: of the top robust accuracy of a best checkpoint. near kept: configurations "
-    "within two points of the front of best checkpoints that have a last epoch. Rows that depend on chance have the "
-    "mean and the worst of {draws} draws. at random: configurations drawn at random and trained whole, at that cost or "
-    "the next above it.\n"
+    "count. selected: the epoch of each trial that validation selects so far. last: its last epoch, which a stopped "
+    "trial lacks; without last: how many trials do. volume: hypervolume above guessing and 0. kept: members of the "
+    "whole sweep's front that have the same point. robust lost: of the top robust accuracy of a selected epoch. near "
+    "kept: configurations within two points of the front of selected epochs that have a last epoch. Rows that depend "
+    "on chance have the mean and the worst of {draws} draws. at random: configurations drawn at random and trained "
+    "whole, at that cost or the next above it.\n"
     "These are the very sweeps that the rules are judged on. The keys of robust were set on published curves of "
     "CIFAR-10, not on these sweeps; its cost in other sweeps may differ."
 )

@@ -45,7 +45,7 @@ class Search(Knobs):
     replicates: Replicates = (0,)
     stopping: Stopping = NoStopping()
     objectives: Objectives = dict.fromkeys(OBJECTIVES, "max")
-    checkpoint: Literal["best", "last"] = "best"  # the checkpoint whose metrics are compared
+    checkpoint: Literal["best", "last"] = "best"  # whose metrics are compared; best: the epoch that validation selects
     constraints: Constraints = ()
     budget: Budget = Budget()
     checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # least time between a trial's checkpoints

@@ -21,7 +21,7 @@ class MedianStopping(StoppingRule):
     This is the median rule of Google Vizier (Golovin et al. 2017, 'Google Vizier: a service for black-box
     optimization', section 3.2.2), also known as MedianPruner in Optuna and MedianStoppingRule in Ray Tune and Syne
     Tune. They compare the best value of a trial with the running averages (Vizier, Ray Tune) or the values at that
-    step (Optuna) of the trials that came before it. Here all values are the robust accuracies of the best checkpoints
+    step (Optuna) of the trials that came before it. Here all values are the robust accuracies of the selected epochs
     so far, means over the seeds, and a rung is decided once all configurations of the group have arrived there, so
     that the order of arrival decides nothing. The first rung is the warm-up. A configuration with a diverged seed
     stops at the next rung.

@@ -29,7 +29,7 @@ ALIKE = {
 def test_a_line_for_each_configuration_with_means_over_seeds(tmp_path: Path) -> None:
     results = load_sweep(write_sweep(tmp_path / "whole", Made(faults=False, attacks=ALIKE)))
     head, _, *rows = lines(render_table(tabulate_configurations([results])))
-    assert head[0] == "configuration" and {"best: clean", "last: PGD-20", "last: AA"} <= set(head)
+    assert head[0] == "configuration" and {"selected: clean", "last: PGD-20", "last: AA"} <= set(head)
     assert len(rows) == results.study_trials["configuration"].nunique()
     trials = results.study_trials[results.study_trials["name"] == rows[0][0].strip("`")]
     shown = dict(zip(head, rows[0], strict=True))

@@ -93,7 +93,7 @@ def test_a_study_without_validation_is_run_and_reported(in_process: None, capsys
         assert pareto.main(["results/whole", "-o", "front.png", *options]) == code
         printed = capsys.readouterr()
         assert ("at the last epoch" in printed.out) is (code == 0)
-        assert ("no best checkpoint; take --checkpoint last" in printed.err) is (code == 2)
+        assert ("select no epoch; take --checkpoint last" in printed.err) is (code == 2)
 
     assert status.main(["results/whole"]) == 0
     assert "4 of 4" in capsys.readouterr().out
@@ -115,7 +115,7 @@ def test_studies_with_and_without_validation_are_compared_at_their_last_epochs(
     assert "results/whole: trainings without validation (data.val: 0)" in capsys.readouterr().err
     assert pareto.main([*both, "--checkpoint", "last"]) == 0
     assert markdown.main(both[:2]) == 0
-    assert "best: clean" in capsys.readouterr().out
+    assert "selected: clean" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_study_with_and_without_validation_is_reported_at_its_last_epochs(
     shown = capsys.readouterr().out
     assert "at the last epoch" in shown and "selects" not in shown and " nan" not in shown
     assert markdown.main(["results/some"]) == 0
-    assert "best: clean" not in capsys.readouterr().out
+    assert "selected: clean" not in capsys.readouterr().out
 
 
 def test_a_sweep_without_best_weights_cannot_lend_them(in_process: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,7 +54,7 @@ def searched(folder: Path, count: int, seeds: int = 2) -> Sweep:
             row: dict[str, Any] = {"configuration": f"c{i}", "replicate": seed, "kind": "trial"}
             row |= {"seconds_billed": 1.0, "seconds_alone": 1.0, "best_epoch": 1}
             row |= {"optimizer.lr": "", "optimizer.momentum": "", "method": ""} | plan["axes"]
-            row |= {"status": "failed" if i == count - 1 else "completed"}
+            row |= {"status": "failed" if i == count - 1 else "completed", "best_constant": None, "last_constant": None}
             row |= {f"best_{metric}": i / 100 + seed / 10 + (metric == METRICS[1]) for metric in METRICS}
             rows.append(row)
     (folder / "space.yaml").write_text(SEARCH)
@@ -72,6 +72,17 @@ def test_a_point_is_a_configuration_that_completed(tmp_path: Path) -> None:
     np.testing.assert_allclose(lr.means, np.stack([np.arange(11) / 100 + 0.05, np.arange(11) / 100 + 1.05], axis=1))
     np.testing.assert_allclose(lr.errors, 0.05)
     assert lr.groups == [("at", "trades")[i % 2] for i in range(11)]
+
+
+@pytest.mark.parametrize("checkpoint", ["best", "last"])
+def test_a_configuration_with_a_constant_network_is_no_point_and_is_counted(tmp_path: Path, checkpoint: str) -> None:
+    """Its accuracy is that of one class, and no effect of the knob; the page leaves it out of slices too."""
+    results = searched(tmp_path, 12)
+    one = (results.labelled["configuration"] == "c3") & (results.labelled["replicate"] == 1)
+    results.labelled.loc[one, f"{checkpoint}_constant"] = 3
+    info = collect_knobs(results, METRICS)
+    assert info is not None and info.constant == 1
+    np.testing.assert_allclose(info.knobs[0].values, [10.0**-n for n in range(1, 12) if n != 4])
 
 
 def test_problems_and_subsets_are_told_apart(tmp_path: Path) -> None:

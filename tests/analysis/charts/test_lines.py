@@ -92,3 +92,23 @@ def test_the_legend_has_the_dashes_that_the_panels_have_where_their_variants_dif
         drawn = {line.is_dashed() for line in plot.lines if len(line.get_xdata()) == 2}
         assert drawn == {False, True}
     assert not entries["test, mean"].is_dashed() and entries["training, median"].is_dashed()
+
+
+def test_variants_of_a_line_of_one_point_differ_in_their_marks() -> None:
+    """Dashes do not show without a line: the selected and the last epoch of all examples were two equal dots."""
+    variants = ("selected: PGD", "selected: AA", "last: PGD", "last: AA")
+    rows = [("", "all", variant, 1.0, 0.5 + place / 10) for place, variant in enumerate(variants)]
+    figure = draw_on_page(TidyTable(tabulate(rows), "training examples", "accuracy"))
+    marks = [line for line in figure.axes[0].lines if line.get_marker() == STYLES["all"].marker]
+    looks = {float(line.get_ydata()[0]): (line.get_fillstyle(), line.get_markerfacecolor()) for line in marks}  # type: ignore[index, arg-type]
+    assert len(looks) == len(set(looks.values())) == 4 and looks[0.5] == ("full", STYLES["all"].colour)
+    (legend,) = figure.legends
+    entries = {line.get_label(): line for line in legend.legend_handles if isinstance(line, Line2D)}
+    fills = {(entries[name].get_fillstyle(), entries[name].get_markerfacecolor() == "white") for name in variants}
+    assert fills == {("full", False), ("full", True), ("bottom", False), ("left", False)}
+
+
+def test_curves_along_epochs_have_no_marks_in_the_legend() -> None:
+    rows = [("", "all", variant, x, 0.5) for variant in ("test", "training") for x in (0.0, 1.0)]
+    handles = make_handles([TidyTable(tabulate(rows), "epoch", "accuracy")], STYLES)
+    assert {handle.get_marker() for handle in handles} <= {"", "None"}  # type: ignore[attr-defined]

@@ -127,7 +127,7 @@ def test_the_caption_says_attack_seeds_and_checkpoint(whole: Path) -> None:
         "AutoAttack custom",
         "PGD-20, linf, epsilon 0.1",
         "3 seeds",
-        "selected by validation",
+        "selected: the epoch that validation selects",
         "360 test images",
     ):
         assert words in found[1]

@@ -101,7 +101,7 @@ def test_the_list_of_several_runs_says_from_which_each_is_drawn(
     runs = [str(write_planned(tmp_path / study, study)) for study in ("friendly_k", "gairat")]
     assert main([*runs, "--list"]) == 0
     printed = capsys.readouterr().out
-    assert "  profiling:F14 · Best and last robust accuracy by subset size, from friendly_k\n" in printed
+    assert "  profiling:F14 · Selected and last robust accuracy by subset size, from friendly_k\n" in printed
     assert "  gairat:T1 · AT, FAT, GAIRAT and GAIR-FAT, from gairat\n" in printed
 
 

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.measures.front import compute_fronts
 from analysis.measures.stats import estimate
 from analysis.report.__main__ import main
 from analysis.report.answers import describe_terms
@@ -25,7 +24,7 @@ from analysis.report.data import collect_report_data
 from analysis.report.findings import list_findings, list_limits
 from analysis.report.page import STEPS, redraw_report, write_report
 from analysis.report.provenance import describe_extent
-from analysis.report.summary import pick_rows, print_summary
+from analysis.report.summary import print_summary
 from analysis.report.tables.configurations import render_configurations
 from analysis.report.tables.examples import MAX_CLASSES, render_counts
 from analysis.report.tables.overfitting import render_gaps
@@ -302,30 +301,39 @@ def test_the_command_refuses_a_folder_that_is_no_sweep(tmp_path: Path, capsys: p
     assert error.count("\n") == 1 and "no plan.json" in error
 
 
-def test_the_summary_is_short_for_a_large_sweep(tmp_path: Path) -> None:
-    made = Made(methods=tuple(f"AT {n}" for n in range(30)), noise=(0.1,), replicates=1, epochs=4, faults=False)
+def print_lines(folder: Path, width: int = 80) -> list[str]:
+    """Print the summary of a sweep on a terminal of some width, and return its lines."""
     shown = StringIO()
-    print_summary(collect_report_data(load_sweep(write_sweep(tmp_path / "many", made))), Console(file=shown, width=80))
-    lines = shown.getvalue().splitlines()
-    assert any("90 configurations, 20 shown" in line for line in lines)
-    assert len(lines) < 60 and max(map(len, lines)) <= 80
+    print_summary(collect_report_data(load_sweep(folder)), Console(file=shown, width=width))
+    return shown.getvalue().splitlines()
 
 
-def test_no_setting_and_no_method_is_missing_from_the_summary(tmp_path: Path) -> None:
-    """Without label noise accuracies are higher; they must not push the noisy setting out."""
-    made = Made(methods=tuple(f"AT {n}" for n in range(6)), replicates=1, epochs=4, profile=False, faults=False)
-    results = load_sweep(write_sweep(tmp_path / "two", made))
-    shown = StringIO()
-    print_summary(collect_report_data(results), Console(file=shown, width=160))
-    assert "36 configurations, 20 shown: fronts, then each method's best on validation" in " ".join(
-        shown.getvalue().split()
-    )
-    assert " clean % " in shown.getvalue() and "points" in shown.getvalue()  # records hold shares, tables percent
-    points = pd.concat([panel.points for panel in compute_fronts([results]).panels])
-    best = pick_rows(points, 20)
-    assert best["setting"].value_counts().to_dict() == {"label_noise 0.0": 10, "label_noise 0.1": 10}
-    assert best.groupby("setting")["family"].nunique().to_dict() == {"label_noise 0.0": 6, "label_noise 0.1": 6}
-    assert points.loc[points["on_front"], "configuration"].isin(best["configuration"]).all()
+def test_the_summary_of_the_study_of_the_quickstart_fits_a_screen(tmp_path: Path) -> None:
+    """Two problems, three methods, five subsets: answers, fronts and what qualifies them, not a table of 30 rows."""
+    made = Made(
+        methods=("AT", "TRADES", "MART"), subsets=("all", "friendly 108", "random 108", "friendly 96", "random 96"),
+        faults=False,
+    )  # fmt: skip
+    folder = write_sweep(tmp_path / "quick", made)
+    *lines, table = print_lines(folder)
+    assert len(lines) < 42 and max(map(len, lines)) <= 80
+    assert [line.partition(";")[0] for line in lines if line.startswith("Front")] == [
+        "Front, label_noise 0.0", "Front, label_noise 0.1",
+    ]  # fmt: skip
+    assert table == f"Table of 30 configurations: python -m analysis.markdown {folder}"
+
+
+def test_the_summary_of_many_members_says_how_many_more_there_are(tmp_path: Path) -> None:
+    """Each method is more robust and less accurate than the one before: all are on the front."""
+    made = replace(SMALL, methods=tuple(f"AT {n:02}" for n in range(30)), subsets=("all",), replicates=1)
+    folder = write_sweep(tmp_path / "many", made)
+    for path in folder.glob("trials/*/result.json"):
+        n, result = int(path.parent.name.partition("AT")[2][1:3]), read_json(path)
+        result["best"] |= {"test_clean_acc": 0.9 - n / 100, "test_aa_clean_acc": 0.9 - n / 100, "test_aa_acc": n / 100}
+        write_json(path, result)
+    lines = print_lines(folder)
+    assert any(line.rstrip().endswith("… and 10 more") for line in lines) and len(lines) < 42
+    assert any(re.match(r"^20 +AT 19 ", line) for line in lines) and not any("AT 20" in line for line in lines)
 
 
 def test_configuration_selected_off_the_front_is_shown_on_the_terminal_and_the_page(
@@ -344,10 +352,9 @@ def test_configuration_selected_off_the_front_is_shown_on_the_terminal_and_the_p
     _, _, listed = text.partition("Front; –: selected on validation, but off it")
     assert "selects: no other configuration beats it on validation" in " ".join(listed.split())
     assert re.search(r"^–  BAD .* selects", listed, re.MULTILINE) and re.search(r"^1  GOOD ", listed, re.MULTILINE)
-    assert text.startswith("made_up\n• ") and "\nmade_up: 2 configurations; clean and robust on 300 images" in text
-    assert "last epoch" in text and " difference" in text
-    assert re.search(r"^GOOD +3 +\d+\.\d±\d\.\d", text, re.MULTILINE)  # within 80 columns
-    assert max(map(len, text.splitlines())) <= 80
+    assert text.startswith("made_up\n• ") and " epoch % " in text
+    assert re.search(r"^1  GOOD +3 +\d+\.\d±\d\.\d", text, re.MULTILINE)  # within 80 columns
+    assert max(map(len, text.splitlines()[:-1])) <= 80, "but for the command, which is copied"
     page = redraw_report(folder).read_text(encoding="utf-8")
     assert (
         "A dash marks a configuration that validation selects, but that is off the front." in page
@@ -357,27 +364,8 @@ def test_configuration_selected_off_the_front_is_shown_on_the_terminal_and_the_p
 
 def test_names_that_fill_three_lines_leave_no_room_for_errors(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "long", replace(SMALL, methods=("AT", "a method of a rather long name " * 3)))
-    shown = StringIO()
-    print_summary(collect_report_data(load_sweep(folder)), Console(file=shown, width=80))
-    before, _, front_and_after = shown.getvalue().partition("Front")
-    assert not re.search(r"\d±\d", before) and " ± " in front_and_after
-
-
-def test_rows_of_the_summary_are_taken_in_turn() -> None:
-    def taken(most: int) -> set[str]:
-        return set(pick_rows(points, most)["configuration"])
-
-    names = ["A1", "A2", "A3", "B1", "B2", "hard C1", "hard C2", "void D1"]
-    points = pd.DataFrame({"configuration": names, "val_y": [0.9, 0.8, 0.7, 0.6, 0.5, 0.1, 0.2, np.nan]})
-    points["setting"] = [name.rpartition(" ")[0] for name in names]
-    points["family"] = [name[-2] for name in names]
-    points["on_front"] = points["configuration"] == "A2"
-    points["selected"] = points["configuration"] == "B2"
-    assert taken(1) == {"A2", "hard C2", "void D1"}  # one of each setting; a front's member before all others
-    assert taken(5) == {"A2", "hard C2", "void D1", "B2", "hard C1"}  # what validation selects before A's next
-    assert taken(6) == {*taken(5), "A1"}
-    points["selected"] = False
-    assert taken(5) == {"A2", "hard C2", "void D1", "B1", "hard C1"}  # the other method before A's next
+    assert not re.search(r"\d±\d", "\n".join(print_lines(folder)))
+    assert re.search(r"\d±\d", "\n".join(print_lines(folder, width=200)))
 
 
 def test_findings_say_how_many_more_validation_would_select(tmp_path: Path) -> None:

@@ -70,11 +70,16 @@ def test_captions_say_from_where_on_validation_selects(folder: Path) -> None:
         describe_window(results.study_trials) == ""
         and describe_checkpoint("best", results.study_trials) == "validation-selected epoch"
     )
-    assert "best: selected by validation; best on test: the highest of all epochs" in render_caption(results)
+    assert "selected: the epoch that validation selects; best on test: the highest of all epochs" in render_caption(
+        results
+    )
     change(folder, "*GAIRAT*", first=16)
     results = load_sweep(folder)
     text = render_caption(results)
-    assert "best: selected by validation from epoch 0 to 16 on, by configuration; best on test: the highest" in text
+    assert (
+        "selected: the epoch that validation selects from epoch 0 to 16 on, by configuration; best on test: the highest"
+        in text
+    )
     assert "the highest of the same epochs" in text
     (panel,) = compute_fronts([results]).panels
     assert "at the validation-selected epoch (from epoch 0 to 16 on, by configuration)." in panel.note
@@ -92,6 +97,6 @@ def test_a_best_within_its_own_burn_in_is_marked_wherever_it_is_named(folder: Pa
     for path in sorted(folder.glob("trials/*GAIRAT*"))[:2]:
         change(folder, path.name, best=11)
     results = load_sweep(folder)
-    assert "`GAIRAT 0.10 (2 of 3 best within its burn-in)`" in render_table(tabulate_configurations([results]))
-    found = dict(list_findings(collect_report_data(results)))["Best within a burn-in"]
+    assert "`GAIRAT 0.10 (2 of 3 selected within its burn-in)`" in render_table(tabulate_configurations([results]))
+    found = dict(list_findings(collect_report_data(results)))["Selected within a burn-in"]
     assert "trial.select: {from: burn-in}" in found and found.endswith("Number of trainings: GAIRAT 0.10 (2).")

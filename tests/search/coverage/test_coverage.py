@@ -69,7 +69,7 @@ def test_noise_has_the_spread_that_it_says(world: str, noise: str) -> None:
 def test_the_methods_are_those_of_the_table_in_the_documentation() -> None:
     text = (ROOT / "trainers" / "README.md").read_text().partition("## Results of each method")[2]
     row = re.compile(r"^\| `([^`]+)` \| ([\d.]+) ± ([\d.]+) \| ([\d.]+) ± ([\d.]+) \|", re.MULTILINE)
-    rows = row.findall(text[text.index("| best: PGD-20 |") :])[: len(METHODS)]
+    rows = row.findall(text[text.index("| selected: PGD-20 |") :])[: len(METHODS)]
     table = {name: (float(x), float(y), float(dx), float(dy)) for name, x, dx, y, dy in rows}
     assert table == METHODS and len(METHODS) == 26, "the rows of spaces/methods.yaml"
     world = make_methods()

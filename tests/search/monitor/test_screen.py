@@ -113,8 +113,8 @@ def test_the_screen_shows_everything_on_a_common_terminal(big: SweepStatus, widt
     for part in (
         "16 of 16 processes busy", "1 min 4", " s so far", "left", "40 of 80 · 13 stopped · 13 diverged · 4 paused",
         "sharing saves", "epochs/min", "images/s", "123 MB stored", "3 MB freed", "without sharing", "15: 7 for lam=22",
-        "best PGD", "PGD %", "on the front", MARK,
-        "validation, best epoch: 7 configurations, up to 2 seeds · ● clean/PGD front",
+        "selected PGD", "PGD %", "on the front", MARK,
+        "validation, selected epoch: 7 configurations, up to 2 seeds · ● clean/PGD front",
     ):  # fmt: skip
         assert part in text
     assert text.count(" running ") >= (3 if height < 30 else 16)
@@ -223,7 +223,7 @@ def make_two_problems(folder: Path) -> SweepStatus:
 def test_each_problem_has_a_plot_with_its_name_in_the_title(tmp_path: Path) -> None:
     lines = shown(make_two_problems(tmp_path / "two"), 100, 40)
     first, second = (i for i, line in enumerate(lines) if "validation" in line)
-    what = "validation, best epoch: 2 configurations, one seed each · ● clean/PGD front"
+    what = "validation, selected epoch: 2 configurations, one seed each · ● clean/PGD front"
     assert (lines[first], lines[second]) == (f"label_noise 0, {what}", f"label_noise 0.1, {what}")
     assert [[line[50:].strip() for line in lines[i + 1 : i + 4]] for i in (first, second)] == [
         ["clean    PGD  on the front", "90.0   90.0  lam=0", ""],
@@ -245,9 +245,9 @@ def test_the_problem_of_the_training_that_ended_last_is_shown_where_room_is_for_
 
 def test_a_title_of_a_front_loses_words_rather_than_its_end(tmp_path: Path) -> None:
     status = make_two_problems(tmp_path / "two")
-    titles = [next(line for line in shown(status, width, 40) if "validation" in line) for width in (80, 75, 66)]
+    titles = [next(line for line in shown(status, width, 40) if "validation" in line) for width in (84, 75, 66)]
     assert titles == [
-        "label_noise 0, validation, best epoch: 2 configurations, one seed each · ● front",
+        "label_noise 0, validation, selected epoch: 2 configurations, one seed each · ● front",
         "label_noise 0, validation: 2 configurations, one seed each · ● front",
         "label_noise 0, validation: 2 configurations, one seed each · ● fr…",
     ]
@@ -262,7 +262,7 @@ def test_the_names_of_the_axes_stand_over_values_without_them(tmp_path: Path) ->
     ]
     points = [point._replace(name=axes.format(0.1, "pgd-at")) for point in status.points]
     lines = shown(replace(status, trainings=begun, points=points), 80, 24)
-    head = next(i for i, line in enumerate(lines) if line.rstrip().endswith("best PGD"))
+    head = next(i for i, line in enumerate(lines) if line.rstrip().endswith("selected PGD"))
     assert lines[head].split()[:2] == ["method,lr,weight_decay", "state"]
     assert lines[head + 1].split()[:2] == ["…es,0.04395,0.03722,seed=0", "running"]
     front = next(i for i, line in enumerate(lines) if "clean    PGD  " in line)
@@ -308,7 +308,7 @@ def test_a_table_is_never_a_header_alone(tmp_path: Path, height: int) -> None:
     reader = SweepReader(made.folder)
     reader.read_records()
     lines = shown(compute_status(reader, Heartbeat(time.time() - 1, 2), is_running=True), 80, height)
-    heads = [i for i, line in enumerate(lines) if line.rstrip().endswith("best PGD")]
+    heads = [i for i, line in enumerate(lines) if line.rstrip().endswith("selected PGD")]
     assert all("seed=0" in lines[i + 1] for i in heads)
     assert heads or height < 16
 
@@ -320,7 +320,7 @@ def test_one_configuration_is_listed_without_a_plot(tmp_path: Path) -> None:
     reader = SweepReader(made.folder)
     reader.read_records()
     lines = shown(compute_status(reader, Heartbeat(time.time() - 1, 2), is_running=True), 80, 24)
-    title = next(i for i, line in enumerate(lines) if line.startswith("validation, best epoch: 1 configuration"))
+    title = next(i for i, line in enumerate(lines) if line.startswith("validation, selected epoch: 1 configuration"))
     assert lines[title - 1].strip() == ""
     assert [line.split() for line in lines[title + 1 :]] == [
         ["clean", "PGD", "on", "the", "front"], ["90.0", "50.0", *lines[-1].split()[2:]],

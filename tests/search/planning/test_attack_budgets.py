@@ -69,7 +69,7 @@ MEASURED: dict[str, tuple[dict[str, Any], str | None]] = {
     ),
     "one measurement": (
         {"every": 9},
-        "evaluate.every: 9, and trainings have 4 epochs: only the last is measured, so that it is the best",
+        "evaluate.every: 9, and trainings have 4 epochs: only the last is measured, so that it is the selected one",
     ),
     "the loss that is climbed": (
         {"ascend": "margin", "final": {"cw": {"name": "pgd", "ascend": "margin"}, "fgsm": {"name": "fgsm"}}}, None

@@ -9,7 +9,8 @@ function describeAxis(path) {
   const knob = knobOf.get(path);
   const coordinates = ALL.map((i) => valueOn(i, path, state.checkpoint));
   if (!knob) {
-    const domain = padDomain(...extentOf(coordinates), 0.02);
+    const alive = coordinates.filter((_, i) => !isConstant(i));
+    const domain = padDomain(...extentOf(alive), 0.02);
     return { path, title: shortOf(path), log: false, domain, choices: null, coordinates, hasUnset: false };
   }
   const choices = knob.scale === "category" ? knob.choices : null;

@@ -1,5 +1,6 @@
-/* Parallel coordinates: a line a configuration over its knobs and the two metrics of the front. Axes stand side by
-   side; where they would stand too close they lie, one below the other. brush.js keeps ranges of them. */
+/* Parallel coordinates: a line a configuration over its knobs and the two metrics of the front. Constant networks have
+   none: their accuracies are no results. Axes stand side by side; where they would stand too close they lie, one below
+   the other. brush.js keeps ranges of them. */
 
 const LEAST_GAP = 62; // px between axes that stand
 const ABREAST = 9; // axes at most that stand beside the front
@@ -49,8 +50,9 @@ function layAxes(described, { width, height }, lying) {
   });
 }
 
-/** Trace the line of a configuration from axis to axis; null if a metric is missing. */
+/** Trace the line of a configuration from axis to axis; null if a metric is missing, or no result. */
 function traceLine(axes, lying, i) {
+  if (isConstant(i)) return null;
   const line = axes.map((axis) => {
     const value = axis.coordinates[i];
     const place = axis.place(value) + (value === null || axis.choices ? spreadOver(i, 10) : 0);

@@ -237,11 +237,12 @@ def test_a_choice_is_text_whatever_it_holds(search: Path, tmp_path: Path, open_p
     assert opened.run("window.hit") is None and opened.page.locator("img[src=x]").count() == 0
 
 
-def test_a_constant_network_is_in_no_cell_and_no_slice(tmp_path: Path, open_page: Opener) -> None:
+def test_a_constant_network_is_in_no_cell_no_slice_and_no_line(tmp_path: Path, open_page: Opener) -> None:
     """Its accuracy is no effect of a knob; here it would stretch the colours and the axis."""
     folder = write_search(tmp_path / "searched", Searched(count=12, seeds=1, epochs=4))
     whole = open_page(write_page(folder))
     assert "constant" not in whole.text("#history figcaption") and "Left out" not in whole.text("#slices figcaption")
+    assert "Left out" not in whole.text("#answer figcaption")
     first = next(path for path in sorted(folder.glob("trials/*/result.json")) if "stopped" not in path.read_text())
     result = json.loads(first.read_text())
     for checkpoint in ("best", "last"):
@@ -249,9 +250,17 @@ def test_a_constant_network_is_in_no_cell_and_no_slice(tmp_path: Path, open_page
     first.write_text(json.dumps(result))
     opened = open_page(write_page(folder))
     assert "or constant: a network that names one class" in opened.text("#history figcaption")
-    for section in ("slices", "what-matters"):
+    for section in ("answer", "slices", "what-matters"):
         assert "Left out: 1 configuration, as a seed names one class" in opened.text(f"#{section} figcaption >> nth=-1")
     means = opened.page.locator("#heat-map svg text").all_text_contents()
     assert "10.0" not in means and any(re.fullmatch(r"7\d\.\d", mean) for mean in means)
     texts = opened.page.locator("#slices-chart svg.fig").first.locator("text[text-anchor=end]").all_text_contents()
     assert min(map(float, texts)) > 40
+    drawn = set()  # whether a row is that of the constant network, and the lines that hovering it marks
+    for row in opened.page.locator("#configurations tr[data-i]").all():
+        row.hover()
+        opened.rest()
+        drawn.add(("(constant)" in row.inner_text(), opened.page.locator("#parallel .over path").count()))
+    assert drawn - {(False, 0)} == {(False, 1), (True, 0)}, "a stopped one without a test accuracy has no line either"
+    ticks = set(opened.page.locator("#parallel svg text.small").all_text_contents())
+    assert {"70", "80", "90"} <= ticks and not {"30", "40", "50", "60"} & ticks, "its accuracy does not stretch an axis"
