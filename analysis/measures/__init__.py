@@ -21,7 +21,7 @@ Examples          difficulty (flipped labels), group_means, groups (also when th
 Of figures        accuracy_curves, final_accuracy, attack_steps, class_accuracy, epoch_statistics, example_quantities,
                   group_curves, rank_pairs, agreement_tables, diagnostic_tables,
                   recorded_figures (figure_table)
-Shared            stats (means over seeds), tidy (tables with intervals)
+Shared            stats (means over seeds), tidy (tables with intervals), constant_networks (left out)
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.measures.constant_networks import drop_constant
 from analysis.measures.one_axis import forms_lines, group_by_others, other_axes
 from analysis.results.metrics import describe_metric
 from analysis.results.sweep import Sweep
@@ -38,7 +39,8 @@ class Grid(NamedTuple):
 def collect_grids(results: Sweep, metrics: list[str]) -> list[Grid]:
     """Collect a grid for each numeric axis with few values, but at least three, along which all else can be equal."""
     axes, done = results.axes, results.completed
-    found = [_build_grid(done, path, results, metrics) for path in axes.method if forms_lines(results, done, path)]
+    alive = drop_constant(done)
+    found = [_build_grid(alive, path, results, metrics) for path in axes.method if forms_lines(results, done, path)]
     return [grid for grid in found if grid.lines]
 
 

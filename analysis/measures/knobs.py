@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.measures.constant_networks import drop_constant
 from analysis.measures.one_axis import FEWEST, forms_lines
 from analysis.results.axes import Axes
 from analysis.results.metrics import describe_metric
 from analysis.results.sweep import Sweep
-from trainers.formatting import format_count
 
 
 class Knob(NamedTuple):
@@ -29,15 +29,12 @@ class Knobs(NamedTuple):
 
     titles: list[str]  # of the metrics
     knobs: list[Knob]
-    constant: int = 0  # configurations left out, as a seed names one class for all: their means are no results
 
 
 def collect_knobs(results: Sweep, metrics: list[str]) -> Knobs | None:
     """Collect the numeric axes that have many values or no line with all else equal; None without any."""
     axes, completed = results.axes, results.completed
-    one_class = completed[["best_constant", "last_constant"]].notna().any(axis=1)
-    constant = completed[one_class]["configuration"].unique()
-    done = completed[~completed["configuration"].isin(constant)]
+    done = drop_constant(completed)
     several = [path for path in axes.method if axes.numeric(path) and len(axes.order[path]) >= FEWEST]
     many = [path for path in several if axes.drawn(path) or not forms_lines(results, completed, path)]
     plain = [p for p in axes.varying if not axes.drawn(p) and (p not in axes.method or not axes.numeric(p))]
@@ -45,13 +42,7 @@ def collect_knobs(results: Sweep, metrics: list[str]) -> Knobs | None:
     knobs = [_build_knob(done[done[path] != ""], path, plain, axes, columns) for path in many]
     drawn = [knob for knob in knobs if len(knob.values) > 1]
     titles = [describe_metric(metric, results.attacks) for metric in metrics]
-    return Knobs(titles, drawn, len(constant)) if drawn else None
-
-
-def describe_left_out(constant: int) -> str:
-    """Say how many configurations a figure leaves out, as a network of theirs names one class; empty without any."""
-    text = f"Left out: {format_count(constant, 'configuration')}, as a seed names one class for all images."
-    return text * bool(constant)
+    return Knobs(titles, drawn) if drawn else None
 
 
 def _build_knob(trials: pd.DataFrame, path: str, plain: list[str], axes: Axes, columns: list[str]) -> Knob:

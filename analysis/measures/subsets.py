@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.measures.classes import name_class
+from analysis.measures.constant_networks import drop_constant
 from analysis.measures.tidy import group_by_setting
 from analysis.results.rankings import describe_rankings
 from analysis.results.sweep import Sweep
@@ -36,8 +37,11 @@ def count_classes(results: Sweep) -> pd.DataFrame:
 
 
 def tabulate_sizes(results: Sweep, metric: str) -> pd.DataFrame:
-    """Tabulate accuracy by the subset's size: mean, s.e. (`_sem`) and `_count` for both checkpoints."""
-    done = results.completed
+    """Tabulate accuracy by the subset's size: mean, s.e. (`_sem`) and `_count` for both checkpoints.
+
+    Configurations with a constant network are left out.
+    """
+    done = drop_constant(results.completed)
     keys = ["setting", "family", "subset_kind", "subset_size"]
     columns = [f"{checkpoint}_{metric}" for checkpoint in ("best", "last")]
     if done["subset_size"].isna().all() or not set(columns) <= set(done.columns):

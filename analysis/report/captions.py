@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from analysis.measures.constant_networks import describe_left_out
 from analysis.measures.front import FrontData
 from analysis.measures.front_members import count_attaining, list_seed_counts
-from analysis.measures.knobs import describe_left_out
 from analysis.measures.stats import POINTS, format_seed_counts
 from analysis.report.data import ReportData
 from analysis.results.axes import ALL

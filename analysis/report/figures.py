@@ -24,6 +24,7 @@ from analysis.charts.panels import can_share_range, describe_axis_start
 from analysis.charts.saving import WIDTH
 from analysis.charts.sizes import cut_sizes, find_size_limits, plot_sizes
 from analysis.measures.classes import MEAN, collect_classes
+from analysis.measures.constant_networks import count_constant, describe_left_out
 from analysis.measures.curves import NAMES, Curves, collect_curves
 from analysis.measures.differences import collect_effects
 from analysis.measures.difficulty import measure_profile_groups
@@ -33,7 +34,7 @@ from analysis.measures.gallery import collect_gallery
 from analysis.measures.grid import collect_grids
 from analysis.measures.group_means import GROUPS
 from analysis.measures.importance import count_best
-from analysis.measures.knobs import collect_knobs, describe_left_out
+from analysis.measures.knobs import collect_knobs
 from analysis.measures.overfitting import collect_gaps
 from analysis.measures.stats import format_seeds
 from analysis.measures.subsets import collect_sizes, tabulate_sizes
@@ -105,13 +106,14 @@ def specify_effects(digest: ReportData, width: float = WIDTH) -> Iterator[Figure
         call = write_call("plot_effects", f"measures.collect_effects({differences}, {robust!r}, {title!r})", width)
         plot = partial(plot_effects, effects, width)
         yield from _specify_sheets("effects", "Effect of the subset", caption, plot, call)
+    left_out = describe_left_out(count_constant(digest.results))
     for slug, metric in (("k_robust", robust), ("k_clean", digest.clean)):
         title = describe_metric(metric, attacks)
         info = collect_sizes(tabulate_sizes(digest.results, metric), metric, title)
         if info is not None:
             start = describe_axis_start(find_size_limits(cut_sizes(info)[0]))
             chart = plot_sizes(info, digest.register, width)
-            caption = f"Test set, {digest.seeds_text}. {BARS}{start} {chart.note}".rstrip()
+            caption = f"Test set, {digest.seeds_text}. {BARS}{start} {left_out} {chart.note}".rstrip()
             sizes = f"measures.collect_sizes(measures.tabulate_sizes(results, {metric!r}), {metric!r}, {title!r})"
             call = write_call("plot_sizes", sizes, width, REGISTER)
             yield FigureSpec(slug, f"Number of training examples against {title}", caption, chart, call)
@@ -120,9 +122,11 @@ def specify_effects(digest: ReportData, width: float = WIDTH) -> Iterator[Figure
 def specify_knobs(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
     """Specify figures of accuracy along the numeric axes of a grid, and along hyperparameters drawn from ranges."""
     metrics = [metric for metric in (digest.robust, digest.clean) if metric in digest.results.final_metrics()]
+    left_out = describe_left_out(count_constant(digest.results))
     for place, grid in enumerate(collect_grids(digest.results, metrics) if metrics else []):
         caption = f"Along a line everything else is equal. Test set, {digest.seeds_text}. "
         caption += BARS if is_single(grid) else f"The {len(grid.lines)} lines have no bars of standard errors."
+        caption += f" {left_out}" * bool(left_out)
         slug, chart = f"along_{_make_slug(grid.path)}", plot_grid(grid, digest.register, width)
         call = write_call("plot_grid", f"measures.collect_grids(results, {metrics})[{place}]", width, REGISTER)
         yield FigureSpec(slug, f"Accuracy against {grid.knob}", caption, chart, call)
@@ -131,7 +135,7 @@ def specify_knobs(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSp
         caption = (
             f"Each point is a completed configuration at the {name_checkpoint(digest)}; {digest.seeds_text}. {BARS} A "
             "search samples where it expects high accuracy: the density of points shows where it sampled, not the "
-            f"effect of the hyperparameter. {describe_left_out(info.constant)}"
+            f"effect of the hyperparameter. {left_out}"
         ).rstrip()
         chart = plot_knobs(info, digest.register, width)
         call = write_call("plot_knobs", f"measures.collect_knobs(results, {metrics})", width, REGISTER)

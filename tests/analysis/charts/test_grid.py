@@ -11,13 +11,14 @@ from matplotlib.figure import Figure
 from analysis.charts.grid import draw_grid, list_coloured, pick_style, place_values, size_grid
 from analysis.charts.saving import save_figure
 from analysis.charts.styles import PALETTE, Register
+from analysis.measures.constant_networks import count_constant
 from analysis.measures.grid import Grid, collect_grids
 from analysis.measures.knobs import collect_knobs
 from analysis.results.sweep import Sweep, load_sweep
 from trainers.record_io import write_json
 from trainers.record_reader import read_json
 
-from ..synthetic import Made, write_study
+from ..synthetic import Made, name_one_class, write_study
 
 METRICS = ["test_pgd20_acc", "test_clean_acc"]
 LAM = "method.weight.lam"
@@ -57,6 +58,14 @@ def test_a_value_that_did_not_complete_is_no_point(tmp_path: Path) -> None:
         write_json(path, read_json(path) | {"status": "diverged", "diverged": {"epoch": 1, "why": "loss is nan"}})
     (line,) = only(load_sweep(folder)).lines
     assert line.positions.tolist() == [0, 2, 3]
+
+
+def test_a_value_with_a_constant_network_is_no_point_and_is_counted(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "lam", LAM, (0, 1, 2, 3))
+    name_one_class(folder, "*method=1*seed=0", "last")
+    results = load_sweep(folder)
+    (line,) = only(results).lines
+    assert line.positions.tolist() == [0, 2, 3] and count_constant(results) == 1
 
 
 @pytest.mark.parametrize("width", [3.25, 5.2, 7.0])

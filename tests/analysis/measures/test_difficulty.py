@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from analysis.measures.subsets import count_classes, tabulate_sizes
 from analysis.results.instances import locate
 from analysis.results.sweep import load_sweep
 
-from ..synthetic import Made, write_sweep
+from ..synthetic import Made, name_one_class, write_sweep
 
 
 def test_rankings_are_named_by_their_setting_and_ordered_by_the_score_of_their_subsets(whole: Path) -> None:
@@ -163,6 +164,13 @@ def test_accuracy_against_size_has_a_row_per_kind_and_size(whole: Path) -> None:
     table = tabulate_sizes(load_sweep(whole), "test_aa_acc")
     assert len(table) == 12 and set(table["subset_size"]) == {108.0, 120.0}
     assert (table["last_test_aa_acc_count"] == 3).all()
+
+
+def test_accuracy_against_size_has_no_configuration_with_a_constant_network(whole: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(whole, tmp_path / "sweep"))
+    name_one_class(folder, "*0.1*TRADES*friendly*seed=2", "last")
+    table = tabulate_sizes(load_sweep(folder), "test_aa_acc")
+    assert len(table) == 11 and (table["best_test_aa_acc_count"] == 3).all()
 
 
 def test_locate_finds_each_index_or_says_it_is_not_there() -> None:

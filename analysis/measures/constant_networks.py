@@ -1,0 +1,25 @@
+"""Configurations with a constant network, one that names one class whatever the image: their means are no results."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis.results.sweep import Sweep
+from trainers.formatting import format_count
+
+
+def drop_constant(completed: pd.DataFrame) -> pd.DataFrame:
+    """Return the completed trials without configurations of which a seed, at either checkpoint, is constant."""
+    one_class = completed[["best_constant", "last_constant"]].notna().any(axis=1)
+    return completed[~one_class.groupby(completed["configuration"]).transform("any")]
+
+
+def count_constant(results: Sweep) -> int:
+    """Count the configurations that drop_constant leaves out."""
+    completed = results.completed
+    return int(completed["configuration"].nunique() - drop_constant(completed)["configuration"].nunique())
+
+
+def describe_left_out(count: int) -> str:
+    """Say how many configurations a figure leaves out; empty without any."""
+    return f"Left out: {format_count(count, 'configuration')}, as a seed names one class for all images." * bool(count)
