@@ -23,11 +23,12 @@ from trainers.bench_time import Case
 from trainers.config import TrialConfig
 from trainers.data import Data
 from trainers.evaluate import Evaluation, NamedAttack
-from trainers.methods import METHODS
+from trainers.methods import METHODS, AnyMethod
 from trainers.passes import Passes
 from trainers.trainer import Trainer
 
-STEPS_SECONDS = 0.3  # more images are timed only if they are expected to take no longer
+STEPS_SECONDS = 1.0  # a larger batch is timed only if it is expected to take no longer
+WARM_SECONDS = 0.5  # of which loading kernels is a small part
 ALL_SECONDS = 3.0  # further networks have the pace of those that were timed by then
 FIRST_BATCH = 2  # images; BatchNorm on maps of one pixel needs two
 LOOK = Passes(forwards=1)
@@ -87,21 +88,51 @@ def count_flops(passes: Passes, flops: Flops, graphs: int = 1) -> float:
 
 
 def time_flop(config: TrialConfig, network: Network) -> float:
-    """Return the seconds for each FLOP of a training: of its largest batch, or of a smaller one if that takes long."""
+    """Return the seconds for each FLOP of a training at its batch, or what smaller ones say of it if that takes long.
+
+    Each step has a cost of its own beside that of its images, so that FLOPs of small batches are slow. Standard
+    training, the cheapest, is timed at growing batches; the method is timed at the largest batch that takes a moment.
+    """
     case, flops = network
     clock = Clock(torch.device(str(case.compute.device)), case.threads)
     standard, method = METHODS["standard"], config.method.at(config.epochs - 1, config.epochs)
-    first = min(FIRST_BATCH, case.batch)
-    rungs = ((standard, first, 1), (method, first, 1), (method, min(8 * first, case.batch), 1), (method, case.batch, 4))
-    pace = 0.0
-    for acting, batch, steps in rungs:
-        work = count_flops(acting.passes(), flops, acting.graphs) * batch * steps
-        if pace * work > STEPS_SECONDS:
-            break
-        trainer = case._replace(batch=batch).trainer(acting, steps)
-        _train_epoch(trainer)  # torch chooses and loads its kernels
-        pace = clock.time(partial(_train_epoch, trainer)) / work
-    return pace
+
+    def count_step(acting: AnyMethod, batch: int) -> float:
+        return count_flops(acting.passes(), flops, acting.graphs) * batch
+
+    times: dict[int, float] = {}  # batch -> seconds of a step of standard training
+    batch = min(FIRST_BATCH, case.batch)
+    while batch not in times and (not times or extrapolate(times, batch) <= STEPS_SECONDS):
+        times[batch] = _time_step(case._replace(batch=batch).trainer(standard, 1), clock)
+        batch = min(2 * batch, case.batch)
+    expected = {
+        size: extrapolate(times, size) / count_step(standard, size) * count_step(method, size)
+        for size in (*times, case.batch)
+    }
+    pace = expected[case.batch] / count_step(method, case.batch)
+    timed = [size for size, seconds in expected.items() if seconds <= STEPS_SECONDS]
+    if not timed:
+        return pace
+    steps = 4 if 4 * expected[max(timed)] <= STEPS_SECONDS else 1
+    found = _time_step(case._replace(batch=max(timed)).trainer(method, steps), clock) / steps
+    return pace * found / expected[max(timed)]
+
+
+def extrapolate(times: Mapping[int, float], batch: int) -> float:
+    """Return the seconds of a step: as timed, on the line through two batches or more, or in proportion to one."""
+    if batch in times:
+        return times[batch]
+    small, large = min(times), max(times)
+    if small == large:
+        return times[large] * batch / large
+    slope = max(times[large] - times[small], 0.0) / (large - small)
+    return times[large] + slope * (batch - large)
+
+
+def _time_step(trainer: Trainer, clock: Clock) -> float:
+    """Time an epoch of a few steps: a second one, as torch loads its kernels in the first, unless the first is long."""
+    seconds = clock.time(partial(_train_epoch, trainer))
+    return seconds if seconds > WARM_SECONDS else clock.time(partial(_train_epoch, trainer))
 
 
 def _train_epoch(trainer: Trainer) -> None:

@@ -14,7 +14,7 @@ from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.schema.space import load_space
 from trainers.attack_runs import FGSM, AutoAttackRun, PGDAttack
-from trainers.bench_cost import counted
+from trainers.bench_cost import Flops, counted
 from trainers.bench_time import Case
 from trainers.config import Compute
 from trainers.data import Data, Split
@@ -132,29 +132,53 @@ def test_a_training_whose_data_is_not_loaded_or_whose_gpu_is_elsewhere_is_left_o
     assert probe.probe_costs(on_gpu, on_gpu.trials, splits) == {}
 
 
-@pytest.mark.parametrize(("seconds_a_flop", "largest"), [(1e-12, 32), (1e-6, 2)])
+class Steps:
+    """A clock by which each pass takes `own` seconds beside those of its FLOPs, and which lists the batches timed."""
+
+    def __init__(self, flops: Flops, seconds_a_flop: float, own: float = 0.0) -> None:
+        self.flops, self.seconds_a_flop, self.own = flops, seconds_a_flop, own
+        self.batches: list[int] = []
+
+    def time(self, run: Any) -> float:
+        run()
+        row = run.args[0].last
+        batch = row["examples"] // row["updates"]
+        self.batches.append(batch)
+        return self.measure(Passes(row["forwards"], row["backwards"], row["examples"]), batch)
+
+    def measure(self, passes: Passes, batch: int) -> float:
+        own = self.own * (passes.forwards + passes.backwards) / batch
+        return own + self.seconds_a_flop * probe.count_flops(passes, self.flops)
+
+
+def pgd_of(folder: Path) -> tuple[Any, probe.Network]:
+    plan, splits = plan_of(folder, SPACE.replace("batch_size: 50", "batch_size: 32"))
+    trial = next(trial for trial in plan.trials if trial.configuration.startswith("method=pgd"))
+    return trial.config, probe._find_network(trial.config, splits[trial.data], 1)
+
+
+@pytest.mark.parametrize(("seconds_a_flop", "largest"), [(1e-12, 32), (1e-4, 2)])
 def test_larger_batches_are_timed_only_if_they_take_a_moment(
     seconds_a_flop: float, largest: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, splits = plan_of(tmp_path, SPACE.replace("batch_size: 50", "batch_size: 32"))
-    trial = next(trial for trial in plan.trials if trial.configuration.startswith("method=pgd"))
-    network = probe._find_network(trial.config, splits[trial.data], 1)
-    batches: list[int] = []
+    config, network = pgd_of(tmp_path)
+    clock = Steps(network.flops, seconds_a_flop)
+    monkeypatch.setattr(probe, "Clock", lambda *of: clock)
+    assert probe.time_flop(config, network) == pytest.approx(seconds_a_flop)
+    assert max(clock.batches) == largest
 
-    class Fake:
-        def __init__(self, *of: Any) -> None:
-            pass
 
-        def time(self, run: Any) -> float:
-            run()
-            row = run.args[0].last
-            batches.append(row["examples"] // row["updates"])
-            work = Passes(row["forwards"], row["backwards"], row["examples"])
-            return seconds_a_flop * probe.count_flops(work, network.flops)
-
-    monkeypatch.setattr(probe, "Clock", Fake)
-    assert probe.time_flop(trial.config, network) == pytest.approx(seconds_a_flop)
-    assert max(batches) == largest
+@pytest.mark.parametrize(("seconds_a_flop", "own", "largest"), [(2e-6, 0.01, 32), (2.9e-5, 0.1, 4)])
+def test_what_a_pass_costs_whatever_its_images_is_counted_once_a_batch(
+    seconds_a_flop: float, own: float, largest: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The FLOPs of small batches, which take mostly that cost, would tell a multiple of the time."""
+    config, network = pgd_of(tmp_path)
+    clock = Steps(network.flops, seconds_a_flop, own)
+    monkeypatch.setattr(probe, "Clock", lambda *of: clock)
+    found = probe.time_flop(config, network) * probe.count_visit_flops(config, network.flops)
+    assert found == pytest.approx(clock.measure(config.mean_passes() * 32, 32) / 32, rel=0.05)
+    assert max(clock.batches) == largest
 
 
 def test_late_networks_have_the_slowest_pace_that_was_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
