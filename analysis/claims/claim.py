@@ -124,7 +124,7 @@ class Claim(Knobs):
     place: str = ""  # in the paper
     study: str = ""  # the space that trains what it compares, without .yaml; a comma parts alternatives
     sets: str = ""  # what the study needs on its command line beside the space
-    small: str = ""  # what a small setting can show of it
+    small: str = ""  # what of it a setting smaller than the paper's tests
     checks: list[Check] = []
     unmeasured: str = ""  # why records cannot judge it yet, if it has no checks
 

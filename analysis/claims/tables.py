@@ -15,7 +15,7 @@ from analysis.results.sweep import Sweep
 
 HEADER = ("here [interval]", "n", "expected", "paper", "verdict")
 WORDS = {"slope": "first to last", "mean": "mean", "argmax": "where largest", "max": "largest", "min": "least"}
-SMALL = "a small setting can show"
+SMALL = "a small setting tests"
 SECOND = "--set 'evaluate.final.margin20={name: pgd, steps: 20, ascend: margin}'"
 METHOD = (
     "A claim holds if the 95 % t-interval over seeds of every check lies among the expected values. It fails if that "
@@ -25,7 +25,9 @@ METHOD = (
     "'cannot say' would decide: a projection from the mean and the scatter at hand. Accuracies are in percent, their "
     "differences in points; a row that begins with an attack is the same under that attack. A network that names one "
     "class for every image is left out, and so is an epoch selected within a method's own burn-in. In a metric `best` "
-    "is the epoch that validation selected, and `peak` the highest on test."
+    "is the epoch that validation selected, and `peak` the highest on test. A small setting has less data, a smaller "
+    "network or fewer epochs than the paper's. Where training does not overfit there, `fails` does not refute a claim "
+    "that needs overfitting."
 )
 
 
@@ -51,7 +53,7 @@ class ClaimRows(NamedTuple):
 def lay_out(judgement: Judgement) -> ClaimRows:
     """Lay out the verdict on a claim."""
     claim = judgement.claim
-    small = f"{SMALL}: {claim.small}" if claim.small else ""
+    small = f"{SMALL} {claim.small}" if claim.small else ""
     level = _describe_level(sum(result.verdict is not None for result in judgement.results))
     place = " · ".join(filter(None, (claim.place, judgement.run, judgement.setting, small, level)))
     verdict = judgement.word

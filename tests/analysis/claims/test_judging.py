@@ -108,6 +108,13 @@ def test_a_claim_of_several_checks_names_the_level_of_its_intervals(sweep: Sweep
         assert level in place if level else "interval" not in place
 
 
+def test_a_claim_says_what_of_it_a_small_setting_tests(sweep: Sweep) -> None:
+    checks = [PAIR | {"metric": "last pgd20", "expect": "> 0"}]
+    small = {"id": "X", "statement": "", "checks": checks, "small": "it only where training overfits"}
+    ((found,), _) = judge_claims([Claim.model_validate(small)], [sweep])
+    assert lay_out(found).place.endswith("a small setting tests it only where training overfits")
+
+
 def test_a_run_that_is_of_no_study_of_the_claims_is_named(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
