@@ -31,8 +31,8 @@ LEAST_WIDTHS = (6, 2, 5, 10, 9, 8, 10, 3, 8)  # of the columns, which are equal 
 EXPLANATION = (
     "of: the number of values; validation: the mean over seeds of the chosen value, which is a maximum; "
     "corrected: on seeds that did not choose it; optimism: the difference, in points; test: what the chosen value is "
-    "worth on test images, which take no part in the choice; top: the value that they would choose, and its "
-    "test accuracy, which is a maximum again."
+    "worth on test images, which take no part in the choice; top: the value with the highest test accuracy; its "
+    "test: that accuracy, which is a maximum again."
 )
 SIZES_ALONE = (
     "The sizes are those of one kind of subset; all examples are not among them. Whether a subset beats all is a "

@@ -13,7 +13,7 @@ from analysis.charts.chart import Chart
 from analysis.charts.front_keys import PointKeys, assign_keys, colour_scale
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import DASHES, NEUTRAL, Register, Style
-from analysis.charts.text import draw_legend, wrap_axis_label, write_percent
+from analysis.charts.text import count_title_letters, draw_legend, wrap_axis_label, wrap_title, write_percent
 from analysis.measures.dominance import PERCENTILES, staircase
 from analysis.measures.front import FrontData, FrontPanel
 from analysis.measures.front_members import count_attaining, list_seed_counts, number_members
@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
     from matplotlib.figure import Figure
 
-PANEL_HEIGHT = 3.1  # inches
-OFFSETS = ((12, 0), (-12, 0), (0, 12), (0, -12))  # points from a mark: right, left, above, below
+PANEL_HEIGHT = 3.1  # inches, with a title of one line
+TITLE_LINE = 0.15  # inches of each further line
+# points from a mark to its number, the first that is free is taken: lines and error bars leave the diagonals free
+OFFSETS = ((9, 9), (9, -9), (-9, 9), (-9, -9), (12, 0), (0, 12), (-12, 0), (0, -12))
+CLEARANCE = 12.0  # points from a number to any mark or other number, if there is a place so far from them
 MIN_CLEARANCE = 9.0  # points from a number to any mark or other number; a closer number is omitted
+EDGE = 5.0  # points from a number to the frame, beyond which are the title and the labels
 FAINT = 0.4  # opacity of a point that another of its curve dominates
 KNEE: dict[str, Any] = {"s": 90, "facecolors": "none", "edgecolors": "black", "lw": 0.9}
 SURE: dict[str, Any] = {"mec": "black", "mew": 1.0}
@@ -36,7 +40,9 @@ MAX_NAMED_CHAINS = 7  # with more lines along a scale their ends have no names
 
 def size_front(front: FrontData, width: float = WIDTH) -> tuple[float, float]:
     """Return the size of the figure in inches; panels are stacked vertically."""
-    return width, 0.4 + PANEL_HEIGHT * len(front.panels)
+    most = count_title_letters(width, 1)
+    more = sum(wrap_title(panel.title, most).count("\n") for panel in front.panels)
+    return width, 0.4 + PANEL_HEIGHT * len(front.panels) + TITLE_LINE * more
 
 
 def draw_front(figure: Figure, front: FrontData, keys: PointKeys, log: bool = False) -> None:
@@ -55,7 +61,7 @@ def draw_front(figure: Figure, front: FrontData, keys: PointKeys, log: bool = Fa
             xlabel=wrap_axis_label(f"{panel.x_title} (%)", width),
             ylabel=wrap_axis_label(f"{panel.y_title} (%)", PANEL_HEIGHT),
         )
-        plot.set_title(panel.title)
+        plot.set_title(wrap_title(panel.title, count_title_letters(width, 1)))
         write_percent(plot, "x", log)
         write_percent(plot, "y", log)
     draw_legend(figure, [*_make_point_handles(keys), *_make_line_handles(front, keys)])
@@ -107,7 +113,7 @@ def _draw_panel(plot: Plot, panel: FrontPanel, front: FrontData, keys: PointKeys
 
 
 def _write_numbers(plot: Plot, panel: FrontPanel, chains: list[pd.DataFrame]) -> None:
-    """Write the number of each member beside its mark, on the side farthest from other marks and numbers, if it fits.
+    """Write the number of each member beside its mark, off other marks and numbers and within the frame, if it fits.
 
     Then write the values at both ends of each line along a scale, if there are few lines.
     """
@@ -125,9 +131,11 @@ def _write_beside(
     """Write a text beside a mark if it covers nothing; return the positions taken afterwards."""
     scale = plot.figure.dpi / 72
     places = plot.transData.transform(at) + np.array(OFFSETS) * scale
-    free = np.nanmin(np.linalg.norm(places[:, None] - taken[None], axis=2), axis=1)
+    distances = np.nanmin(np.linalg.norm(places[:, None] - taken[None], axis=2), axis=1) / scale
+    inside = [plot.bbox.padded(-EDGE * scale).contains(*place) for place in places]
+    free = np.where(inside, np.minimum(distances.round(3), CLEARANCE), 0.0)
     best = int(free.argmax())
-    if free[best] < MIN_CLEARANCE * scale:
+    if free[best] < MIN_CLEARANCE:
         return taken
     plot.annotate(
         text, at, xytext=OFFSETS[best], textcoords="offset points", ha="center", va="center", zorder=5, **look

@@ -24,6 +24,7 @@ FEW_KEYS = 6  # that one column of a legend may have
 COMPACT = {"fontsize": 7, "handlelength": 1.4, "handletextpad": 0.5, "columnspacing": 0.9, "labelspacing": 0.3}
 TICKS_PER_INCH = 3  # along x, of numbers such as 0.25
 BRACKETED = re.compile(r"\([^()]*\)")
+FIELD = re.compile(r"(?:(?<=, )|(?<=: )|^)[^ ,]+ [^ ,]+(?=,|$)")  # of a problem, such as "label_noise 0.1"
 HELD = "\ue000"  # stands for a space at which no line ends, while a text is wrapped
 ROUND_STEPS = (1, 2, 5, 10)  # between ticks: 70, 75, 80 reads faster than 70, 74, 78
 
@@ -87,8 +88,10 @@ def wrap_parts(parts: Sequence[str], most: int) -> list[str]:
 
 
 def _wrap_words(text: str, most: int) -> list[str]:
-    """Wrap a text to lines of at most `most` letters, within brackets only if they are longer than a line."""
-    held = BRACKETED.sub(lambda found: found[0].replace(" ", HELD if len(found[0]) <= most else " "), text)
+    """Wrap a text to lines of at most `most` letters, within brackets or a field only if it is longer than a line."""
+    held = text
+    for kept in (BRACKETED, FIELD):
+        held = kept.sub(lambda found: found[0].replace(" ", HELD if len(found[0]) <= most else " "), held)
     return [line.replace(HELD, " ") for line in wrap(held, most)]
 
 

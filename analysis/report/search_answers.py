@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.measures.front import FrontPanel
-from analysis.measures.importance import FANOVA
+from analysis.measures.importance import ENOUGH, FANOVA
 from analysis.measures.stats import POINTS
 from analysis.report.answers import AnswerCard, lay_out_answers, list_answers
 from analysis.report.data import ReportData
@@ -17,6 +17,10 @@ from analysis.results.metrics import shorten_metric
 from analysis.results.search_block import is_search
 from trainers.formatting import format_count
 
+HINT = (
+    "So few configurations give a hint at most: if nothing mattered, the first of two or three knobs would still take "
+    "about 30 to 55 %."
+)
 STILL = 0.9995  # share of its last hypervolume from which on a front stands still
 
 
@@ -82,11 +86,25 @@ def _tell_importance(found: ReportData) -> Iterator[AnswerCard]:
     *others, last = ranked
     best, *rest = ranked[last]
     ends = f"[{POINTS * best['lo']:.0f}, {POINTS * best['hi']:.0f}] " if math.isfinite(best["lo"]) else ""
-    second = f"; next {_share(info.names, rest[0])}" if rest else ""
-    also = "".join(f"; of {info.titles[name]}, {_share(info.names, ranked[name][0])}" for name in others)
-    alone = f"goes with {info.names[best['axis']]} alone, over the region searched"
-    text = f"So much of {info.titles[last]} {alone}{second}{also}."
-    yield _card(f"{POINTS * best['mean']:.0f} %", f"{ends}of variance", text)
+    count = int(best["configurations"])
+    second = f"; next is {_share(info.names, rest[0])}" if rest else ""
+    also = "".join(f"; for {info.titles[name]}, {_share(info.names, ranked[name][0])} is first" for name in others)
+    explains = f"explains this share of the variance of {info.titles[last]}"
+    text = (
+        f"By {FANOVA} on {count} configurations, {info.names[best['axis']]} alone {explains}{second}{also}. "
+        f"{_describe_error(best)}{f' {HINT}' * (count < ENOUGH)}"
+    )
+    yield _card(f"{POINTS * best['mean']:.0f} %", f"{ends}of variance{', a hint at most' * (count < ENOUGH)}", text)
+
+
+def _describe_error(row: Mapping[str, Any]) -> str:
+    """Say what the interval of a share is, and what it does not hold."""
+    if not math.isfinite(row["lo"]):
+        return "It has no interval, which takes two or more seeds, the same for every configuration."
+    return (
+        f"The interval is one standard error over {row['n']} seeds to each side; other configurations may move the "
+        "share by more."
+    )
 
 
 def _share(names: Mapping[str, str], row: Mapping[str, Any]) -> str:

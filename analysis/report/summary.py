@@ -25,6 +25,7 @@ from analysis.report.data import ReportData
 from analysis.report.masked import tell_masked
 from analysis.report.provenance import describe_time
 from analysis.report.search_answers import list_lines
+from analysis.results.axes import join_parts
 from analysis.results.metrics import shorten_metric
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED
@@ -88,9 +89,9 @@ def build_front_tables(found: FrontData, overview: int | None = None) -> Iterato
     most = None if overview is None else max(LEAST_ROWS, ROWS // len(found.panels))
     last = {"y_last": "last epoch %"} if overview is not None and found.checkpoint == "best" else {}
     for panel in found.panels:
-        many = len(found.sweeps) > 1
-        first = ("#", "sweep") if many else ("#",)
         rows = list_members(panel).to_dict("records")
+        many = len(panel.held) > 1  # else the title has the sweep
+        names = [join_parts(row["sweep"] * many, row["choice"]) for row in rows]
         write = format_corrected if overview is None else _choose_format(rows[:most], overview)
         title = f"Front, {panel.title}" if panel.title else "Front"
         title += "; –: selected on validation, but off it" * any(not row["on_front"] for row in rows)
@@ -98,15 +99,14 @@ def build_front_tables(found: FrontData, overview: int | None = None) -> Iterato
         sure = ("verdict",) if panel.assessment.certificate else ()
         accuracies = (f"{shorten_metric(metric, panel.terms.attacks())} %" for metric in (found.x, found.y))
         named = dict(zip(("x", "y"), accuracies, strict=True)) | last
-        table = _table(title, *first, "configuration", "n", *named.values(), *sure, *chosen)
-        for row in rows[:most]:
+        table = _table(title, "#", "configuration", "n", *named.values(), *sure, *chosen)
+        for row, name in list(zip(rows, names, strict=True))[:most]:
             numbers = (write(panel, row, axis) for axis in named)
             verdict = (shorten_verdict(panel.assessment, row["place"]),) * len(sure)
-            sweep = (Text(row["sweep"]),) if many else ()
             selected = ("selects" * row["selected"],) * len(chosen)
-            table.add_row(row["number"], *sweep, Text(row["choice"]), str(row["n"]), *numbers, *verdict, *selected)
+            table.add_row(row["number"], Text(name), str(row["n"]), *numbers, *verdict, *selected)
         if more := len(rows) - len(rows[:most]):
-            table.add_row("", *("",) * many, Text(f"… and {more} more"))
+            table.add_row("", Text(f"… and {more} more"))
         yield table
 
 
@@ -209,6 +209,6 @@ def plain_text(text: str) -> Text:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=plain_text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        named = column in ("configuration", "sweep", "validation", "knee")  # numbers are never broken
+        named = column in ("configuration", "validation", "knee")  # numbers are never broken
         table.add_column(column, justify="left" if named else "right", no_wrap=not named, overflow="fold")
     return table

@@ -71,12 +71,27 @@ def explain_split(every: Sequence[Terms]) -> str:
 def title_terms(sweeps: Mapping[Terms, Sequence[str]], every: Sequence[str]) -> dict[Terms, str]:
     """Return titles that tell terms apart: their sweeps, if these are not all sweeps, and the fields of the data.
 
-    `sweeps` maps terms to the names of the sweeps that have them; `every` are the names of all sweeps.
+    `sweeps` maps terms to the names of the sweeps that have them; `every` are the names of all sweeps. A title has the
+    fields in which its terms differ from those that have a sweep in common with them; the names of the sweeps tell
+    them from all others.
     """
-    problems = title_problems({terms.problem: None for terms in sweeps})
+    problems: dict[Terms, str] = {}
+    for group in _join_overlapping(sweeps):
+        titles = title_problems({terms.problem: None for terms in group})
+        problems |= {terms: titles[terms.problem] for terms in group}
     found = {}
     for terms, names in sweeps.items():
         prefix = ", ".join(names) if len(names) < len(every) else ""
-        found[terms] = ": ".join(filter(None, (prefix, problems[terms.problem])))
+        found[terms] = ": ".join(filter(None, (prefix, problems[terms])))
     alike = [terms for terms, text in found.items() if list(found.values()).count(text) > 1]
     return found | {terms: f"{found[terms]} ({terms.y or terms.rule[0]})".strip() for terms in alike}
+
+
+def _join_overlapping(sweeps: Mapping[Terms, Sequence[str]]) -> list[list[Terms]]:
+    """Return terms in groups, so that terms with a sweep in common are in one."""
+    groups: list[tuple[set[str], list[Terms]]] = []
+    for terms, names in sweeps.items():
+        common = [group for group in groups if group[0] & set(names)]
+        joined = set(names).union(*(held for held, _ in common)), [*(one for _, old in common for one in old), terms]
+        groups = [group for group in groups if group not in common] + [joined]
+    return [group for _, group in groups]

@@ -6,11 +6,12 @@ import argparse
 import math
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rich.table import Table
+from rich.text import Text
 
 from analysis.results.axes import read_axes
 from search.cli import HANDLED_ERRORS, report_error
@@ -221,15 +222,11 @@ def _print_comparison(console: Console, search: Search, run: Place, front: Front
     plan = find_plan(store.folder) or {"trials": []}
     again = select_front(store, plan, search)
     sizes = Counter(identify_problem(rows[0]["config"]) for _, rows in front.values())
-    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     so_far = f" so far ({missing})" if missing else ""
-    table.title = f"front of {store.folder.name.removesuffix('.confirmed')}{so_far}, validation, percent (seeds)"
+    console.print(f"front of {store.folder.name.removesuffix('.confirmed')}{so_far}, validation, percent (seeds)")
     verdicts, corrected = _assess_run(search, run)
-    headers = ["configuration", "metric", "in the search"]
-    headers += ["corrected"] * bool(corrected) + ["fresh seeds", "on the front again"] + ["verdict"] * bool(verdicts)
-    for header in headers:
-        table.add_column(header, overflow="fold", no_wrap=header != "configuration")
     axes = read_axes(find_plan(run) or plan)  # those that vary in the run, not only among the front
+    groups: dict[str, list[tuple[str, ...]]] = {}
     for name, (before, rows) in front.items():
         title = axes.names({path: str(label) for path, label in rows[0]["axes"].items()}, name).name
         results = {
@@ -238,16 +235,16 @@ def _print_comparison(console: Console, search: Search, run: Place, front: Front
             if row["configuration"] == name
         }
         after = outcome(search, name, results)
+        found = groups.setdefault(f"{title}; verdict: {verdicts.get(name, '–')}" if verdicts else title, [])
         for i, metric in enumerate(search.objectives):
             alone = sizes[identify_problem(rows[0]["config"])] == 1
             stays = "alone" if alone and name in again else "yes" if name in again else "no"
-            label, stays = (title, stays) if i == 0 else ("", "")
-            verdict = (verdicts.get(name, "–") if i == 0 else "",) * bool(verdicts)
             value = corrected.get((name, metric))
             less_chosen = ("–" if value is None else f"{value:.1f}",) * bool(corrected)
             cells = (_format_cell(before, metric), *less_chosen, _format_cell(after, metric))
-            table.add_row(label, metric, *cells, stays, *verdict)
-    print_table(console, table)
+            found.append((metric, *cells, stays if i == 0 else ""))
+    headers = ["metric", "in the search", *["corrected"] * bool(corrected), "fresh seeds", "on the front again"]
+    _print_groups(console, headers, groups)
     if 1 in sizes.values():
         console.print(ALONE)
     if corrected:
@@ -256,6 +253,20 @@ def _print_comparison(console: Console, search: Search, run: Place, front: Front
         console.print(NO_VERDICT)
     if corrected and any((name, metric) not in corrected for name in front for metric in search.objectives):
         console.print(NO_CORRECTION)
+
+
+def _print_groups(console: Console, headers: Sequence[str], groups: Mapping[str, Sequence[tuple[str, ...]]]) -> None:
+    """Print the rows of each configuration below its name and verdict: beside the numbers these would be folded."""
+    columns = zip(headers, *(row for rows in groups.values() for row in rows), strict=True)
+    widths = [max(map(len, column)) for column in columns]
+    for number, (name, rows) in enumerate(groups.items()):
+        console.print(Text(name, style="bold"))
+        table = Table(box=None, pad_edge=False, header_style="dim", show_header=number == 0)
+        for header, width in zip(headers, widths, strict=True):
+            table.add_column(header, width=width, no_wrap=True, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        print_table(console, table)
 
 
 def _assess_run(search: Search, run: Place) -> tuple[dict[str, str], dict[tuple[str, str], float]]:

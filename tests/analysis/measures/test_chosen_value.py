@@ -92,7 +92,8 @@ def test_the_command_prints_the_choice_with_its_attacks(
     assert {*found["group"]} <= {*out.splitlines()}, "the name of a group is not folded"
     assert max(map(len, out.splitlines())) <= 80
     printed = " ".join(out.split())
-    assert all(f"{name}: " in printed for name in HEADER if name not in ("chosen", "seeds", "its test"))
+    assert all(f"{name}: " in printed for name in HEADER if name not in ("chosen", "seeds"))
+    assert " they " not in printed, "every column says what it is of"
     assert "all examples are not among them" in printed
     assert "subset.size chosen by " in printed and "AutoAttack" in printed and "seeds that did not choose it" in printed
     assert main([str(folder), "--over", "nothing"]) == 2

@@ -42,3 +42,11 @@ def test_shares_are_those_of_optuna_to_the_last_digits(seed: int, count: int, de
 def test_values_that_do_not_differ_where_points_do_have_no_variance_to_explain() -> None:
     """All points lie in one place, so no tree splits, although their values differ."""
     assert explain_variance(np.zeros((8, 3)), np.arange(8.0), BOUNDS, 6, 0).tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(("count", "least", "most"), [(8, 0.4, 0.55), (64, 0.25, 0.35)])
+def test_the_first_of_three_knobs_takes_a_part_of_noise(count: int, least: float, most: float) -> None:
+    """So a share of few configurations is a hint at most."""
+    rng, bounds = np.random.default_rng(0), np.array([[0.0, 1.0]] * 3)
+    draws = [(rng.random((count, 3)), rng.standard_normal(count)) for _ in range(16)]
+    assert least < np.median([explain_variance(*draw, bounds, 6, 0).max() for draw in draws]) < most

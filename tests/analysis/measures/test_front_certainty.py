@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from analysis.report.captions import describe_certainty
 from analysis.report.configurations import tabulate_by_terms
 from analysis.report.summary import build_front_tables, explain_certainty, explain_columns
 from analysis.results.sweep import load_sweep
+from trainers.terminal.console import Console
+from trainers.terminal.tables import print_table
 
 from ..synthetic import Made, write_sweep
 
@@ -60,6 +63,28 @@ def test_table_of_a_front_has_verdicts_and_corrected_values(found: FrontData) ->
         words = explain_certainty(found, panel)
         assert "surely on" in words and "In brackets" not in words, "said once, below all panels"
         assert "In brackets: corrected for being chosen. Verdict: " in explain_columns(found)
+
+
+@pytest.mark.parametrize("noises", [((0.1,), (0.1,)), ((0.0, 0.1), (0.2,))], ids=["one front", "a front each"])
+def test_no_word_of_the_table_of_several_sweeps_is_broken_at_80_columns(
+    tmp_path: Path, noises: tuple[tuple[float, ...], ...]
+) -> None:
+    """A column of sweeps took the width: "configurat/ion", "friendly-9/0"."""
+    made = Made(
+        methods=("TRADES 0.10", "AT 0.20"), subsets=("all", "friendly 108"), profile=False, faults=False, epochs=4
+    )
+    sweeps = [
+        load_sweep(write_sweep(tmp_path / name, replace(made, study=name, noise=noise)))
+        for name, noise in zip(("friendly_kinds", "another"), noises, strict=True)
+    ]
+    found = compute_fronts(sweeps)
+    shown = {width: io.StringIO() for width in (80, 1000)}
+    for width, file in shown.items():
+        for table in build_front_tables(found):
+            print_table(Console(file=file, width=width), table)
+    words = {width: file.getvalue().split() for width, file in shown.items()}
+    assert {*words[80]} == {*words[1000]}
+    assert all(name in shown[80].getvalue() for name in ("friendly_kinds", "another"))
 
 
 @pytest.mark.long

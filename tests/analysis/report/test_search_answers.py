@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
+from dataclasses import replace
 from pathlib import Path
 
+from analysis.measures.importance import ENOUGH
 from analysis.report.data import collect_report_data
-from analysis.report.search_answers import lay_out_cards
+from analysis.report.search_answers import HINT, lay_out_cards
 from analysis.report.summary import print_summary
 from analysis.results.sweep import load_sweep
 from trainers.terminal.console import Console
@@ -18,8 +21,27 @@ def test_the_summary_gives_the_answers_of_the_page(tmp_path: Path) -> None:
     data, shown = collect_report_data(load_sweep(write_search(tmp_path / "made_search"))), io.StringIO()
     print_summary(data, Console(file=shown, width=1000))
     cards, printed = lay_out_cards(data), shown.getvalue()
-    assert [card.detail.rpartition("] ")[2] for card in cards][1:] == ["of variance", "since the last gain"]
+    details = [card.detail.rpartition("] ")[2] for card in cards][1:]
+    assert details == ["of variance, a hint at most", "since the last gain"]
     assert [line for line in printed.splitlines() if line.startswith("• ")] == [
         f"• {card.number} {card.detail}: {card.text}" for card in cards
     ]
     assert "Nothing compared" not in printed
+
+
+def test_a_share_of_few_configurations_is_a_hint_with_their_number_and_its_error(tmp_path: Path) -> None:
+    """It read: So much of robust validation accuracy, PGD-10 goes with lr alone."""
+    data = collect_report_data(load_sweep(write_search(tmp_path / "made_search")))
+    assert data.importance is not None
+    (count,) = set(data.importance.table["configurations"])
+    (told,) = [card for card in lay_out_cards(data) if "variance" in card.detail]
+    assert told.text.startswith(f"By fANOVA on {count} configurations, ") and count < ENOUGH
+    assert "alone explains this share of the variance of robust" in told.text and told.text.endswith(HINT)
+    assert "one standard error over 3 seeds" in told.text and told.detail.startswith("[")
+    table = data.importance.table.assign(configurations=ENOUGH, lo=math.nan, hi=math.nan, n=1)
+    (alone,) = [
+        card
+        for card in lay_out_cards(replace(data, importance=data.importance._replace(table=table)))
+        if "variance" in card.detail
+    ]
+    assert alone.detail == "of variance" and HINT not in alone.text and "It has no interval" in alone.text

@@ -32,14 +32,18 @@ function areMarksHollow() {
   return state.checkpoint !== DATA.checkpoint;
 }
 
+/** Choose the height of a panel: on paper a single row of panels has that of the screen, as it heads the first sheet. */
+function chooseFrontHeight(width) {
+  const tall = Math.max(290, Math.min(370, width * 0.72));
+  return DATA.settings.length > 2 ? fitHeight(tall) : tall;
+}
+
 /** Draw the panel of one setting. */
 function drawFront(box, setting, xDomain, yDomain) {
   const name = nameSetting(setting);
   const label = `${name ? `${name}: ` : ""}${titleOf(state.y)} against ${titleOf(state.x)}.`;
   const help = `${label} Arrow keys walk along the configurations, Enter keeps one.`;
-  const stage = openStage(box, setting, (width) => fitHeight(Math.max(290, Math.min(370, width * 0.72))), help, {
-    keys: true,
-  });
+  const stage = openStage(box, setting, chooseFrontHeight, help, { keys: true });
   const { width, height } = stage;
   const margins = DATA.settings.length > 1 ? FRONT_MARGINS : { ...FRONT_MARGINS, top: 30 };
   const x = d3.scaleLinear(xDomain, [margins.left, width - margins.right]);

@@ -176,3 +176,37 @@ def test_tags_stand_beside_the_name_in_its_line(few: Path, open_page: Opener) ->
     })"""
     offsets = opened.run(middles)
     assert offsets and max(offsets) < 6
+
+
+def test_the_front_of_one_row_is_as_tall_on_paper_as_on_a_screen(study: Path, open_page: Opener) -> None:
+    """It was a flat strip on the first sheet, with room below."""
+    opened = open_page(study, 688)
+    opened.run("dispatchEvent(new Event('beforeprint'))")
+    opened.page.emulate_media(media="print")
+    opened.rest()
+    boxes = "[...document.querySelectorAll('#front svg.fig')].map((svg) => svg.getBoundingClientRect())"
+    shapes = opened.run(f"{boxes}.map((box) => box.height / box.width)")
+    assert len(shapes) == 2 and min(shapes) > 0.8
+    text = print_page(open_page(study))[0]
+    assert "clean against robust accuracy on test" in text, "the figure is on the first sheet, with its caption"
+
+
+@pytest.mark.parametrize("page", ["study", "search"])
+def test_the_last_column_stands_apart_and_below_its_header(
+    page: str, request: pytest.FixtureRequest, open_page: Opener
+) -> None:
+    """It read "19 s 3": the seeds stood to the left of their header, beside the time."""
+    opened = open_page(request.getfixturevalue(page), 688)
+    opened.page.emulate_media(media="print")
+    opened.rest()
+    measure = """() => {
+      const box = (cell) => { const text = document.createRange(); text.selectNodeContents(cell);
+        return text.getBoundingClientRect(); };
+      const [head, row] = ['thead tr:last-child', 'tbody tr:not(.group)'].map((rows) => {
+        const cells = document.querySelectorAll(`#configurations .tbl.tall ${rows}`)[0].children;
+        return [...cells].slice(-2).map(box);
+      });
+      return [row[1].left - row[0].right, Math.abs(row[1].right - head[1].right)];
+    }"""
+    apart, aside = opened.run(measure)
+    assert apart > 8 and aside < 1
