@@ -1,4 +1,4 @@
-"""What the seeds of a sweep say of its validation front at the selected epoch, by the records that its status has read."""
+"""What the seeds of a sweep say of its validation front at the selected epoch, by the records its status has read."""
 
 from __future__ import annotations
 
