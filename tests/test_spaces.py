@@ -23,7 +23,12 @@ SPACES = ROOT / "spaces"
 STUDIES = sorted(path.relative_to(SPACES) for path in SPACES.rglob("*.yaml"))
 EMBEDDED = [study for study in STUDIES if study.parent == Path()]
 OF_PAPERS = [study for study in STUDIES if study not in EMBEDDED]
-NO_PAPERS = {"smoke.yaml", "methods_finetune.yaml", "friendly_sizes.yaml"}  # in cifar10/ part of finetune, friendly_k
+NO_PAPERS = {
+    "smoke.yaml",
+    "tune.yaml",
+    "methods_finetune.yaml",
+    "friendly_sizes.yaml",
+}  # in cifar10/ part of finetune, friendly_k
 EPOCHS = 10  # of a shortened training; fewer, and schedules given as shares of them would coincide
 
 

@@ -41,13 +41,15 @@ class GracefulStop(NeverPickled, tune.Callback):
         if not self._interrupt.exit_code or self._requested:
             return
         self._requested = True
-        seconds = compute_grace_period(time.time())
-        self._console.print(
-            f"Stopping: running trainings finish and store their epochs, {format_duration(seconds)} at most; "
-            "interrupt again to end at once."
-        )
         actors = [trial.temporary_state.ray_actor for trial in trials if trial.status == trial.RUNNING]
         stored = [actor.pause.remote() for actor in actors if actor is not None]
         if stored:
+            seconds = compute_grace_period(time.time())
+            self._console.print(
+                f"Stopping: running trainings finish and store their epochs, {format_duration(seconds)} at most; "
+                "interrupt again to end at once."
+            )
             ray.wait(stored, num_returns=len(stored), timeout=seconds)
+        else:
+            self._console.print("Stopping: no training runs, so that nothing has to be stored first.")
         signal.raise_signal(signal.SIGUSR1)  # Tune stops at this one, however Ctrl-C is handled

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from search.exceptions import DifferentSweep
+from search.planning.datasets import KNOWN
 from search.planning.plan import Plan
 from search.schema.merging import IMPLIED_ALL, SPACE_NODE, add_implied_names, expand_short_forms
 from search.store.plan_file import find_plan
@@ -50,6 +52,21 @@ def describe_replaced_plan(folder: Place, plan: Plan, tree: Row) -> list[str]:
         return []
     trainings, are = format_count(len(left_out), "training"), "is" if len(left_out) == 1 else "are"
     return [f"{folder}: {trainings} that had not begun {are} no longer planned. What differs:", *changes]
+
+
+def check_data_sets(folder: Place, plan: Plan) -> None:
+    """Raise DifferentSweep if the names of data sets alone show that a training which began is not in the plan.
+
+    This needs no data. A data set of the user's own, which has a path in place of a name, may hold any images.
+    """
+    stored, now = find_plan(folder), {trial.config.data.name for trial in plan.trials}
+    if stored is None or not now <= {*KNOWN}:
+        return
+    begun = [row for row in stored["trials"] if (folder / "trials" / row["id"]).exists()]
+    before = {row["config"]["data"].get("name") for row in begun}
+    if other := sorted(before & {*KNOWN} - now):
+        sets = f"of {' and '.join(other)}, this one of {' and '.join(sorted(now))}"
+        raise DifferentSweep([f"another sweep is stored there: it is {sets}"])
 
 
 def list_differences(folder: Place, tree: Row) -> list[str]:

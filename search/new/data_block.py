@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from PIL import Image
 from pydantic import TypeAdapter
 
+from search.planning.datasets import KNOWN
 from trainers.files import expand_path, list_beside
 from trainers.folders import ImageFiles, list_images
 from trainers.formatting import did_you_mean_file, format_count, format_list
 from trainers.images import DataError, prefix_errors
-from trainers.sources import DataSource, ImageFolder, Npz
+from trainers.sources import DataSource
 
 Block = dict[str, Any]  # the keys of a data block
-OWN = {kind.model_fields["name"].default for kind in (Npz, ImageFolder)}  # they need a path
-KNOWN = [name for kind in get_args(get_args(DataSource)[0]) if (name := kind.model_fields["name"].default) not in OWN]
 GREY = {"1", "L"}  # modes of Pillow without colour; a palette may have some
 
 

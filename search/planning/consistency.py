@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from search.schema.axes import Axis, find_impossible_conditions
 from search.schema.blocks import ADAPTIVE_STRATEGIES, STRATEGIES, Search, Space
 from search.schema.loggers import explain_missing_packages
-from search.schema.messages import suggest_allowed
+from search.schema.messages import suggest_key
 from search.schema.replicates import AdaptiveReplicates, CertifiedReplicates
 from search.schema.space import find_excess
 from trainers.config import TrialConfig
@@ -31,7 +31,7 @@ def find_contradictions(space: Space) -> Iterator[SpaceProblem]:
         if path == "seed":
             yield at, "seeds are replicates, not an axis: write `search: {replicates: 3}`"
         elif root not in TrialConfig.model_fields:
-            yield at, f"a trial has no such key{suggest_allowed(root, sorted(TrialConfig.model_fields))}"
+            yield at, f"a trial has no such key{suggest_key(TrialConfig, root)}"
         if search.strategy == "grid" and axis.kind not in ("grid", "choice"):
             others = ", ".join(DRAWING_STRATEGIES)
             yield at, f"a grid search crosses listed values; {axis.kind} needs another strategy: {others}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import get_args
 
 from pydantic import ValidationError
 
@@ -13,7 +14,10 @@ from trainers.data import Data, Split, Splits, prepare_data
 from trainers.images import NotDownloaded
 from trainers.knobs import count
 from trainers.record_io import Row, digest
-from trainers.sources import DataSource
+from trainers.sources import DataSource, ImageFolder, Npz
+
+OWN = {kind.model_fields["name"].default for kind in (Npz, ImageFolder)}  # they need a path, and hold anything
+KNOWN = [name for kind in get_args(get_args(DataSource)[0]) if (name := kind.model_fields["name"].default) not in OWN]
 
 
 class DatasetCache:

@@ -27,7 +27,7 @@ from search.execution.folder_claim import FolderClaim, claim_folder
 from search.execution.prerequisites import check_rankings
 from search.execution.ray_backend import RayBackend
 from search.execution.reuse import check_reused, count_remaining, find_renamed_trials, import_states
-from search.execution.stored_space import SPACE_FILE, count_stored_trials, describe_replaced_plan
+from search.execution.stored_space import SPACE_FILE, check_data_sets, count_stored_trials, describe_replaced_plan
 from search.execution.sweep import Sweep
 from search.planning.data_inspection import note_contents
 from search.planning.datasets import DatasetCache
@@ -122,6 +122,8 @@ def _print_dry_run(
     stored = None if options.fresh or search.adapts else folder
     with show_wait("estimating the time"):
         print_plan(console, plan, loaded.space, options.results, sources, count_remaining(stored, plan, options.reuse))
+    if not options.fresh:
+        check_data_sets(folder, plan)
     if not stored or search.adds_seeds:  # further seeds are asked for during the search
         return
     for line in describe_damage(stored):
@@ -131,7 +133,8 @@ def _print_dry_run(
         _note_replaced_plan(stored, plan, loaded.document.tree, console)
     elif find_plan(stored):
         console.print(
-            f"note: {stored} holds a sweep; without the data it is unknown whether this is the same one",
+            f"note: {stored} holds a sweep; without the data it is unknown whether this is the same one. If it is "
+            "another, a run is refused and changes nothing; --name NAME starts beside it",
             soft_wrap=True,
         )
 

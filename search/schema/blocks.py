@@ -36,18 +36,22 @@ def _check_strategy(strategy: Any) -> Any:
 class Search(Knobs):
     """The `search:` block: the trials, their seeds, and how they run."""
 
-    axes: Axes = Field(default_factory=dict)
+    axes: Axes = Field(default_factory=dict)  # the keys that vary, and their values
+    # grid crosses the listed values of all axes; the others draw `trials` configurations, from ranges too, and tpe,
+    # nsga2 and gp learn from earlier results
     strategy: Annotated[str, BeforeValidator(_check_strategy)] = "grid"
     trials: PositiveInt | None = None  # number of configurations to draw; a grid has none
     # configurations that an adaptive strategy proposes at once, from the results of earlier generations
     generation: Annotated[PositiveInt, Field(le=MAX_GENERATION)] = 8
     seed: NonNegativeInt = 0  # of drawn configurations
-    replicates: Replicates = (0,)
-    stopping: Stopping = NoStopping()
-    objectives: Objectives = dict.fromkeys(OBJECTIVES, "max")
+    replicates: Replicates = (0,)  # seeds of each configuration
+    stopping: Stopping = NoStopping()  # rule that ends trainings early
+    objectives: Objectives = dict.fromkeys(
+        OBJECTIVES, "max"
+    )  # what the front is of; the worst seed counts for a search
     checkpoint: Literal["best", "last"] = "best"  # whose metrics are compared; best: the epoch that validation selects
-    constraints: Constraints = ()
-    budget: Budget = Budget()
+    constraints: Constraints = ()  # a search prefers configurations that keep them
+    budget: Budget = Budget()  # limits that end the sweep; a later run with larger ones continues it
     checkpoint_seconds: Annotated[Real, Field(ge=0)] = 30.0  # least time between a trial's checkpoints
     retries: NonNegativeInt = 2  # of a trial whose worker died; the count restarts whenever the trial makes progress
     # end the sweep at its first training that fails, once its retries are used up; a diverged one has not failed

@@ -7,12 +7,16 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import ValidationError
 
+from search.schema.synonyms import find_synonyms
 from search.schema.yaml_tree import KeyPath
-from trainers.formatting import did_you_mean
+from trainers.formatting import find_nearest
 from trainers.knobs import KnobError, Knobs
 
 UNKNOWN_KNOB = "has no such key"
 TAGS = ("name", "kind")  # keys that distinguish the members of unions
+NEAR, FAR = 0.8, 0.6  # likeness of spellings: a slip of the finger, and what may still be meant
+MOST_HOMES = 3  # of a key in pieces below, such as method.attack.epsilon
+DEEPEST = 3  # levels below a mapping at which the home of a key is looked for
 
 
 def describe_errors(error: ValidationError, model: type[Knobs], raw: Any) -> list[tuple[KeyPath, str]]:
@@ -58,8 +62,29 @@ def _join_messages(messages: list[str]) -> str:
 
 
 def suggest_allowed(word: str, allowed: list[str]) -> str:
-    """Return '; did you mean X? (allowed: ...)', the question only if a spelling is near."""
-    return f"{did_you_mean(word, allowed)} (allowed: {', '.join(allowed)})"
+    """Return '; did you mean X? (allowed: ...)', the question only if a spelling is near or other programs say so."""
+    return _ask(_find_meant(word, allowed, FAR), allowed)
+
+
+def suggest_key(owner: type[Knobs], word: str) -> str:
+    """Return as `suggest_allowed` does what may be meant by an unknown key of a piece: one of its own or of one below.
+
+    A key below that is called so is likelier than one of its own that is spelt a little like it.
+    """
+    allowed = sorted(owner.written())
+    meant = _find_meant(word, allowed, NEAR) or _list_below(owner, word) or _find_meant(word, allowed, FAR)
+    return _ask(meant, allowed)
+
+
+def _ask(meant: list[str], allowed: list[str]) -> str:
+    question = f"; did you mean {' or '.join(meant)}?" if meant else ""
+    return f"{question} (allowed: {', '.join(allowed)})"
+
+
+def _find_meant(word: str, allowed: list[str], cutoff: float) -> list[str]:
+    """Return what other programs call so, else the nearest spelling; nothing if it is not so near."""
+    near = next((ours for ours in find_synonyms(word) if ours in allowed), None) or find_nearest(word, allowed, cutoff)
+    return [near] if near else []
 
 
 def _to_written_path(loc: tuple[Any, ...], raw: Any, missing: bool) -> KeyPath:
@@ -77,19 +102,22 @@ def _to_written_path(loc: tuple[Any, ...], raw: Any, missing: bool) -> KeyPath:
 
 def _describe_unknown_key(path: KeyPath, loc: tuple[Any, ...], model: type[Knobs]) -> str:
     owner = _find_owner(model, [str(part) for part in loc[:-1]])
-    word, allowed = path[-1] if path else str(loc[-1]), sorted(owner.written())
-    below = "" if did_you_mean(word, allowed) else _suggest_below(owner, word)
-    return f"{owner.__name__} {UNKNOWN_KNOB}{below}{suggest_allowed(word, allowed)}"
+    return f"{owner.__name__} {UNKNOWN_KNOB}{suggest_key(owner, path[-1] if path else str(loc[-1]))}"
 
 
-def _suggest_below(owner: type[Knobs], word: str) -> str:
-    """Return '; did you mean X?' with the pieces of a piece that have a knob of this name, or '' if none has."""
-    homes = [
-        f"{name}.{word}"
-        for name, field in owner.written().items()
-        if any(word in piece.written() for piece in _list_pieces(field.annotation))
-    ]
-    return f"; did you mean {' or '.join(homes)}?" if homes else ""
+def _list_below(owner: type[Knobs], word: str) -> list[str]:
+    """Return the paths of the keys below a piece that are called so, the uppermost first and no more than a few."""
+    words, level, homes = sorted({word, *find_synonyms(word)}), {"": [owner]}, list[str]()
+    for _ in range(DEEPEST):
+        below: dict[str, list[type[Knobs]]] = {}
+        for above, pieces in level.items():
+            for name, field in ((name, field) for piece in pieces for name, field in piece.written().items()):
+                named = get_origin(field.annotation) is dict  # by the user, so that no path leads below
+                below.setdefault(f"{above}{name}.", []).extend([] if named else _list_pieces(field.annotation))
+        level = below
+        for above, pieces in level.items():
+            homes += [f"{above}{known}" for known in words if any(known in piece.written() for piece in pieces)]
+    return homes[:MOST_HOMES]
 
 
 def _find_owner(model: type[Knobs], parts: list[str]) -> type[Knobs]:

@@ -38,6 +38,7 @@ from search.schema.prerequisites import Pretrain, Profile
 from search.schema.replicates import count_most_seeds
 from search.schema.resources import Resources
 from search.schema.space_files import find_space
+from search.schema.synonyms import find_synonyms
 from search.schema.yaml_tree import Tree
 from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
@@ -148,12 +149,20 @@ def _add_hint(path: tuple[str, ...], message: str) -> str:
     key = path[-1]
     if len(path) == 1 and key.partition(".")[0] in Space.model_fields:
         return f"is a path, as axes and --set have them; keys are nested here: {key.replace('.', ': {')}: ..."
-    homes = [f"{block}.{key}" for block, model in BLOCK_MODELS.items() if key in model.model_fields]
-    if not homes:
+    ours = find_synonyms(key)
+    known = ((block, name) for name in (*ours, key) for block, model in BLOCK_MODELS.items() if name in model.written())
+    blocks = list(known)
+    if not blocks:
         return message
-    own = re.findall(rf"{UNKNOWN_KNOB}; did you mean ([^?]*)\?", message)
-    near = [word for word in own if find_nearest(key, [word], cutoff=0.85)]  # a misspelt key of this block
-    meant = " or ".join([*near, *homes])
+    found = re.search(rf"{UNKNOWN_KNOB}; did you mean ([^?]*)\?", message)
+    own = [
+        word
+        for word in (found[1].split(" or ") if found else [])
+        if word.rpartition(".")[2] in (key, *ours) or (not ours and find_nearest(key, [word], cutoff=0.85))
+    ]  # keys of this block that are called or misspelt so
+    here = {f"{path[0]}.{word}" for word in own}
+    homes = [home for home in (f"{block}.{name}" for block, name in blocks) if home not in here]
+    meant = " or ".join(dict.fromkeys([*own, *homes] if len(path) > 1 else [*homes, *own]))
     return re.sub(rf"{UNKNOWN_KNOB}(; did you mean [^?]*\?)?", f"{UNKNOWN_KNOB}; did you mean {meant}?", message)
 
 

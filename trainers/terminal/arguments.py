@@ -1,18 +1,24 @@
-"""The parser of all commands' arguments: a mistyped option is reported with the nearest that there is."""
+"""The parser of all commands' arguments: it suggests the option that was meant, and its help tells the exit codes."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from trainers.formatting import did_you_mean
 
 UNKNOWN = "unrecognized arguments: "
+EXIT_CODES = "Exit codes: 0 done, 2 bad input, 130 ended by Ctrl-C."  # of a command that says nothing else of its own
 
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser that suggests the option that was meant."""
+    """An argparse parser that suggests the option that was meant, and whose help tells the exit codes."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if "exit codes:" not in f"{self.description} {self.epilog}".lower().replace("\n", " "):
+            self.epilog = f"{self.epilog}\n\n{EXIT_CODES}" if self.epilog else EXIT_CODES
 
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None

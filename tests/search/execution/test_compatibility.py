@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from search.execution.compatibility import (
     move_aside,
 )
 from search.execution.reuse import import_states
-from search.execution.stored_space import describe_replaced_plan, list_differences
+from search.execution.stored_space import check_data_sets, describe_replaced_plan, list_differences
 from search.execution.sweep import Sweep
 from search.planning.datasets import DatasetCache
 from search.planning.plan import Plan
@@ -28,11 +29,12 @@ from search.planning.planner import Planner
 from search.run.__main__ import main
 from search.schema.space import load_space
 from search.store.lock import acquire_lock
+from trainers.config import TrialConfig
 from trainers.evaluate import Evaluation
 from trainers.images import NotDownloaded
 from trainers.record_io import write_json
 from trainers.record_reader import read_json
-from trainers.sources import Digits
+from trainers.sources import CIFAR10, DataSource, Digits, Npz
 from trainers.state_chain import training_code
 
 from ..helpers import Tiny, hash_files, local, smoke
@@ -147,8 +149,43 @@ def test_without_its_data_a_sweep_is_not_taken_for_another(
     stored(here / "results" / "space", planned(smoke()), smoke(), begun=5)
     monkeypatch.setattr(Digits, "load", not_here)
     assert main(["space.yaml", "--dry-run"]) == 0
-    printed = capsys.readouterr().out
-    assert "note: results/space holds a sweep; without the data it is unknown whether this is the same one" in printed
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "note: results/space holds a sweep; without the data it is unknown whether this is the same one." in printed
+    assert "If it is another, a run is refused and changes nothing; --name NAME starts beside it" in printed
+
+
+@pytest.mark.parametrize("search", [{}, {"search__strategy": "tpe", "search__trials": 2}], ids=["grid", "tpe"])
+def test_a_dry_run_refuses_a_sweep_of_another_data_set_without_its_data(
+    here: Path, planned: Planned, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, search: Any
+) -> None:
+    """As of cifar10/friendly_k after friendly_k, which have one name; an adaptive search is not compared otherwise."""
+    stored(here / "results" / "space", planned(smoke()), smoke(), begun=5)
+    monkeypatch.setattr(CIFAR10, "load", not_here)
+    data = {"name": "cifar10", "train": 96, "val": 60}
+    (here / "space.yaml").write_text(smoke(trial__data=data, trial__model="small_cnn", **search))
+    assert main(["space.yaml", "--dry-run"]) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert "error: results/space: another sweep is stored there: it is of digits, this one of cifar10" in error
+    assert "Nothing was changed. --name NAME starts beside it" in error
+    assert main(["space.yaml", "--dry-run", "--name", "beside"]) == 0
+    assert main(["space.yaml", "--dry-run", "--fresh"]) == 0
+
+
+def test_data_of_ones_own_may_be_what_a_stored_sweep_was_trained_on(here: Path, planned: Planned) -> None:
+    text = smoke(search__replicates=2)
+    plan = planned(text)
+    stored(here / "sweep", plan, text, begun=5)
+    check_data_sets(here / "sweep", plan)
+    own = [replace(trial, config=with_data(trial.config, Npz(path="x.npz"))) for trial in plan.trials]
+    other = [replace(trial, config=with_data(trial.config, CIFAR10())) for trial in plan.trials]
+    check_data_sets(here / "sweep", replace(plan, trials=own))
+    check_data_sets(here / "none", replace(plan, trials=other))
+    with pytest.raises(DifferentSweep):
+        check_data_sets(here / "sweep", replace(plan, trials=other))
+
+
+def with_data(config: TrialConfig, data: DataSource) -> TrialConfig:
+    return config.model_copy(update={"data": data})
 
 
 def test_a_training_that_began_may_not_be_dropped(sweep: Path, planned: Planned) -> None:

@@ -101,6 +101,24 @@ def test_a_stop_request_pauses_all_running_trials_before_tune_ends(
     assert interrupt.exit_code == 143
     printed = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert len(printed) > 1 and max(map(len, printed)) <= 60
+    assert " ".join(printed).startswith("Stopping: running trainings finish and store their epochs, 1 min 30 s at most")
+
+
+@pytest.mark.parametrize("trials", [[], [trial("PENDING", None)]], ids=["none", "waits for a process"])
+def test_a_stop_request_before_any_training_runs_promises_no_wait(
+    interrupt: Interrupt, monkeypatch: pytest.MonkeyPatch, trials: list[Any]
+) -> None:
+    monkeypatch.setattr(search.ray_env.ray, "wait", lambda *_, **__: pytest.fail("nothing is to be waited for"))
+    told: list[int] = []
+    signal.signal(signal.SIGUSR1, lambda number, frame: told.append(number))
+    interrupt.listening = tune_listens
+    console = Console(file=StringIO(), width=100)
+    grace = GracefulStop(interrupt, console)
+    signal.raise_signal(signal.SIGINT)
+    grace.on_step_end(0, trials)
+    assert told == [signal.SIGUSR1]
+    expected = "Stopping: no training runs, so that nothing has to be stored first.\n"
+    assert console.file.getvalue() == expected  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from search.planning.plan import Plan
+from search.reference.sections import list_sections
 from search.run.__main__ import main
 from search.schema.space import set_at_path
+from search.schema.synonyms import SYNONYMS
 from trainers import methods
 
 from ..helpers import ROOT, smoke
@@ -299,8 +301,8 @@ MISTAKES = {
     ),
     "axis of a knob that lies deeper, reported once however many values it has": (
         axis("{grid: [0.1, 0.2, 0.3]}", "method.beta"),
-        "space.yaml:3: axis method.beta: trial.method.beta: Method has no such key; did you mean loss.beta?"
-        f" {METHOD_KEYS}",
+        "space.yaml:3: axis method.beta: trial.method.beta: Method has no such key; did you mean loss.beta"
+        f" or attack.guide.beta? {METHOD_KEYS}",
     ),
     "range beyond what is allowed, reported once however many values are drawn": (
         "search: {strategy: random, trials: 9, axes: {batch_size: {int: [-9, -1]}}}\n",
@@ -761,11 +763,31 @@ TRIAL = "trial: {}\n"
         (TRIAL, "resources.wall=3", "search.budget.wall"),
         ("trial: {objectives: {val_pgd_acc: max}}\n", "trial.epochs=1", "search.objectives"),
         ("gpus: 1\n", "trial.epochs=1", "resources.gpus"),
+        (TRIAL, "search.sampler=tpe", "strategy"),
+        (TRIAL, "sampler=tpe", "search.strategy"),
+        (TRIAL, "search.scheduler=asha", "stopping"),
+        (TRIAL, "search.num-samples=9", "trials or search.budget.trials"),
+        (TRIAL, "search.seeds=3", "replicates or profile.seeds"),
+        (TRIAL, "trial.seeds=3", "search.replicates or profile.seeds"),
+        (TRIAL, "search.time_budget=9", "budget.wall"),
+        (TRIAL, "trial.scheduler=cosine", "optimizer.lr or search.stopping"),
+        (TRIAL, "trial.learning_rate=0.1", "optimizer.lr"),
+        (TRIAL, "trial.optimizer.learning_rate=0.1", "lr"),
+        (TRIAL, "trial.method.lambda=1", "weight.lam"),
+        (TRIAL, "trial.method.attack.eps=0.1", "epsilon"),
+        (TRIAL, "trial.epsilon=0.1", "method.epsilon or method.attack.epsilon or evaluate.epsilon"),
+        (TRIAL, "search.axes.lr.grid=[1]", "optimizer.lr"),
+        (TRIAL, "search.axes.dataset.grid=[digits]", "data"),
     ],
 )
 def test_key_of_another_block_is_suggested(refused: Refused, text: str, override: str, meant: str) -> None:
     (problem,) = refused(text, "--set", override)
     assert f"has no such key; did you mean {meant}? (allowed: " in problem
+
+
+def test_words_of_other_programs_stand_for_keys() -> None:
+    keys = {key for models in list_sections().values() for model in models for key in model.written()}
+    assert [ours for words in SYNONYMS.values() for ours in words if ours not in keys] == []
 
 
 def test_keys_of_a_file_are_nested(refused: Refused) -> None:
