@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.results.sweep import Sweep
 from trainers.formatting import format_count
 
 
@@ -14,9 +13,8 @@ def drop_constant(completed: pd.DataFrame) -> pd.DataFrame:
     return completed[~one_class.groupby(completed["configuration"]).transform("any")]
 
 
-def count_constant(results: Sweep) -> int:
+def count_constant(completed: pd.DataFrame) -> int:
     """Count the configurations that drop_constant leaves out."""
-    completed = results.completed
     return int(completed["configuration"].nunique() - drop_constant(completed)["configuration"].nunique())
 
 

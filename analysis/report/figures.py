@@ -106,7 +106,7 @@ def specify_effects(digest: ReportData, width: float = WIDTH) -> Iterator[Figure
         call = write_call("plot_effects", f"measures.collect_effects({differences}, {robust!r}, {title!r})", width)
         plot = partial(plot_effects, effects, width)
         yield from _specify_sheets("effects", "Effect of the subset", caption, plot, call)
-    left_out = describe_left_out(count_constant(digest.results))
+    left_out = describe_left_out(count_constant(digest.results.completed))
     for slug, metric in (("k_robust", robust), ("k_clean", digest.clean)):
         title = describe_metric(metric, attacks)
         info = collect_sizes(tabulate_sizes(digest.results, metric), metric, title)
@@ -122,7 +122,7 @@ def specify_effects(digest: ReportData, width: float = WIDTH) -> Iterator[Figure
 def specify_knobs(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSpec]:
     """Specify figures of accuracy along the numeric axes of a grid, and along hyperparameters drawn from ranges."""
     metrics = [metric for metric in (digest.robust, digest.clean) if metric in digest.results.final_metrics()]
-    left_out = describe_left_out(count_constant(digest.results))
+    left_out = describe_left_out(count_constant(digest.results.completed))
     for place, grid in enumerate(collect_grids(digest.results, metrics) if metrics else []):
         caption = f"Along a line everything else is equal. Test set, {digest.seeds_text}. "
         caption += BARS if is_single(grid) else f"The {len(grid.lines)} lines have no bars of standard errors."

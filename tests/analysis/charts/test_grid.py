@@ -65,7 +65,7 @@ def test_a_value_with_a_constant_network_is_no_point_and_is_counted(tmp_path: Pa
     name_one_class(folder, "*method=1*seed=0", "last")
     results = load_sweep(folder)
     (line,) = only(results).lines
-    assert line.positions.tolist() == [0, 2, 3] and count_constant(results) == 1
+    assert line.positions.tolist() == [0, 2, 3] and count_constant(results.completed) == 1
 
 
 @pytest.mark.parametrize("width", [3.25, 5.2, 7.0])

@@ -82,7 +82,7 @@ def test_a_configuration_with_a_constant_network_is_no_point_and_is_counted(tmp_
     one = (results.labelled["configuration"] == "c3") & (results.labelled["replicate"] == 1)
     results.labelled.loc[one, f"{checkpoint}_constant"] = 3
     info = collect_knobs(results, METRICS)
-    assert info is not None and count_constant(results) == 1
+    assert info is not None and count_constant(results.completed) == 1
     np.testing.assert_allclose(info.knobs[0].values, [10.0**-n for n in range(1, 12) if n != 4])
 
 
