@@ -32,7 +32,7 @@ function areMarksHollow() {
   return state.checkpoint !== DATA.checkpoint;
 }
 
-/** Choose the height of a panel: on paper a single row of panels has that of the screen, as it heads the first sheet. */
+/** Choose the height of a panel: a single row has that of the screen on paper too, as it heads the first sheet. */
 function chooseFrontHeight(width) {
   const tall = Math.max(290, Math.min(370, width * 0.72));
   return DATA.settings.length > 2 ? fitHeight(tall) : tall;
