@@ -25,8 +25,8 @@ def hypervolume(points: np.ndarray, reference: Sequence[float]) -> float:
 def hypervolumes(sets: np.ndarray, reference: Sequence[float]) -> np.ndarray:
     """Return the area that each of many sets of points dominates above a reference point, (sets, n, 2) -> (sets,).
 
-    A bootstrap asks for thousands of small sets, for which a call of moocore each takes 20 times as long. From the
-    right, the strip between two neighbouring x is as high as the highest point so far.
+    A bootstrap asks for thousands of small sets: calls of moocore take 6 times as long for 57 points in each, 80 times
+    for 6. From the right, the strip between two neighbouring x is as high as the highest point so far.
     """
     known = np.isfinite(sets).all(axis=2, keepdims=True)
     above = np.where(known, np.maximum(sets - np.asarray(reference, dtype=float), 0.0), 0.0)

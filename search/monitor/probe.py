@@ -28,7 +28,7 @@ from trainers.passes import Passes
 from trainers.trainer import Trainer
 
 STEPS_SECONDS = 1.0  # a larger batch is timed only if it is expected to take no longer
-WARM_SECONDS = 0.5  # of which loading kernels is a small part
+WARM_SECONDS = 0.5  # of processor time, of which loading kernels is a small part
 ALL_SECONDS = 3.0  # further networks have the pace of those that were timed by then
 FIRST_BATCH = 2  # images; BatchNorm on maps of one pixel needs two
 LOOK = Passes(forwards=1)
@@ -130,9 +130,13 @@ def extrapolate(times: Mapping[int, float], batch: int) -> float:
 
 
 def _time_step(trainer: Trainer, clock: Clock) -> float:
-    """Time an epoch of a few steps: a second one, as torch loads its kernels in the first, unless the first is long."""
+    """Time an epoch of a few steps: a second one, as torch loads its kernels in the first, which may take seconds.
+
+    On a CPU a first that is long is mostly computing, and is not repeated.
+    """
     seconds = clock.time(partial(_train_epoch, trainer))
-    return seconds if seconds > WARM_SECONDS else clock.time(partial(_train_epoch, trainer))
+    is_enough = clock.device.type == "cpu" and seconds > WARM_SECONDS
+    return seconds if is_enough else clock.time(partial(_train_epoch, trainer))
 
 
 def _train_epoch(trainer: Trainer) -> None:

@@ -1,4 +1,4 @@
-"""What other programs call a key: their word in place of ours is answered with ours."""
+"""Words of other programs for our keys: whoever writes one of them is told ours."""
 
 from __future__ import annotations
 

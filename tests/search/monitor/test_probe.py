@@ -137,6 +137,7 @@ class Steps:
 
     def __init__(self, flops: Flops, seconds_a_flop: float, own: float = 0.0) -> None:
         self.flops, self.seconds_a_flop, self.own = flops, seconds_a_flop, own
+        self.device = torch.device("cpu")
         self.batches: list[int] = []
 
     def time(self, run: Any) -> float:
@@ -179,6 +180,25 @@ def test_what_a_pass_costs_whatever_its_images_is_counted_once_a_batch(
     found = probe.time_flop(config, network) * probe.count_visit_flops(config, network.flops)
     assert found == pytest.approx(clock.measure(config.mean_passes() * 32, 32) / 32, rel=0.05)
     assert max(clock.batches) == largest
+
+
+def test_on_a_gpu_the_first_step_which_loads_its_kernels_for_seconds_is_never_the_one_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, network = pgd_of(tmp_path)
+    clock, warmed = Steps(network.flops, 1e-12), set[int]()
+    clock.device = torch.device("cuda")
+
+    def time(run: Any) -> float:
+        loads = 5.0 * (id(run.args[0]) not in warmed)
+        warmed.add(id(run.args[0]))
+        kept.append(run.args[0])  # so that no later trainer has its id
+        return loads + Steps.time(clock, run)
+
+    kept: list[Any] = []
+    monkeypatch.setattr(clock, "time", time)
+    monkeypatch.setattr(probe, "Clock", lambda *of: clock)
+    assert probe.time_flop(config, network) == pytest.approx(1e-12)
 
 
 def test_late_networks_have_the_slowest_pace_that_was_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
