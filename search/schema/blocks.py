@@ -48,7 +48,7 @@ class Search(Knobs):
     stopping: Stopping = NoStopping()  # rule that ends trainings early
     objectives: Objectives = dict.fromkeys(
         OBJECTIVES, "max"
-    )  # what the front is of; the worst seed counts for a search
+    )  # what the front is of, by the means over seeds
     checkpoint: Literal["best", "last"] = "best"  # whose metrics are compared; best: the epoch that validation selects
     constraints: Constraints = ()  # a search prefers configurations that keep them
     budget: Budget = Budget()  # limits that end the sweep; a later run with larger ones continues it

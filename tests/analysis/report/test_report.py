@@ -339,7 +339,7 @@ def test_the_summary_of_many_members_says_how_many_more_there_are(tmp_path: Path
 def test_configuration_selected_off_the_front_is_shown_on_the_terminal_and_the_page(
     tmp_path: Path, unrendered: None
 ) -> None:
-    """Of two configurations the one that is worse on test is best on validation."""
+    """Validation prefers one of two configurations, and test the other."""
     folder = write_sweep(tmp_path / "off", replace(SMALL, subsets=("all",), methods=("GOOD", "BAD"), replicates=3))
     for path in folder.glob("trials/*BAD*/result.json"):
         result = read_json(path)
