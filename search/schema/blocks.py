@@ -46,9 +46,7 @@ class Search(Knobs):
     seed: NonNegativeInt = 0  # of drawn configurations
     replicates: Replicates = (0,)  # seeds of each configuration
     stopping: Stopping = NoStopping()  # rule that ends trainings early
-    objectives: Objectives = dict.fromkeys(
-        OBJECTIVES, "max"
-    )  # what the front is of, by the means over seeds
+    objectives: Objectives = dict.fromkeys(OBJECTIVES, "max")  # what the front is of, by the means over seeds
     checkpoint: Literal["best", "last"] = "best"  # whose metrics are compared; best: the epoch that validation selects
     constraints: Constraints = ()  # a search prefers configurations that keep them
     budget: Budget = Budget()  # limits that end the sweep; a later run with larger ones continues it
