@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import ValidationError
@@ -107,7 +108,15 @@ def _describe_unknown_key(path: KeyPath, loc: tuple[Any, ...], model: type[Knobs
 
 def _list_below(owner: type[Knobs], word: str) -> list[str]:
     """Return the paths of the keys below a piece that are called so, the uppermost first and no more than a few."""
-    words, level, homes = sorted({word, *find_synonyms(word)}), {"": [owner]}, list[str]()
+    words = sorted({word, *find_synonyms(word)})
+    homes = [f"{above}{known}" for above, keys in _list_keys_below(owner) for known in words if known in keys]
+    return homes[:MOST_HOMES]
+
+
+@cache
+def _list_keys_below(owner: type[Knobs]) -> list[tuple[str, frozenset[str]]]:
+    """Return (path, keys) of the pieces below a piece, the uppermost first; at one path, all that it may hold."""
+    level, found = {"": [owner]}, list[tuple[str, frozenset[str]]]()
     for _ in range(DEEPEST):
         below: dict[str, list[type[Knobs]]] = {}
         for above, pieces in level.items():
@@ -115,9 +124,10 @@ def _list_below(owner: type[Knobs], word: str) -> list[str]:
                 named = get_origin(field.annotation) is dict  # by the user, so that no path leads below
                 below.setdefault(f"{above}{name}.", []).extend([] if named else _list_pieces(field.annotation))
         level = below
-        for above, pieces in level.items():
-            homes += [f"{above}{known}" for known in words if any(known in piece.written() for piece in pieces)]
-    return homes[:MOST_HOMES]
+        found += [
+            (above, frozenset(key for piece in pieces for key in piece.written())) for above, pieces in level.items()
+        ]
+    return found
 
 
 def _find_owner(model: type[Knobs], parts: list[str]) -> type[Knobs]:
