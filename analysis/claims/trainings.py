@@ -23,6 +23,7 @@ from analysis.measures.stats import POINTS
 from analysis.results.gaps import keep_selectable
 from analysis.results.metrics import EPOCH_METRIC, count_images
 from analysis.results.sweep import Sweep
+from analysis.results.trial_table import mark_constant
 from trainers.formatting import did_you_mean, format_list
 
 SHARES = ("correct", "clean_correct", "t_correct", "t_class")  # quantities whose group means count examples
@@ -83,8 +84,7 @@ class Trainings:
         if values is None or not values.notna().any():
             raise NotRecorded(self._explain_accuracy(name, attack))
         ends = ("best", "last") if when == "peak" else (when,)
-        alive = self.table[[f"{end}_constant" for end in ends]].isna().all(axis=1)
-        return values.where(alive) * POINTS
+        return values.mask(mark_constant(self.table, ends)) * POINTS
 
     def _find_accuracy(self, when: str, name: str) -> pd.Series | None:
         table, epochs = self.table, self.sweep.epochs
@@ -146,8 +146,7 @@ class Trainings:
         column = self.table.get(f"{when}_gradient_masking_gap")
         if not is_gap or column is None or not self.sweep.attacks.get(strong, "").startswith("AutoAttack"):
             return None
-        alive = self.table[f"{when}_constant"].isna()
-        gap = (column * POINTS).where(alive)
+        gap = (column * POINTS).mask(mark_constant(self.table, (when,)))
         return gap if when == "last" else self._after_burn_in(gap, self.table["best_epoch"])
 
     def _read_epoch(self, _epoch: str, _of: str, which: str) -> pd.Series:

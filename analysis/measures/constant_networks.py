@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analysis.results.trial_table import mark_constant
 from trainers.formatting import format_count
 
 
 def drop_constant(completed: pd.DataFrame) -> pd.DataFrame:
     """Return the completed trials without configurations of which a seed, at either checkpoint, is constant."""
-    one_class = completed[["best_constant", "last_constant"]].notna().any(axis=1)
-    return completed[~one_class.groupby(completed["configuration"]).transform("any")]
+    return completed[~mark_constant(completed).groupby(completed["configuration"]).transform("any")]
 
 
 def count_constant(completed: pd.DataFrame) -> int:

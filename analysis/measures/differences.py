@@ -12,6 +12,7 @@ from analysis.measures.stats import estimate_last_axis
 from analysis.measures.tidy import group_by_setting
 from analysis.results.axes import ALL, LATE, SEPARATOR
 from analysis.results.sweep import Sweep
+from analysis.results.trial_table import mark_constant
 
 CONTROL = "random"
 Pairs = Callable[[pd.DataFrame], Iterator[tuple[str, str]]]
@@ -65,7 +66,7 @@ def _differences(results: Sweep, metrics: Sequence[str], axes: Sequence[str], pa
     metrics = [metric for metric in metrics if metric in trials]
     for metric in metrics:  # a constant network is left out like one that diverged
         ends = [end for end in ("best", "last") if metric.startswith((end, "robust_overfitting"))]
-        trials.loc[trials[[f"{end}_constant" for end in ends]].notna().any(axis=1), metric] = float("nan")
+        trials.loc[mark_constant(trials, ends), metric] = float("nan")
     own = _conditional_axes(results, axes)
     rest = [path for path in results.axes.varying if path not in axes and path not in own]
     trials["_label"] = _describe(results, trials, [*axes, *own])

@@ -18,7 +18,7 @@ from analysis.measures.power import count_further_seeds
 from analysis.measures.stats import simultaneous_quantile
 from analysis.results.axes import SEPARATOR
 from analysis.results.sweep import Sweep
-from analysis.results.trial_table import DIVERGED
+from analysis.results.trial_table import DIVERGED, mark_constant
 from trainers.fewest_seeds import FEWEST_FREEDOM
 
 ONE_POINT = 0.01
@@ -73,7 +73,7 @@ def collect_families(
 
 
 def _count_uncounted(results: Sweep, metric: str) -> int:
-    constant = results.completed[f"{metric.partition('_')[0]}_constant"].notna()
+    constant = mark_constant(results.completed, (metric.partition("_")[0],))
     return int(constant.sum() + (results.study_trials["status"] == DIVERGED).sum())
 
 

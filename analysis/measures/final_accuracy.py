@@ -22,7 +22,7 @@ from analysis.results.metrics import (
     shorten_metric,
 )
 from analysis.results.selection import Selection
-from analysis.results.trial_table import DIVERGED
+from analysis.results.trial_table import DIVERGED, mark_constant
 from trainers.formatting import format_count
 from trainers.objectives import non_dominated
 
@@ -91,7 +91,7 @@ def measure_trade_off(selection: Selection, robust: str = "") -> TidyTable:
     trials = selection.trials
     columns = pd.DataFrame({"x": trials[f"{checkpoint}_{clean}"], "mean": trials[f"{checkpoint}_{metric}"]})
     keys = [trials["panel"], trials["line"], trials["place"].rename("label")]
-    unranked = columns.isna().any(axis=1) | trials[f"{checkpoint}_constant"].notna() | _find_diverged(selection)
+    unranked = columns.isna().any(axis=1) | mark_constant(trials, (checkpoint,)) | _find_diverged(selection)
     left_out = unranked.groupby(keys, sort=False).any().rename("left_out")
     found = estimate_groups(columns, keys).join(left_out).reset_index()
     points = found.assign(variant="", n=found["mean_n"])

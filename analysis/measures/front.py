@@ -37,7 +37,7 @@ from analysis.results.shared_trainings import (
     share_trainings,
 )
 from analysis.results.sweep import Sweep, name_sweeps
-from analysis.results.trial_table import COMPLETED, DIVERGED
+from analysis.results.trial_table import COMPLETED, DIVERGED, mark_constant
 from trainers.certificate.assessment import Assessment
 from trainers.certificate.verdicts import Family
 from trainers.certificate.words import explain_assessments
@@ -219,7 +219,7 @@ def _build_panel(
         if len(rows) and results[sweep].selects:
             points.loc[rows.index[find_selected(rows, results[sweep])], "selected"] = True
     ended = group[group["status"] == COMPLETED]  # copies included, for the curves of all sweeps that hold them
-    seen = ended[ended[f"{checkpoint}_constant"].isna() & ended[["x", "y"]].notna().all(axis=1)]
+    seen = ended[~mark_constant(ended, (checkpoint,)) & ended[["x", "y"]].notna().all(axis=1)]
     balanced = {str(curve): balance_seeds(rows) for curve, rows in seen.groupby("curve", sort=False)}
     ranked = seen[seen["configuration"].isin(whole["configuration"])]
     used = {name: text for sweep in held for name, text in results[sweep].attacks.items()}
@@ -238,7 +238,7 @@ def _build_panel(
         balanced={curve: rows[["configuration", "replicate", "x", "y"]] for curve, rows in balanced.items()},
         surfaces={curve: attain_surfaces(rows) for curve, rows in balanced.items() if curve in results},
         volume={str(curve): bootstrap_volume(rows) for curve, rows in ranked.groupby("curve", sort=False)},
-        seeds=collect_seeds(once, points, [f"{checkpoint}_constant", f"{key.rule[0]}_constant"]),
+        seeds=collect_seeds(once, points, (checkpoint, key.rule[0])),
         family=family,
     )
 
@@ -256,8 +256,7 @@ def _build_points(group: pd.DataFrame, by: str, metric: str, checkpoint: str) ->
     named = group.groupby(identity, sort=False)[words].first()
     named["also"] = group.groupby(identity, sort=False)["holder"].agg(_list_others)
     diverged = (trials["status"] == DIVERGED).groupby([trials[key] for key in identity], sort=False).sum()
-    one_class = done[[f"{checkpoint}_constant", f"{by}_constant"]].notna().any(axis=1)
-    constant = one_class.groupby([done[key] for key in identity], sort=False).sum()
+    constant = mark_constant(done, (checkpoint, by)).groupby([done[key] for key in identity], sort=False).sum()
     unread = done["x"].isna() | (done["y"].isna() & done["y_bound"].isna())
     unknown = unread.groupby([done[key] for key in identity], sort=False).sum()
     points = named.join(means).join(diverged.rename("diverged").astype(int))

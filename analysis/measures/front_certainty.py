@@ -15,7 +15,7 @@ import pandas as pd
 from analysis.measures.stats import POINTS
 from analysis.results.search_block import read_search_block
 from analysis.results.sweep import Sweep
-from analysis.results.trial_table import COMPLETED, DIVERGED
+from analysis.results.trial_table import COMPLETED, DIVERGED, mark_constant
 from trainers.certificate.assessment import Assessment, assess_front
 from trainers.certificate.verdicts import ERROR, TOLERANCE, Family
 from trainers.knobs import parse_number, parse_share
@@ -44,14 +44,14 @@ def _read_request(sweep: Sweep) -> dict:
     return replicates if isinstance(replicates, dict) and replicates.get("until") == "certified" else {}
 
 
-def collect_seeds(trials: pd.DataFrame, points: pd.DataFrame, constants: Sequence[str]) -> np.ndarray:
+def collect_seeds(trials: pd.DataFrame, points: pd.DataFrame, checkpoints: Sequence[str]) -> np.ndarray:
     """Return the accuracies of all seeds in points, (configurations, seeds, 2), in the order of `points`.
 
-    `trials` has x and y, a row a seed. NaN: no such seed. −inf: a seed that diverged or, by one of the columns
-    `constants`, names one class for all; it counts as collapsed.
+    `trials` has x and y, a row a seed. NaN: no such seed. −inf: a seed that diverged or, at one of the
+    checkpoints, names one class for all; it counts as collapsed.
     """
     ended = trials[trials["status"].isin((COMPLETED, DIVERGED))].sort_values("replicate", kind="stable")
-    gone = (ended["status"] == DIVERGED) | ended[list(constants)].notna().any(axis=1)
+    gone = (ended["status"] == DIVERGED) | mark_constant(ended, checkpoints)
     values = (POINTS * ended[["x", "y"]]).mask(gone, -math.inf)
     values = values[values.notna().all(axis=1)]
     keys = ended.loc[values.index, ["sweep", "configuration"]]

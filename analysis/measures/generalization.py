@@ -18,6 +18,7 @@ from analysis.results.gaps import TRAINED
 from analysis.results.metrics import CHECKPOINTS, CLEAN, EPOCH_METRIC
 from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
+from analysis.results.trial_table import mark_constant
 
 CROSS_GAP = (
     "The gap is clean test accuracy of standard training less that of adversarial training on the same examples, "
@@ -97,7 +98,7 @@ def _pair_with_standard(results: Sweep) -> pd.DataFrame:
         column = f"{checkpoint}_{CLEAN}"
         if column not in done:
             continue
-        values = done.assign(accuracy=done[column].where(done[f"{checkpoint}_constant"].isna()))
+        values = done.assign(accuracy=done[column].mask(mark_constant(done, (checkpoint,))))
         standard = values.loc[is_standard, [*keys, "accuracy", "choice"]].rename(columns={"choice": "standard"})
         pairs = values[~is_standard].merge(standard, on=keys, suffixes=("", "_standard"))
         rows.append(pairs.assign(gap=pairs["accuracy_standard"] - pairs["accuracy"], checkpoint=checkpoint))

@@ -11,7 +11,7 @@ from analysis.measures.dominance import hypervolume
 from analysis.measures.front_seeds import REFERENCE
 from analysis.results.search_block import Objective, list_objectives
 from analysis.results.sweep import Sweep
-from analysis.results.trial_table import COMPLETED, OPEN
+from analysis.results.trial_table import COMPLETED, OPEN, mark_constant
 from trainers.objectives import non_dominated
 
 
@@ -53,7 +53,7 @@ def _average_seeds(results: Sweep, objectives: list[Objective]) -> pd.DataFrame:
     trials, columns = results.study_trials, [objective.column for objective in objectives]
     ended = trials[~trials["status"].isin(OPEN).groupby(trials["configuration"]).transform("any")]
     values = ended.reindex(columns=columns).astype(float)
-    bad = (ended["status"] != COMPLETED) | ended[f"{objectives[0].checkpoint}_constant"].notna()
+    bad = (ended["status"] != COMPLETED) | mark_constant(ended, (objectives[0].checkpoint,))
     bad |= values.isna().any(axis=1)
     means = values.groupby(ended["configuration"]).mean()
     means[bad.groupby(ended["configuration"]).any()] = np.nan

@@ -25,7 +25,7 @@ from analysis.results.metrics import describe_metric
 from analysis.results.optuna_study import Domain, StudyTrial, build_study, import_optuna, list_parameters, read_domains
 from analysis.results.search_block import Objective, list_objectives
 from analysis.results.sweep import Sweep
-from analysis.results.trial_table import COMPLETED
+from analysis.results.trial_table import COMPLETED, mark_constant
 from trainers.formatting import format_count
 from trainers.terminal.silence import silence_library
 
@@ -113,9 +113,8 @@ def _read_setting(
 
 def _keep_whole(trials: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFrame:
     """Keep the configurations of which every seed completed; the seeds that survive would flatter the others."""
-    one_class = trials[f"{objectives[0].checkpoint}_constant"].notna()
     columns = [objective.column for objective in objectives]
-    bad = (trials["status"] != COMPLETED) | one_class
+    bad = (trials["status"] != COMPLETED) | mark_constant(trials, (objectives[0].checkpoint,))
     if all(column in trials for column in columns):
         bad |= trials[columns].isna().any(axis=1)
     return trials[~bad.groupby(trials["configuration"]).transform("any")]

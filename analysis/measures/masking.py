@@ -17,6 +17,7 @@ from analysis.measures.stats import Estimate, estimate, estimate_last_axis, t_qu
 from analysis.measures.tidy import T_INTERVAL
 from analysis.results.metrics import EPOCH_METRIC, find_strongest, is_comparable, parse_attack, shorten_attack
 from analysis.results.sweep import Sweep
+from analysis.results.trial_table import mark_constant
 
 LARGE = 0.03  # accuracy; a gap is large if it exceeds that of plain PGD training by this
 MAX_REVERSALS = 4  # listed by name
@@ -53,7 +54,7 @@ def measure_masking(results: Sweep, robust: str | None, pgd: str = EPOCH_METRIC)
     if robust is None or robust == pgd or strong not in test:
         return pd.DataFrame()
     pairs = test.assign(strong=test[strong], weak=_match_images(test, results, robust, pgd))
-    alive = pairs[f"{results.checkpoint}_constant"].isna()  # a network that predicts one class withstands every attack
+    alive = ~mark_constant(pairs, (results.checkpoint,))  # a network that names one class withstands every attack
     pairs = pairs[pairs["weak"].notna() & pairs["strong"].notna() & alive]
     configs = {trial["configuration"]: trial.get("config", {}) for trial in results.plan["trials"]}
     rows = []

@@ -21,7 +21,7 @@ from analysis.measures.tidy import CONTEXT, group_by_setting
 from analysis.results.gaps import keep_selectable
 from analysis.results.metrics import EPOCH_METRIC
 from analysis.results.sweep import Sweep
-from analysis.results.trial_table import COMPLETED, DIVERGED
+from analysis.results.trial_table import COMPLETED, DIVERGED, mark_constant
 
 QUANTITIES = {
     "peak": f"peak_{EPOCH_METRIC}",  # best over the evaluations on test
@@ -53,8 +53,7 @@ def measure_overfitting(results: Sweep) -> pd.DataFrame:
         for setting, names in of_setting
     }
     firsts = sweep.drop_duplicates("configuration").set_index("configuration", drop=False)
-    constant = sweep[["best_constant", "last_constant"]].notna().any(axis=1)
-    counts = {"n": whole, "diverged": sweep["status"] == DIVERGED, "constant": completed & constant}
+    counts = {"n": whole, "diverged": sweep["status"] == DIVERGED, "constant": completed & mark_constant(sweep)}
     endings = pd.DataFrame(counts).groupby(sweep["configuration"], sort=False).sum()
     unknown = pd.Series(math.nan, done.index)
     columns = {quantity: done.get(column, unknown) for quantity, column in QUANTITIES.items()}

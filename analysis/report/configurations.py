@@ -31,7 +31,7 @@ from analysis.results.metrics import (
 )
 from analysis.results.shared_trainings import join_trials, share_trainings
 from analysis.results.sweep import Sweep, name_sweeps
-from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
+from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED, mark_constant
 
 CHECKPOINTS = ("best", "last")
 PGD, AUTOATTACK = "test_pgd20_acc", "test_aa_acc"
@@ -119,8 +119,7 @@ def _build_row(
     """Build a row from the trials of a configuration, as `share_trainings` marks them."""
     first, trials = shared.iloc[0], shared[shared["counts"]]
     done = trials[trials["status"] == COMPLETED]
-    one_class = done[[f"{which}_constant" for which in checkpoints]].notna().any(axis=None)
-    is_whole = not (trials["status"] == DIVERGED).any() and not one_class
+    is_whole = not (trials["status"] == DIVERGED).any() and not mark_constant(done, checkpoints).any()
     numbers = tuple(_estimate_columns(done, checkpoints, metrics, gap))
     setting, choice, name = (first[column] for column in ("setting", "choice", "name"))
     others = shared["holder"].unique()[1:]

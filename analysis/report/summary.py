@@ -28,7 +28,7 @@ from analysis.report.search_answers import list_lines
 from analysis.results.axes import join_parts
 from analysis.results.metrics import shorten_metric
 from analysis.results.sweep import Sweep
-from analysis.results.trial_table import COMPLETED
+from analysis.results.trial_table import COMPLETED, mark_constant
 from trainers.certificate.words import describe_assessment, shorten_verdict
 from trainers.formatting import format_count
 from trainers.terminal.console import Console
@@ -194,7 +194,7 @@ def describe_endings(results: Sweep) -> str:
     counts = results.study_trials["status"].value_counts()
     parts = [f"{counts.pop(COMPLETED) if COMPLETED in counts else 0} of {len(results.study_trials)} trials completed"]
     parts += [f"{count} {status}" for status, count in counts.items()]
-    constant = int(results.study_trials[["best_constant", "last_constant"]].notna().any(axis=1).sum())
+    constant = int(mark_constant(results.study_trials).sum())
     parts += [
         f"{constant} of the completed name one class whatever the image (constant, which counts as collapsed)"
     ] * bool(constant)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.results.axes import Axes, name_subset_kind
 from analysis.results.gaps import add_gaps, find_selection_starts
-from analysis.results.metrics import ACCURACY, BOUND, EPOCH_METRIC, is_comparable, name_bound
+from analysis.results.metrics import ACCURACY, BOUND, CHECKPOINTS, EPOCH_METRIC, is_comparable, name_bound
 from trainers.problems import identify_problem
 from trainers.record_io import Row
 from trainers.record_reader import Damage, expected_files, is_cost_row, is_epoch_row, read_json, read_rows
@@ -117,7 +117,7 @@ def _outcome_columns(outcome: Row) -> Row:
     # a stopped trial has metrics so far, which are the search's alone
     completed = outcome if outcome.get("status") == COMPLETED else {}
     row: Row = {"best_epoch": completed.get("best", {}).get("epoch", np.nan)}
-    for checkpoint in ("best", "last"):
+    for checkpoint in CHECKPOINTS:
         unknown = dict.fromkeys(completed.get("last", {}), np.nan)  # there is no best where validation chose none
         found = completed.get(checkpoint, unknown).items()
         metrics = {key: value for key, value in found if key not in NO_METRICS}
@@ -139,6 +139,11 @@ def _outcome_columns(outcome: Row) -> Row:
     return row
 
 
+def mark_constant(trials: pd.DataFrame, checkpoints: Iterable[str] = CHECKPOINTS) -> pd.Series:
+    """Return which trials have a constant network at any of some checkpoints: it names one class for all images."""
+    return trials[[f"{checkpoint}_constant" for checkpoint in checkpoints]].notna().any(axis=1)
+
+
 def _sorted(rows: list[Row], axes: Axes) -> list[Row]:
     """Sort trials before what was trained for them, then by the axes' values: one order in every table and figure."""
     return sorted(
@@ -158,7 +163,7 @@ def _with_warnings(trials: pd.DataFrame) -> pd.DataFrame:
     A constant network names one class whatever the image. A selected epoch within a training's own burn-in, before its
     weights or targets act, averages are taken or examples are dropped, says nothing of these.
     """
-    best, last = (trials[f"{checkpoint}_constant"].notna() for checkpoint in ("best", "last"))
+    best, last = (mark_constant(trials, (checkpoint,)) for checkpoint in CHECKPOINTS)
     early = trials["best_epoch"] < trials["burn_in"]
     by = trials.groupby("configuration")
     for found, warning in (

@@ -50,7 +50,7 @@ def test_diverged_and_constant_seeds_are_collapsed_and_unknown_ones_are_not_ther
         }
     )  # fmt: skip
     points = pd.DataFrame({"sweep": "s", "configuration": ["b", "a"]})
-    values = collect_seeds(trials, points, ["best_constant"])
+    values = collect_seeds(trials, points, ["best"])
     assert values[1].tolist() == [[60, 30], [-np.inf, -np.inf], [50, 40], [-np.inf, -np.inf]]
     assert np.isnan(values[0]).all()
 

@@ -4,6 +4,7 @@ const FRONT_MARGINS = { left: 40, right: 14, top: 46, bottom: 42 };
 const LABELS = 8;
 const MOST_LETTERS = 40;
 const RADIUS = MANY ? 2.8 : COUNT > 60 ? 4 : 5; // of a mark
+const PALE = 0.35; // opacity of a configuration that can be on no front
 const OUTLYING = 0.04; // share of a search's points that may lie outside the view
 
 const frontPanels = new Map();
@@ -24,7 +25,13 @@ function drawFronts() {
     );
   });
   for (const setting of panels) frontPanels.set(setting, drawFront(box, setting, xDomain, yDomain));
+  find("#pale").toggleAttribute("hidden", !listShown().filter((i) => marked.includes(i)).some(isPale));
   find("#hollow")?.toggleAttribute("hidden", !areMarksHollow()); // absent where no epoch is selected
+}
+
+/** Tell whether the mark of a configuration is pale: it can be on no front. */
+function isPale(i) {
+  return !isCandidate(i);
 }
 
 /** Tell whether marks are hollow: at the last epoch, where another one was selected. */
@@ -117,7 +124,7 @@ function drawMark({ i, x, y, xError, yError }) {
   const errors =
     `M${round(x - xError)} ${round(y)}h${round(2 * xError)}` + `M${round(x)} ${round(y - yError)}v${round(2 * yError)}`;
   return (
-    `<g data-i="${i}" stroke="${paint}"><path d="${errors}" opacity=".5"/><path class="pt" fill="${fill}" ` +
+    `<g data-i="${i}" stroke="${paint}"${isPale(i) ? ` opacity="${PALE}"` : ""}><path d="${errors}" opacity=".5"/><path class="pt" fill="${fill}" ` +
     `transform="translate(${round(x)} ${round(y)})" d="${symbolPath(shapeOf(subsetOf[i]), RADIUS)}"/></g>`
   );
 }
@@ -125,8 +132,9 @@ function drawMark({ i, x, y, xError, yError }) {
 /** Paint a mark with its errors on the canvas. */
 function paintMark(context, { i, x, y, xError, yError }) {
   const colour = colourOf(i);
+  const opacity = isPale(i) ? PALE : 1;
   context.strokeStyle = colour;
-  context.globalAlpha = 0.3;
+  context.globalAlpha = 0.3 * opacity;
   context.lineWidth = 1;
   context.beginPath();
   context.moveTo(x - xError, y);
@@ -134,7 +142,7 @@ function paintMark(context, { i, x, y, xError, yError }) {
   context.moveTo(x, y - yError);
   context.lineTo(x, y + yError);
   context.stroke();
-  context.globalAlpha = 0.95;
+  context.globalAlpha = 0.95 * opacity;
   const symbol = new Path2D();
   symbol.addPath(smallSymbol(shapeOf(subsetOf[i])), new DOMMatrix([1, 0, 0, 1, x, y]));
   context.fillStyle = areMarksHollow() ? readColour("--bg") : colour;

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from .conftest import HOSTILE, Opener
+from ...synthetic import Made, name_one_class, write_sweep
+from .conftest import HOSTILE, Opener, write_page
 from .reading import TICKS, Opened
 
 # how many marks of the front have the ground for a fill
@@ -116,6 +117,19 @@ def test_axes_and_checkpoint_are_the_readers(study: Path, open_page: Opener) -> 
     opened.rest()
     assert first.inner_html() != before and "at=last" in opened.page.url
     assert opened.run(HOLLOW) == 30 and "last epoch" in opened.text("#hollow")
+
+
+def test_a_configuration_that_can_be_on_no_front_is_pale(study: Path, tmp_path: Path, open_page: Opener) -> None:
+    made = Made(study="constant", noise=(0.0,), faults=False, profile=False)
+    folder = write_sweep(tmp_path / "constant", made)
+    name_one_class(folder, "*TRADES*friendly*seed=1", "best")
+    opened = open_page(write_page(folder))
+    (pale,) = opened.run("[...document.querySelectorAll('#front g[data-i][opacity]')].map((e) => e.dataset.i)")
+    name = opened.text(f'#configurations tr[data-i="{pale}"] td:first-child')
+    assert "TRADES" in name and "friendly" in name and "never on a front" in opened.text("#pale")
+    opened.page.fill("#query", "random")
+    opened.rest()
+    assert opened.count("#pale") == open_page(study).count("#pale") == 0
 
 
 def test_verdicts_stand_below_the_front_that_they_are_about_alone(study: Path, open_page: Opener) -> None:
