@@ -144,9 +144,12 @@ def _format_time(status: SweepStatus) -> str:
         return f"{so_far}, {why}"
     of = "" if status.generation is None else " of this generation"
     processes = f" on {status.slots} process{'es' * (status.slots > 1)}"
-    by = " by a probe" if status.time_left.probed and not status.billed.epochs else ""
+    probed = bool(status.time_left.probed and not status.billed.epochs)
+    # a probe times steps alone, and not the seconds in which Ray and its workers start
+    is_short = probed and seconds < 60
+    time_left = "less than a minute" if is_short else f"about {format_duration(max(seconds, 1.0))}"
     where = "" if status.is_running else processes
-    return f"{so_far}, about {format_duration(max(seconds, 1.0))} left{by}{of}{where}"
+    return f"{so_far}, {time_left} left{' by a probe' * probed}{of}{where}"
 
 
 def _describe_uncounted(status: SweepStatus) -> str:

@@ -178,6 +178,13 @@ def test_the_time_left_by_a_probe_fits_or_has_a_line_of_its_own(tmp_path: Path) 
     assert shown(status, 90, 24)[0] == f"friendly_k  1 of 2 processes busy      {left}"
 
 
+def test_a_probe_promises_no_seconds_while_processes_start(tmp_path: Path) -> None:
+    made = MadeUp(tmp_path / "smoke", ["aaaa"])
+    probed = {made.ids[0]: Costs(epochs=4, train=1.0, final=0.2, final_evaluations=1)}
+    status = compute_status(SweepReader(made.folder), Heartbeat(time.time() - 40, 2, probed=probed), is_running=True)
+    assert format_headline(status).endswith("40 s so far, less than a minute left by a probe")
+
+
 def test_a_title_in_a_pipe_is_not_padded(tmp_path: Path) -> None:
     status = compute_status(SweepReader(MadeUp(tmp_path / "new", ["aaaa"]).folder), Heartbeat(time.time(), 2), True)
     console = Console(file=StringIO(), width=160)
