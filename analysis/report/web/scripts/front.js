@@ -123,8 +123,9 @@ function drawMark({ i, x, y, xError, yError }) {
   const fill = areMarksHollow() ? "var(--bg)" : paint;
   const errors =
     `M${round(x - xError)} ${round(y)}h${round(2 * xError)}` + `M${round(x)} ${round(y - yError)}v${round(2 * yError)}`;
+  const opacity = isPale(i) ? ` opacity="${PALE}"` : "";
   return (
-    `<g data-i="${i}" stroke="${paint}"${isPale(i) ? ` opacity="${PALE}"` : ""}><path d="${errors}" opacity=".5"/><path class="pt" fill="${fill}" ` +
+    `<g data-i="${i}" stroke="${paint}"${opacity}><path d="${errors}" opacity=".5"/><path class="pt" fill="${fill}" ` +
     `transform="translate(${round(x)} ${round(y)})" d="${symbolPath(shapeOf(subsetOf[i]), RADIUS)}"/></g>`
   );
 }
