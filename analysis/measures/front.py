@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.measures.front_certainty import asks_for_certificate, assess_points, collect_seeds, read_family
-from analysis.measures.front_curves import IDENTITY, Curve, list_curves, list_held
+from analysis.measures.front_curves import Curve, list_curves, list_held
 from analysis.measures.front_groups import list_axes, name_groups
 from analysis.measures.front_metrics import FrontMetrics, choose_checkpoint, choose_metrics, find_common_metrics
 from analysis.measures.front_notes import describe_bounded, describe_points, list_missing
@@ -31,6 +31,7 @@ from analysis.results.gaps import describe_checkpoint
 from analysis.results.measurement_terms import Terms, explain_split, read_terms, title_terms
 from analysis.results.metrics import describe_metric, name_bound
 from analysis.results.shared_trainings import (
+    IDENTITY,
     describe_shared_trainings,
     join_trials,
     refuse_copies,
@@ -64,7 +65,7 @@ class FrontPanel:
     balanced: dict[str, pd.DataFrame]  # curve -> the trials of configurations that the same seeds completed
     surfaces: dict[str, dict[int, np.ndarray]]  # sweep -> percentile -> corners (m, 2) of what `balanced` attains
     volume: dict[str, Volume]  # curve -> hypervolume
-    seeds: np.ndarray  # (configurations, seeds, 2), in points and in the order of `points`: see `collect_seeds`
+    seeds: np.ndarray  # (configurations, seeds, 2), in points, those of `points` first: see `collect_seeds`
     family: Family  # of the statements on all panels
 
     @cached_property
@@ -78,7 +79,8 @@ class FrontPanel:
         certificate = self.assessment.certificate
         if certificate is None:
             return np.zeros(len(self.points), bool)
-        return np.asarray(certificate.on & (self.assessment.samples.collapsed == 0))
+        sure = certificate.on & (self.assessment.samples.collapsed == 0)
+        return np.asarray(sure[: len(self.points)])
 
 
 @dataclass(frozen=True)
@@ -165,8 +167,8 @@ def compute_fronts(
     split = explain_split(list(groups)) if len(results) > 1 else ""
     shared = [describe_shared_trainings(group) for group in groups.values()]
     remark = " ".join(filter(None, (metrics.left_out, split, *dict.fromkeys(shared))))
-    asked = sum(len(group[["sweep", "configuration"]].drop_duplicates()) for group in groups.values())
-    panels, family = [], read_family(results, asked)
+    asked = sum(len(group[IDENTITY].drop_duplicates()) for group in groups.values())
+    panels, family = [], read_family(results, asked, (metrics.x, metrics.y))
     for key, group in groups.items():
         title = term_titles[key] if len(results) > 1 or len(groups) > len(problems) else group["setting"].iloc[0]
         panels.append(_build_panel(title, group, sweeps, key, metrics, list(groups), checkpoint, family))

@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.measures.stats import POINTS
+from analysis.results.metrics import shorten_metric
 from analysis.results.search_block import read_search_block
+from analysis.results.shared_trainings import IDENTITY
 from analysis.results.sweep import Sweep
 from analysis.results.trial_table import COMPLETED, DIVERGED, mark_constant
 from trainers.certificate.assessment import Assessment, assess_front
@@ -29,13 +31,19 @@ def asks_for_certificate(results: Sequence[Sweep]) -> bool:
     return any(_read_request(sweep) for sweep in results)
 
 
-def read_family(results: Sequence[Sweep], configurations: int) -> Family:
-    """Return the statements that are right together, with the tolerance and error that a sweep asks for, or default."""
+def read_family(results: Sequence[Sweep], configurations: int, metrics: Sequence[str]) -> Family:
+    """Return the statements that are right together, with the tolerance and error that a sweep asks for, or default.
+
+    They are about two test metrics, which sentences name as columns do.
+    """
     request: dict = next(filter(None, map(_read_request, results)), {})
     tolerance = request.get("tolerance", TOLERANCE)
     each = tolerance if isinstance(tolerance, dict) else dict.fromkeys(VALIDATION, tolerance)
     points = tuple(float(parse_number(each.get(name, TOLERANCE))) for name in VALIDATION)
-    return Family(configurations, points, float(parse_share(request.get("error", ERROR))), MOST)
+    attacks = {name: text for sweep in results for name, text in sweep.attacks.items()}
+    names = tuple(shorten_metric(metric, attacks) for metric in metrics)
+    error = float(parse_share(request.get("error", ERROR)))
+    return Family(configurations, points, error, MOST, objectives=names)
 
 
 def _read_request(sweep: Sweep) -> dict:
@@ -45,8 +53,9 @@ def _read_request(sweep: Sweep) -> dict:
 
 
 def collect_seeds(trials: pd.DataFrame, points: pd.DataFrame, checkpoints: Sequence[str]) -> np.ndarray:
-    """Return the accuracies of all seeds in points, (configurations, seeds, 2), in the order of `points`.
+    """Return the accuracies of all seeds in points, (configurations, seeds, 2).
 
+    Those of `points` come first and in their order, and then those without one, of which no seed completed yet.
     `trials` has x and y, a row a seed. NaN: no such seed. −inf: a seed that diverged or, at one of the
     checkpoints, names one class for all; it counts as collapsed.
     """
@@ -54,9 +63,10 @@ def collect_seeds(trials: pd.DataFrame, points: pd.DataFrame, checkpoints: Seque
     gone = (ended["status"] == DIVERGED) | mark_constant(ended, checkpoints)
     values = (POINTS * ended[["x", "y"]]).mask(gone, -math.inf)
     values = values[values.notna().all(axis=1)]
-    keys = ended.loc[values.index, ["sweep", "configuration"]]
-    seeds = {key: rows.to_numpy(float) for key, rows in values.groupby([keys["sweep"], keys["configuration"]])}
-    rows = [seeds.get(key, np.empty((0, 2))) for key in zip(points["sweep"], points["configuration"], strict=True)]
+    keys = ended.loc[values.index]
+    seeds = {key: rows.to_numpy(float) for key, rows in values.groupby([keys[name] for name in IDENTITY])}
+    planned = pd.concat([points[IDENTITY], trials[IDENTITY]]).drop_duplicates()
+    rows = [seeds.get(key, np.empty((0, 2))) for key in planned.itertuples(index=False, name=None)]
     found = np.full((len(rows), max(map(len, rows), default=0), 2), np.nan)
     for row, of_one in zip(found, rows, strict=True):
         row[: len(of_one)] = of_one
@@ -65,4 +75,6 @@ def collect_seeds(trials: pd.DataFrame, points: pd.DataFrame, checkpoints: Seque
 
 def assess_points(values: np.ndarray, family: Family, points: pd.DataFrame) -> Assessment:
     """Assess the front of some points by the values of their seeds; see `collect_seeds`."""
-    return assess_front(values, family, points["on_front"].to_numpy(bool))
+    on_front = np.zeros(len(values), dtype=bool)
+    on_front[: len(points)] = points["on_front"]
+    return assess_front(values, family, on_front)

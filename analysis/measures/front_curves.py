@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.measures.dominance import find_knee
+from analysis.results.shared_trainings import IDENTITY
 from trainers.objectives import non_dominated
-
-IDENTITY = ["sweep", "configuration"]  # columns
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from analysis.results.metrics import (
     parse_attack,
     shorten_attack,
 )
-from analysis.results.shared_trainings import join_trials, share_trainings
+from analysis.results.shared_trainings import IDENTITY, join_trials, share_trainings
 from analysis.results.sweep import Sweep, name_sweeps
 from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED, mark_constant
 
@@ -108,7 +108,7 @@ def tabulate_configurations(sweeps: Sequence[Sweep]) -> ConfigurationTable:
     trials = share_trainings(join_trials(sweeps, [sweep.study_trials for sweep in sweeps], names))
     rows = [
         _build_row(str(label), studies[str(label)], found, checkpoints, metrics, gap)
-        for (label, _), found in trials.groupby(["sweep", "configuration"], sort=False)
+        for (label, _), found in trials.groupby(IDENTITY, sort=False)
     ]
     return ConfigurationTable(tuple(sweeps), tuple(columns), tuple(rows), gap)
 

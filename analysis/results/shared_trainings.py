@@ -18,6 +18,7 @@ from analysis.results.trial_table import COMPLETED
 from trainers.formatting import format_count
 
 Name = str | int  # of a sweep, or its place
+IDENTITY = ["sweep", "configuration"]  # columns that identify a configuration where sweeps are joined
 Home = tuple[Name, str]  # a sweep and a configuration of it
 
 

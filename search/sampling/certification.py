@@ -13,6 +13,7 @@ from search.pareto import to_maximise
 from search.schema.limits import MAX_SEEDS
 from search.schema.replicates import CertifiedReplicates
 from search.store.store import Store
+from trainers.best import CLEAN, ROBUST
 from trainers.certificate.assessment import Assessment, assess_means
 from trainers.certificate.looks import list_looks
 from trainers.certificate.verdicts import TOLERANCE, Family, certify
@@ -24,6 +25,7 @@ from trainers.records import find_constant_class
 if TYPE_CHECKING:
     from search.schema.blocks import Search
 
+OBJECTIVES = {CLEAN: "clean", ROBUST: "robust"}  # in sentences
 POINTS = 100.0  # accuracies are in [0, 1]
 Results = Mapping[str, Mapping[int, Row | None]]  # configuration -> seed -> its result.json
 
@@ -94,12 +96,13 @@ def group_by_problem(results: Results, problems: Mapping[str, str]) -> list[list
 
 def build_family(search: Search, configurations: int) -> Family:
     """Return the statements that are right together, as `replicates` asks, or by default."""
-    replicates = search.replicates
+    replicates, names = search.replicates, tuple(OBJECTIVES[metric] for metric in search.objectives)
     if not isinstance(replicates, CertifiedReplicates):
-        return Family(configurations, (TOLERANCE,) * len(search.objectives), most=MAX_SEEDS)
+        return Family(configurations, (TOLERANCE,) * len(search.objectives), most=MAX_SEEDS, objectives=names)
     tolerance = replicates.tolerance
     each = tolerance if isinstance(tolerance, dict) else dict.fromkeys(search.objectives, tolerance)
-    return Family(configurations, tuple(each[name] for name in search.objectives), replicates.error, replicates.max)
+    points = tuple(each[metric] for metric in search.objectives)
+    return Family(configurations, points, replicates.error, replicates.max, objectives=names)
 
 
 def collect_values(search: Search, results: Results) -> np.ndarray:

@@ -7,9 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from trainers.certificate.correction import Posterior, correct_means, measure_luck
+from trainers.certificate.correction import Posterior, correct_means
 from trainers.certificate.dominance import find_front
 from trainers.certificate.front_chance import FrontChance, estimate_chance
+from trainers.certificate.looks import FIRST
 from trainers.certificate.planning import expect_seeds
 from trainers.certificate.samples import Samples, summarize_seeds
 from trainers.certificate.verdicts import Certificate, Family, certify
@@ -22,7 +23,7 @@ class Assessment:
     family: Family
     front: np.ndarray  # whether a configuration is on the drawn front
     samples: Samples  # of all its seeds
-    certificate: Certificate | None  # None: no look is reached, which takes three seeds
+    certificate: Certificate | None  # None: nothing is compared, which takes three seeds of two configurations
 
     @cached_property
     def seeds_wanted(self) -> np.ndarray:
@@ -44,9 +45,12 @@ class Assessment:
         return estimate_chance(front, self._posterior) if self._posterior is not None and front.any() else None
 
     @cached_property
-    def luck(self) -> np.ndarray | None:
-        """By how much lower the front reads on a seed that did not choose it, (objectives,), in points."""
-        return measure_luck(_take(self.samples, self._measured)) if self._measured.any() else None
+    def optimism(self) -> np.ndarray | None:
+        """By how much the members of the front read lower if corrected, on average, (objectives,), in points."""
+        members = self.front & self._measured
+        if self._posterior is None or not members.any():
+            return None
+        return np.asarray((self.samples.means - self.corrected)[members].mean(axis=0))
 
     @property
     def _measured(self) -> np.ndarray:
@@ -60,7 +64,9 @@ class Assessment:
 
 def assess_front(values: np.ndarray, family: Family, front: np.ndarray, allocate: bool = False) -> Assessment:
     """Assess a front, (configurations,) bool, by the values of all seeds in points; see the module verdicts."""
-    return Assessment(family, front, summarize_seeds(values, family.gap), certify(values, family, allocate))
+    samples = summarize_seeds(values, family.gap)
+    alone = len(values) > 1 and np.count_nonzero(samples.seeds >= FIRST) < 2
+    return Assessment(family, front, samples, None if alone else certify(values, family, allocate))
 
 
 def assess_means(values: np.ndarray, family: Family, allocate: bool = False) -> Assessment:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainers.certificate.dominance import find_front
 from trainers.certificate.samples import Samples
 
 COMPONENTS = 2
@@ -106,22 +105,3 @@ def _expect(
         centres[..., None, :, :] + np.einsum("...de,...e->...d", gain, off),
         spreads[..., None, :, :, :] - gain @ spreads[..., None, :, :, :],
     )
-
-
-def measure_luck(samples: Samples) -> np.ndarray | None:
-    """Return how much lower the front reads on a seed that did not choose it, (objectives,), in points.
-
-    Each seed is left out in turn, the front of the others' means is found, and the members' means are compared with
-    that seed. No model is assumed; None if a configuration has less than two seeds left. For a single study.
-    """
-    counts = samples.kept
-    if not len(counts) or counts.min() < 2:
-        return None
-    order = np.argsort(np.isnan(samples.values).any(axis=-1), axis=-1, kind="stable")  # those left come first
-    values = np.take_along_axis(samples.values, order[..., None], axis=-2)
-    shifts = []
-    for seed in range(int(counts.min())):
-        others = np.nanmean(np.delete(values, seed, axis=1), axis=1)
-        members = find_front(others)
-        shifts.append((others - values[:, seed])[members].mean(axis=0))
-    return np.mean(shifts, axis=0)

@@ -40,6 +40,7 @@ class Family:
     error: float = ERROR
     most: int = MOST_SEEDS  # seeds of a configuration
     gap: float = GAP  # points between a collapsed seed and the next better one
+    objectives: tuple[str, ...] = ("clean", "robust")  # their names in sentences
 
     def tail_on(self, look: int) -> float:
         """Return the error of one bound that a configuration is not beaten, at a look counted from 0."""

@@ -89,19 +89,23 @@ def describe_verdicts(found: Assessment) -> str:
     """Return how many configurations are surely on and off the front, and how many trainings collapsed."""
     certificate, seeds = found.certificate, found.samples.seeds
     if certificate is None:
-        return f"Nothing is sure: verdicts need {FIRST} seeds at least."
+        return f"Nothing is sure: verdicts need {FIRST} seeds of two configurations at least."
+    unmeasured = int((seeds == 0).sum())
+    among = f"the {len(seeds) - unmeasured} measured" if unmeasured else f"{len(seeds)}"
     counts = [
-        f"{certificate.on.sum()} of {len(seeds)} surely on",
+        f"{certificate.on.sum()} of {among} surely on",
         f"{certificate.off.sum()} surely off",
         f"{certificate.within.sum()} within {format_tolerance(found.family.tolerance)}",
         f"{certificate.open.sum()} open",
     ]
     equal = _find_equal(certificate)
-    if few := int((~certificate.judged & ~equal & (seeds > 0)).sum()):
+    if short := int(((seeds > 0) & (seeds < FIRST)).sum()):
+        counts.append(f"{short} with fewer than {FIRST} seeds")
+    if few := int((~certificate.judged & ~equal & (seeds >= FIRST)).sum()):
         counts.append(f"{few} with too few seeds that did not collapse")
     if equal.any():
         counts.append(f"{equal.sum()} without a verdict, as all seeds are equal in an accuracy")
-    if unmeasured := int((seeds == 0).sum()):
+    if unmeasured:
         counts.append(f"{unmeasured} not measured")
     used = certificate.samples.seeds
     collapsed = f"{found.samples.collapsed.sum()} of {seeds.sum()} trainings collapsed"
@@ -122,16 +126,16 @@ def describe_chance(found: Assessment) -> str:
     which = "this one is" if members == 1 else f"these {members} are"
     text = f"Probability that exactly {which} the front: {found.chance.step}. Expected overlap with the true front "
     text += f"{found.chance.overlap:.1f}."
-    if found.luck is not None:
-        text += f" {describe_luck(found.luck.tolist())}"
+    if found.optimism is not None:
+        text += f" {describe_optimism(found.optimism.tolist(), found.family.objectives)}"
     return text
 
 
-def describe_luck(points: Sequence[float]) -> str:
-    """Say how much lower the front would read on fresh seeds, or that it is less than the digits show."""
+def describe_optimism(points: Sequence[float], objectives: Sequence[str]) -> str:
+    """Say how much lower the front reads if corrected for selection, or that it is less than the digits show."""
     if all(round(drop, 1) == 0 for drop in points):
-        return "On fresh seeds the front would read the same: the correction for selection is below 0.05 points."
-    return f"On fresh seeds the front would read {format_drop(points)}."
+        return "Corrected for being chosen, the front reads the same within 0.05 points."
+    return f"Corrected for being chosen, the front reads {format_drop(points, objectives)}."
 
 
 def describe_verdict(found: Assessment, i: int) -> str:
@@ -162,13 +166,12 @@ def shorten_verdict(found: Assessment, i: int) -> str:
     return f"{text}, {collapsed}/{found.samples.seeds[i]} collapsed" if collapsed else text
 
 
-def format_drop(points: Sequence[float]) -> str:
-    """Return "0.1 and 0.4 points lower", or "0.1 points lower and 0.4 points higher" where the objectives differ."""
+def format_drop(points: Sequence[float], objectives: Sequence[str]) -> str:
+    """Return "clean 0.1 points lower and robust 0.4 points higher"."""
     sides = ["higher" if round(drop, 1) < 0 else "lower" for drop in points]
-    sizes = [f"{abs(drop):.1f}" for drop in points]
-    if len(set(sides)) == 1:
-        return f"{' and '.join(sizes)} points {sides[0]}"
-    return " and ".join(f"{size} points {side}" for size, side in zip(sizes, sides, strict=True))
+    return " and ".join(
+        f"{name} {abs(drop):.1f} points {side}" for name, drop, side in zip(objectives, points, sides, strict=True)
+    )
 
 
 def format_tolerance(tolerance: Sequence[float]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,3 +102,21 @@ def test_verdicts_on_several_sweeps_say_why_they_may_be_weaker(tmp_path: Path) -
     )
     assert all(words in text for text in told) and len(told) == 4
     assert not any("sweeps" in line for line in alone.explain_verdicts())
+
+
+@pytest.mark.parametrize(
+    ("measured", "words"),
+    [
+        (1, "Nothing is sure: verdicts need 3 seeds of two configurations at least."),
+        (4, " of the 4 measured surely on"),
+    ],
+)
+def test_configurations_of_which_nothing_completed_yet_are_counted(tmp_path: Path, measured: int, words: str) -> None:
+    """They may be on the front of all six, which one that is measured alone is not surely on."""
+    folder = write_sweep(tmp_path / "begun", Made(noise=(0.0,), faults=False, profile=False))
+    for trial in json.loads((folder / "plan.json").read_text())["trials"][3 * measured :]:
+        (folder / "trials" / trial["id"] / "result.json").unlink()
+    found = compute_fronts([load_sweep(folder)])
+    (panel,) = found.panels
+    assert words in explain_certainty(found, panel) and len(panel.points) == measured
+    assert (", 2 not measured, at 3 seeds" in explain_certainty(found, panel)) == (measured == 4)

@@ -39,7 +39,9 @@ POINTS = ((0.95, 0.3), (0.7, 0.6), (0.6, 0.2), (0.8, 0.5))
 
 def test_one_seed_each_is_not_spoken_of_and_two_prove_nothing() -> None:
     assert describe_front(trainings(1, *POINTS), 1) == []
-    assert describe_front(trainings(2, *POINTS), 2)[0] == "Nothing is sure: verdicts need 3 seeds at least."
+    assert describe_front(trainings(2, *POINTS), 2)[0] == (
+        "Nothing is sure: verdicts need 3 seeds of two configurations at least."
+    )
 
 
 def test_verdicts_of_a_plain_sweep_and_of_one_that_asks() -> None:
@@ -67,4 +69,4 @@ def test_seeds_behind_one_that_has_not_ended_wait() -> None:
     for place in (4, 8):
         planned, state, _ = rows[place]
         rows[place] = planned, state, Progress({}, "begun" if place == 4 else "completed")
-    assert "1 with too few seeds" in describe_front(rows, 3)[0]
+    assert "1 with fewer than 3 seeds" in describe_front(rows, 3)[0]

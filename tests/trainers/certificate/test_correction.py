@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainers.certificate.correction import correct_means, measure_luck
+from trainers.certificate.correction import correct_means
 from trainers.certificate.dominance import find_front
 from trainers.certificate.samples import summarize_seeds
 
@@ -65,21 +65,3 @@ def test_few_configurations_have_one_component_or_no_correction(configurations: 
 
 def test_one_seed_each_tells_nothing_of_its_noise(cloud: np.ndarray) -> None:
     assert correct_means(summarize_seeds(simulate(cloud, 1)[0])) is None
-    assert measure_luck(summarize_seeds(simulate(cloud, 1)[0])) is None
-
-
-def test_a_seed_that_did_not_choose_reads_as_much_lower_as_the_front_is_flattered(cloud: np.ndarray) -> None:
-    """The front is chosen by the other seeds, one fewer, so that two of three seeds are compared with two."""
-    three, two = simulate(cloud, 3, studies=200), simulate(cloud, 2, studies=200)
-    luck = np.mean([measure_luck(summarize_seeds(study)) for study in three], axis=0)
-    chosen = summarize_seeds(two)
-    flattered = np.mean(
-        [bias(means, front, cloud) for means, front in zip(chosen.means, find_front(chosen.means), strict=True)], axis=0
-    )
-    assert luck == pytest.approx(flattered, abs=0.06)
-
-
-def test_by_hand_with_two_seeds() -> None:
-    """By seed 2 alone b is the front, which reads 3 lower on seed 1; by seed 1 alone a is, and reads 1 higher."""
-    values = np.array([[[10.0], [11.0]], [[9.0], [12.0]]])
-    assert measure_luck(summarize_seeds(values)).tolist() == [((12 - 9) + (10 - 11)) / 2]

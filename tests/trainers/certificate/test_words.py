@@ -11,7 +11,7 @@ from trainers.certificate.verdicts import Family
 from trainers.certificate.words import (
     describe_assessment,
     describe_fronts,
-    describe_luck,
+    describe_optimism,
     describe_verdict,
     explain_assessments,
     format_drop,
@@ -41,24 +41,47 @@ def test_front_in_sentences(seeds: np.ndarray) -> None:
     assert chance.startswith("Probability that exactly these ") and "Expected overlap" in chance
 
 
-def test_a_front_that_would_read_more_on_fresh_seeds_reads_higher() -> None:
-    assert format_drop([0.1, 0.4]) == "0.1 and 0.4 points lower"
-    assert format_drop([0.1, -0.4]) == "0.1 points lower and 0.4 points higher"
-    assert format_drop([-0.1, -0.4]) == "0.1 and 0.4 points higher"
-    assert format_drop([-0.04, 0.2]) == "0.0 and 0.2 points lower"
+NAMES = ("clean", "PGD-20")
+
+
+def test_a_drop_names_the_objectives_and_their_directions() -> None:
+    assert format_drop([0.1, -0.4], NAMES) == "clean 0.1 points lower and PGD-20 0.4 points higher"
+    assert format_drop([-0.04, 0.2], NAMES) == "clean 0.0 points lower and PGD-20 0.2 points lower"
 
 
 def test_a_correction_that_rounds_to_nothing_is_said_in_words() -> None:
-    assert describe_luck([0.04, -0.03]) == (
-        "On fresh seeds the front would read the same: the correction for selection is below 0.05 points."
+    assert describe_optimism([0.04, -0.03], NAMES) == (
+        "Corrected for being chosen, the front reads the same within 0.05 points."
     )
-    assert describe_luck([0.04, 0.06]) == "On fresh seeds the front would read 0.0 and 0.1 points lower."
+
+
+def test_the_sentence_on_a_front_is_the_mean_of_the_corrections_of_its_members(seeds: np.ndarray) -> None:
+    """Of a front of one member it is that member's correction: a reader sees both, side by side."""
+    for found in (assess(seeds), assess(seeds[[0, 2, 3, 4, 5]] - [[[0, 50]]] * 5)):
+        drops = (found.samples.means - found.corrected)[found.front].mean(axis=0)
+        assert found.optimism == pytest.approx(drops)
+        assert describe_assessment(found)[1].endswith(describe_optimism(drops.tolist(), ("clean", "robust")))
 
 
 def test_a_configuration_that_was_not_measured_has_not_collapsed(seeds: np.ndarray) -> None:
     unmeasured = np.where(np.arange(6)[:, None, None] == 2, np.nan, seeds)
     counts, _ = describe_assessment(assess(unmeasured))
-    assert "1 not measured" in counts and "too few seeds" not in counts
+    assert counts.startswith("2 of the 5 measured surely on, ") and "1 not measured" in counts
+    assert "seeds that did not collapse" not in counts and "with fewer than 3" not in counts
+
+
+def test_one_configuration_alone_is_not_surely_on_the_front_of_all(seeds: np.ndarray) -> None:
+    alone = np.where(np.arange(6)[:, None, None] == 2, seeds, np.nan)
+    found = assess(alone)
+    assert describe_assessment(found) == ["Nothing is sure: verdicts need 3 seeds of two configurations at least."]
+    assert shorten_verdict(found, 2) == "–" and describe_verdict(found, 2) == ""
+
+
+def test_a_configuration_whose_seeds_are_still_trained_has_not_collapsed(seeds: np.ndarray) -> None:
+    begun = seeds.copy()
+    begun[2, 2:] = np.nan
+    counts, _ = describe_assessment(assess(begun))
+    assert "1 with fewer than 3 seeds" in counts and "seeds that did not collapse" not in counts
 
 
 def test_a_configuration_whose_seeds_are_equal_has_not_collapsed_and_leaves_no_nan() -> None:
@@ -139,7 +162,9 @@ def test_one_that_always_diverges_has_no_value_and_keeps_none_open(seeds: np.nda
 
 
 def test_fewer_than_three_seeds_prove_nothing_and_one_is_not_spoken_of(seeds: np.ndarray) -> None:
-    assert describe_assessment(assess(seeds[:, :2]))[0] == "Nothing is sure: verdicts need 3 seeds at least."
+    assert describe_assessment(assess(seeds[:, :2]))[0] == (
+        "Nothing is sure: verdicts need 3 seeds of two configurations at least."
+    )
     assert describe_assessment(assess(seeds[:, :1])) == []
 
 
