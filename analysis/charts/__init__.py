@@ -9,6 +9,7 @@ components (logits of pairs of classes)
 Of figures of papers: lines, trade_off, bars (by class), matrix (seed against seed), table
 
 styles, front_keys    colours, markers and dashes of names, equal in all figures of a page; those of a front's points
+front_view, front_numbers  what of a front is in view, and the numbers of its members
 rows, panels          layouts: a row per configuration, a panel per setting
 text                  wrapped titles, legends, ticks in percent
 chart                 a chart at a size, and its sheets

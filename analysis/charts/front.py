@@ -11,12 +11,14 @@ import pandas as pd
 
 from analysis.charts.chart import Chart
 from analysis.charts.front_keys import PointKeys, assign_keys, colour_scale
+from analysis.charts.front_numbers import write_numbers
+from analysis.charts.front_view import find_view
 from analysis.charts.saving import WIDTH
 from analysis.charts.styles import DASHES, NEUTRAL, Register, Style
 from analysis.charts.text import count_title_letters, draw_legend, wrap_axis_label, wrap_title, write_percent
 from analysis.measures.dominance import PERCENTILES, staircase
 from analysis.measures.front import FrontData, FrontPanel
-from analysis.measures.front_members import count_attaining, list_seed_counts, number_members
+from analysis.measures.front_members import count_attaining, list_seed_counts
 from analysis.measures.front_notes import EXCLUDED
 from analysis.measures.front_scale import find_chains
 from analysis.results.axes import MOST_LABELS
@@ -27,15 +29,11 @@ if TYPE_CHECKING:
 
 PANEL_HEIGHT = 3.1  # inches, with a title of one line
 TITLE_LINE = 0.15  # inches of each further line
-# points from a mark to its number, the first that is free is taken: lines and error bars leave the diagonals free
-OFFSETS = ((9, 9), (9, -9), (-9, 9), (-9, -9), (12, 0), (0, 12), (-12, 0), (0, -12))
-CLEARANCE = 12.0  # points from a number to any mark or other number, if there is a place so far from them
-MIN_CLEARANCE = 9.0  # points from a number to any mark or other number; a closer number is omitted
-EDGE = 5.0  # points from a number to the frame, beyond which are the title and the labels
 FAINT = 0.4  # opacity of a point that another of its curve dominates
 KNEE: dict[str, Any] = {"s": 90, "facecolors": "none", "edgecolors": "black", "lw": 0.9}
+OUTSIDE: dict[str, Any] = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 7, "color": "0.35"}
 SURE: dict[str, Any] = {"mec": "black", "mew": 1.0}
-MAX_NAMED_CHAINS = 7  # with more lines along a scale their ends have no names
+NESTED = 1.6  # times the size of a mark, for one below it at the same place
 
 
 def size_front(front: FrontData, width: float = WIDTH) -> tuple[float, float]:
@@ -68,7 +66,7 @@ def draw_front(figure: Figure, front: FrontData, keys: PointKeys, log: bool = Fa
     if engine := figure.get_layout_engine():
         engine.execute(figure)  # the placement of numbers needs the final panels
     for plot, panel in zip(plots, front.panels, strict=True):
-        _write_numbers(plot, panel, find_chains(_drop_bounded(panel.points), front.scale))
+        write_numbers(plot, panel, find_chains(_drop_bounded(panel.points), front.scale))
 
 
 def _drop_bounded(points: pd.DataFrame) -> pd.DataFrame:
@@ -77,9 +75,12 @@ def _drop_bounded(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw_panel(plot: Plot, panel: FrontPanel, front: FrontData, keys: PointKeys, log: bool) -> None:
+    from matplotlib import rcParams
+
     points, trials = _drop_bounded(panel.points), panel.trials
     plot.scatter(trials["x"], trials["y"], s=6, color="0.75", linewidths=0, zorder=1)
-    left, bottom = _find_corner(panel, log)
+    view = find_view(panel, log)
+    left, bottom = view.x[0], view.y[0]
     for curve, line in choose_line_styles(front, keys).items():
         _draw_surfaces(plot, panel.surfaces.get(curve, {}), left, bottom, line.colour)
         if curve in panel.curves and len(members := panel.curves[curve].members):
@@ -94,53 +95,32 @@ def _draw_panel(plot: Plot, panel: FrontPanel, front: FrontData, keys: PointKeys
     looks = pd.Series([keys.look(row) for row in points.to_dict("records")], points.index)
     sure = pd.Series(panel.surely_on, panel.points.index)[points.index]
     style: Any
-    groups = points.groupby([looks, dead, points["on_own_front"], sure], sort=False)
-    for (style, is_dead, on_front, is_sure), alike in groups:  # artists are slow, their points are not
+    above: Any
+    size = rcParams["lines.markersize"]
+    groups = points.groupby([looks, dead, points["on_own_front"], sure, _count_above(points)], sort=False)
+    for (style, is_dead, on_front, is_sure, above), alike in groups:  # artists are slow, their points are not
         bars: dict[str, Any] = {
             f"{axis}err": alike[f"{axis}_se"] if alike[f"{axis}_se"].notna().any() else None for axis in "xy"
         }
         plot.errorbar(
             alike["x"], alike["y"], **bars, color=style.colour, elinewidth=0.8, ls="",
             marker=style.marker, mfc="none" if is_dead else style.colour, alpha=1.0 if on_front else FAINT,
-            **SURE if is_sure else {},
-            zorder=3 if on_front else 2.5,
+            **SURE if is_sure else {}, **{"ms": size * NESTED**above} if above else {},
+            zorder=(3 if on_front else 2.5) - 0.01 * above,
         )  # fmt: skip
     chosen = points[points["selected"]]
     plot.scatter(chosen["x"], chosen["y"], s=110, facecolors="none", edgecolors="black", lw=0.9, zorder=4)
     knees = points[points["knee"]]
     plot.scatter(knees["x"], knees["y"], marker="D", **KNEE, zorder=4)
-    plot.set(xlim=(left, None), ylim=(bottom, None))
+    plot.set(xlim=view.x, ylim=view.y)
+    if view.outside:
+        plot.annotate(f"{view.outside} not in view", (0, 0), xycoords="axes fraction", **OUTSIDE)
 
 
-def _write_numbers(plot: Plot, panel: FrontPanel, chains: list[pd.DataFrame]) -> None:
-    """Write the number of each member beside its mark, off other marks and numbers and within the frame, if it fits.
-
-    Then write the values at both ends of each line along a scale, if there are few lines.
-    """
-    taken = plot.transData.transform(_drop_bounded(panel.points)[["x", "y"]].to_numpy())
-    for x, y, number in number_members(panel)[["x", "y", "number"]].to_numpy():
-        taken = _write_beside(plot, (x, y), f"{number:.0f}", taken, {"weight": "bold"})
-    for chain in chains if len(chains) <= MAX_NAMED_CHAINS else []:
-        for _, row in chain.iloc[[0, -1]].iterrows():
-            taken = _write_beside(plot, (row["x"], row["y"]), row["scale"], taken, {"fontsize": 7, "color": "0.35"})
-
-
-def _write_beside(
-    plot: Plot, at: tuple[float, float], text: str, taken: np.ndarray, look: dict[str, Any]
-) -> np.ndarray:
-    """Write a text beside a mark if it covers nothing; return the positions taken afterwards."""
-    scale = plot.figure.dpi / 72
-    places = plot.transData.transform(at) + np.array(OFFSETS) * scale
-    distances = np.nanmin(np.linalg.norm(places[:, None] - taken[None], axis=2), axis=1) / scale
-    inside = [plot.bbox.padded(-EDGE * scale).contains(*place) for place in places]
-    free = np.where(inside, np.minimum(distances.round(3), CLEARANCE), 0.0)
-    best = int(free.argmax())
-    if free[best] < MIN_CLEARANCE:
-        return taken
-    plot.annotate(
-        text, at, xytext=OFFSETS[best], textcoords="offset points", ha="center", va="center", zorder=5, **look
-    )
-    return np.concatenate([taken, places[best : best + 1]])
+def _count_above(points: pd.DataFrame) -> pd.Series:
+    """Count for each point the marks above it at the same place, as a mark of equal size would be hidden by them."""
+    drawn = points.sort_values("on_own_front", kind="stable")  # the faint ones first
+    return drawn.groupby(["x", "y"]).cumcount(ascending=False).reindex(points.index)
 
 
 def _draw_surfaces(plot: Plot, surfaces: dict[int, np.ndarray], left: float, bottom: float, colour: str) -> None:
@@ -152,19 +132,6 @@ def _draw_surfaces(plot: Plot, surfaces: dict[int, np.ndarray], left: float, bot
     band = np.concatenate([outlines[low], [[left, bottom]], outlines[high][::-1]])
     plot.fill(*band.T, color=colour, alpha=0.12, lw=0, zorder=0)
     plot.plot(*outlines[middle].T, color=colour, lw=1, ls=":", zorder=1)
-
-
-def _find_corner(panel: FrontPanel, log: bool) -> tuple[float, float]:
-    """Return a corner below and left of every point, so that the outlines of fronts reach the frame.
-
-    `log`: the axes are logarithmic, where the corner is positive, and an accuracy of 0 has no place.
-    """
-    found = panel.trials[["x", "y"]].to_numpy()
-    if log:
-        found = np.log(np.where(found > 0, found, 1.0))
-    low, span = found.min(axis=0), np.maximum(np.ptp(found, axis=0), 0.01)
-    left, bottom = (np.exp(low - 0.06 * span) if log else low - 0.06 * span).tolist()
-    return left, bottom
 
 
 def choose_line_styles(front: FrontData, keys: PointKeys) -> dict[str, Style]:

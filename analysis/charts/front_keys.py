@@ -10,11 +10,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts.markers import NOT_VARIED
-from analysis.charts.styles import MARKERS, PALETTE, Register, Style, order_colours
+from analysis.charts.styles import MARKERS, NEUTRAL, PALETTE, Register, Style, order_colours
 from analysis.measures.front import FrontData
 from analysis.measures.front_scale import Scale
 from analysis.results.axes import join_parts
 
+MOST_NAMED = 12  # long names in a legend: of more, those that are on no front are counted
+LONG = 30  # letters of a name on average, of which a legend has few in a line
+OTHER = Style(NEUTRAL)  # of the points that are counted
 MOST = len(PALETTE)  # labels that colours can distinguish
 FACTORS = {"sweep": "sweeps", "rest": "methods", "subset_label": "subsets"}  # columns of points -> their names
 
@@ -41,7 +44,7 @@ class PointKeys(NamedTuple):
     def look(self, point: Mapping[Any, Any]) -> Style:
         """Return the style of one row of points."""
         if self.both:
-            return self.both[join_labels(point, self.by_colour)]
+            return self.both.get(join_labels(point, self.by_colour), OTHER)
         if self.scale is not None:
             colour = colour_scale(self.scale).get(point["scale"], PALETTE[0])
         else:
@@ -70,13 +73,24 @@ def assign_keys(front: FrontData, register: Register) -> PointKeys:
         markers = register.assign_markers(_products(points, others)) if others else {}
         return PointKeys(None, register.assign_colours(names[coloured]), markers, {}, (coloured,), others, ())
     whole = _products(points, tuple(distinct))
-    if len(whole) <= MOST * len(MARKERS):
-        return PointKeys(None, {}, {}, register.assign_styles(whole), tuple(distinct), (), ())
+    named = _drop_others(whole, points, distinct)
+    if len(named) <= MOST * len(MARKERS):
+        dropped = {f"{len(whole) - len(named)} others": OTHER} if len(named) < len(whole) else {}
+        return PointKeys(None, {}, {}, register.assign_styles(named) | dropped, tuple(distinct), (), ())
     kept = _fitting(others, labels)
     colours = register.assign_colours(names[coloured]) if coloured else {}
     shown = (coloured, *kept) if coloured else kept
     markers = register.assign_markers(_products(points, kept)) if kept else {}
     return PointKeys(None, colours, markers, {}, (coloured,) if coloured else (), kept, _words(distinct, shown))
+
+
+def _drop_others(names: list[str], points: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Return the names that a legend has room for: all, or of many long ones those on a front or selected."""
+    if len(names) <= MOST_NAMED or sum(map(len, names)) <= LONG * len(names):
+        return names
+    shown = points[points[["on_front", "on_own_front", "selected"]].any(axis=1)]
+    kept = {join_labels(point, columns) for point in shown.to_dict("records")}
+    return [name for name in names if name in kept]
 
 
 def _assign_group_keys(front: FrontData, points: pd.DataFrame, register: Register) -> PointKeys:

@@ -22,6 +22,7 @@ from trainers.objectives import non_dominated
 PERMUTATION_TEST = (
     "p: permutation test of the largest difference of attainment; three seeds against three reach 0.1 at best"
 )
+ALPHA = 0.05  # a difference is told if its p is below
 MAX_SPLITS = 2000  # of the seeds into two groups; beyond, as many are drawn
 
 
@@ -46,6 +47,17 @@ class FrontDifference(NamedTuple):
     forward: Attainment  # of `one`: how often it attains what `other` does
     backward: Attainment  # of `other`
     p: float  # of the hypothesis that the sweeps have one attainment function
+
+    @property
+    def is_told(self) -> bool:
+        """Return whether the seeds tell a difference."""
+        return self.p < ALPHA
+
+    @property
+    def least_p(self) -> float:
+        """Return the least p that so many seeds can reach; groups of one size have the same difference if exchanged."""
+        one, other = self.seeds
+        return max((2 if one == other else 1) / math.comb(one + other, one), 1 / MAX_SPLITS)
 
 
 def compare_fronts(front: FrontData) -> Iterator[tuple[FrontPanel, FrontDifference]]:

@@ -17,7 +17,7 @@ from analysis.charts.front_difference import plot_front_difference
 from analysis.charts.styles import build_register
 from analysis.exceptions import SweepError
 from analysis.measures.front import FrontData, FrontPanel
-from analysis.measures.front_difference import PERMUTATION_TEST, FrontDifference, compare_fronts
+from analysis.measures.front_difference import ALPHA, PERMUTATION_TEST, FrontDifference, compare_fronts
 from analysis.measures.stats import POINTS
 from analysis.report import html
 from analysis.report.answers import AnswerCard
@@ -177,7 +177,7 @@ def _tell_members(front: FrontData) -> Iterator[AnswerCard]:
     where = f" over {format_count(len(front.panels), 'panel')}" if len(front.panels) > 1 else ""
     shared = int((members["also"] != "").sum())
     twice = f", {shared} of them of several sweeps" if shared else ""
-    text = f"are of {first}{where}. Of each: {each}{twice}."
+    text = f"are of {first}{where}, by the means over seeds. Of each: {each}{twice}."
     yield _card(f"{counts[first]} of {len(members)}", "members of the joint front", text)
 
 
@@ -186,12 +186,23 @@ def _tell_difference(found: FrontDifference) -> AnswerCard:
     (one, other), (more, less) = (found.one, found.other), (found.forward, found.backward)
     if less.member > more.member:
         (one, other), (more, less) = (other, one), (less, more)
-    where = f"{found.title}: " * bool(found.title)
-    text = (
-        f"{where}so often a seed of {one} attains a member of the front of a seed of {other}; the other way round "
-        f"{POINTS * less.member:.0f} %. Seeds: {found.seeds[0]} and {found.seeds[1]}."
+    where, often = f"{found.title}: " * bool(found.title), f"{POINTS * more.member:.0f} %"
+    what = f"a seed of {one} attains a member of the front of a seed of {other}"
+    back = f"the other way round {POINTS * less.member:.0f} %. Seeds: {found.seeds[0]} and {found.seeds[1]}."
+    detail = f"p = {found.p:.2g}, permutation test"
+    if found.is_told:
+        return _card(often, detail, f"{where}so often {what}; {back}")
+    return _card(
+        "undecided",
+        detail,
+        f"{where}which is better, as p is not below {ALPHA:g}. {what[0].upper()}{what[1:]} "
+        f"{often} of the time; {back}{_say_too_few(found)}",
     )
-    return _card(f"{POINTS * more.member:.0f} %", f"p = {found.p:.2g}, permutation test", text)
+
+
+def _say_too_few(found: FrontDifference) -> str:
+    """Say that no difference between so few seeds could be told; empty if one could."""
+    return f" So few seeds reach p = {found.least_p:.2g} at best." if found.least_p >= ALPHA else ""
 
 
 def _card(number: str, detail: str, text: str) -> AnswerCard:

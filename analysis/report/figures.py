@@ -80,8 +80,8 @@ def specify_front(digest: ReportData, width: float = WIDTH) -> Iterator[FigureSp
     if found is not None:
         chart = plot_front(found, digest.register, width)
         caption = (
-            f"{found.note}{chart.note} Numbers are those of the table of members; a number that would cover "
-            f"another is omitted. Bars are one standard error over seeds.{describe_band(found)} "
+            f"{found.note}{chart.note} Numbers are those of the table of members; a number that has no room is "
+            f"omitted. Bars are one standard error over seeds.{describe_band(found)} "
         )
         caption += "Faint points are off the front. "
         caption += "A diamond marks the knee, farthest from the chord between the ends of the front. " * bool(

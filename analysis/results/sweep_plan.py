@@ -10,7 +10,7 @@ from trainers.plan_reader import NAME as PLAN
 from trainers.plan_reader import PlanFormatError, read_plan
 from trainers.record_io import Row
 from trainers.record_reader import Damage
-from trainers.terminal.suggesting import name_working_directory, suggest_folder
+from trainers.terminal.suggesting import list_sweeps, name_working_directory, suggest_folder
 from trainers.terminal.text import escape_controls
 
 
@@ -43,6 +43,7 @@ def _explain_missing(folder: Path, problem: str) -> str:
         found = f"not the directory of a sweep: it has no {PLAN}"
     else:
         found = f"its {PLAN} is damaged: {problem}; the command that ran the sweep makes it again"
-    near = sorted(path.parent.name for path in folder.parent.glob("*/plan.json")) if folder.parent.exists() else []
-    hint = f"; sweeps beside it: {', '.join(near[:5])}" if near else ""
-    return f"{folder}: {found}; give the folder a sweep was written to, such as results/friendly_k{hint}"
+    return (
+        f"{folder}: {found}; give the folder a sweep was written to, such as results/friendly_k"
+        f"{list_sweeps(folder, PLAN)}"
+    )

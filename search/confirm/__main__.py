@@ -1,5 +1,6 @@
 """python -m search.confirm RUN --seeds 5: train a search's front again with fresh seeds, and compare the results.
 
+It is the front of validation, among which a configuration is chosen; a report shows the front of test images.
 Selecting the best of many configurations is biased upwards: the seeds that selected a configuration overestimate it.
 The fresh seeds take no part in the selection and give an unbiased estimate. They are stored beside the run, in
 RUN.confirmed, as a sweep like any other: the same command carries on or extends it. For an unfinished run the front so

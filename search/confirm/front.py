@@ -90,6 +90,7 @@ def confirm_front(options: argparse.Namespace, began: float, backend: Backend | 
             errors.print(f"note: {options.run}: {missing}; this is the front of the others so far")
         if why := _find_too_few(options.seeds, len(front)):
             errors.print(f"note: --seeds {options.seeds}: {why}", soft_wrap=True)
+        console.print_paragraph(_describe_front(plan, front, options.seeds))
         code = _train_front(loaded, plan, front, options, folder, console, began, backend)
         _print_comparison(console, search, options.run, front, Store(folder), missing)
         return code
@@ -123,6 +124,16 @@ def _describe_missing(store: Store, plan: Row) -> str:
     if not n:
         return ""
     return f"{n} of its {format_count(len(plan['trials']), 'training')} {'has' if n == 1 else 'have'} no result yet"
+
+
+def _describe_front(plan: Row, front: Front, seeds: int) -> str:
+    """Return what is trained again, in words; a report's front has other members, as it is that of test images."""
+    everyone = {row["configuration"] for row in plan["trials"] if row["kind"] == "trial"}
+    return (
+        f"The front of validation, among which one would choose, has {len(front)} of "
+        f"{format_count(len(everyone), 'configuration')}; each is trained with {format_count(seeds, 'fresh seed')}. "
+        "A report's front is that of test images, and may have others."
+    )
 
 
 def _find_too_few(seeds: int, configurations: int) -> str:

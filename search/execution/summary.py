@@ -32,6 +32,7 @@ class RunSummary:
     unfinished: list[PlannedTrial]
     blocked: dict[str, str]  # upstream results that could not be made -> why; trainings wait for them
     impossible: set[str] = field(default_factory=set)  # those of `blocked` that need a training that diverged
+    grows: bool = False  # whether results decide on further trainings, which `total` does not count yet
 
     def summarize(self, trouble: str | None, spent: str | None, command: str) -> tuple[int, list[str]]:
         """Return the exit code and the summary in lines.
@@ -49,7 +50,8 @@ class RunSummary:
         ]
         lines += [f"not started: {why}" for why in self.blocked.values()]
         verb = "has" if len(self.unfinished) == 1 else "have"
-        missing = f"{len(self.unfinished)} of {format_count(self.total, 'training')} {verb} no result yet"
+        total = format_count(self.total, "training") + " so far" * self.grows
+        missing = f"{len(self.unfinished)} of {total} {verb} no result yet"
         if spent and trouble in (None, spent) and not failed and not self.blocked:
             new_command = _drop_budget_value(command, spent)
             advice = "Raise it under `search: {budget: …}`, and the same command carries on"

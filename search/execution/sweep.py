@@ -107,7 +107,7 @@ class Sweep:
         )
         self.console.print(
             f"{self.store.folder.name}: {format_count(total, 'training')}"
-            f"{' so far' if self.space.search.adapts else ''}"
+            f"{' so far' if self.space.search.grows else ''}"
             + (f", {known} of them ended before" if known else "")
             + (f", {again} of them by fewer measurements than are asked for now" if again else "")
         )
@@ -298,7 +298,8 @@ class Sweep:
     def _summarize(self, trouble: str | None, command: str) -> int:
         spent = self._exhausted or self.budget.find_shortfall(self.plan)
         never = {name for name in self._blocked if self.prerequisites.is_impossible(name)}
-        verdict = RunSummary(self.store, len(self.plan.trials), self.unfinished(), self._blocked, never)
+        total, grows = len(self.plan.trials), self.space.search.grows
+        verdict = RunSummary(self.store, total, self.unfinished(), self._blocked, never, grows)
         code, self._closing_lines = verdict.summarize(
             STOPPED_ON_REQUEST if self.interrupted else trouble, spent, command
         )

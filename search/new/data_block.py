@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from trainers.images import DataError, prefix_errors
 from trainers.sources import DataSource
 
 Block = dict[str, Any]  # the keys of a data block
+FILLED_KEY = re.compile("^(path|root): ")  # of a data block, by the value of --data
 GREY = {"1", "L"}  # modes of Pillow without colour; a palette may have some
 
 
@@ -38,6 +42,15 @@ def find_data_block(named: str, size: int | None) -> Block:
         f"--data: {named} is no file, no folder and no data set; expected an .npz, a folder with train/<class>/*.png, "
         f"or one of {format_list(KNOWN)}{did_you_mean_file(path.name, [*KNOWN, *list_beside(path)])}"
     )
+
+
+@contextmanager
+def name_option() -> Iterator[None]:
+    """Let an error of data name --data in place of the key that it fills, which the user has not written."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(FILLED_KEY.sub("--data: ", str(error))) from error
 
 
 def find_image_shape(root: Path, size: int | None) -> Block:

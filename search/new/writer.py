@@ -12,7 +12,7 @@ from search.cli import DONE
 from search.exceptions import SpaceError
 from search.execution.reuse import count_remaining
 from search.new.choices import choose
-from search.new.data_block import Block, find_data_block, parse_block
+from search.new.data_block import Block, find_data_block, name_option, parse_block
 from search.new.inspection import check_square, list_doubts, list_notes
 from search.new.refusal import DoubtfulData, report_refusal
 from search.new.space_text import format_space
@@ -38,8 +38,9 @@ def write_space(options: argparse.Namespace) -> int:
     console, errors = Console(), error_console()
     file: Path = options.space
     try:
-        block = find_data_block(options.data, options.size)
-        source = parse_block(block).load()
+        with name_option():
+            block = find_data_block(options.data, options.size)
+            source = parse_block(block).load()
         with prefix_errors(options.data):
             check_square(source)
         doubts = list(list_doubts(source))

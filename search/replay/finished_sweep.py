@@ -20,7 +20,7 @@ from trainers.record_io import Place, Row, digest
 from trainers.record_reader import Damage, expected_files, is_epoch_row, read_json, read_rows
 from trainers.record_shapes import check_result
 from trainers.state_chain import Chain, Surroundings, chain
-from trainers.terminal.suggesting import suggest_folder
+from trainers.terminal.suggesting import list_sweeps, suggest_folder
 
 EPOCHS = "epochs.jsonl"
 NEEDED = ("config", "configuration", "data", "ranks", "epochs")
@@ -87,7 +87,7 @@ def _plan(folder: Place) -> Row:
             "stored records"
         )
     if not plan or not plan["trials"]:
-        near = suggest_folder(folder, NAME) if isinstance(folder, Path) else ""
+        near = (suggest_folder(folder, NAME) or list_sweeps(folder, NAME)) if isinstance(folder, Path) else ""
         hint = near or "; give a folder such as results/friendly_k"
         raise NotReplayable(f"{folder}: no sweep is stored there (no {NAME}){hint}")
     return plan

@@ -80,6 +80,11 @@ class Search(Knobs):
         return self.strategy in ADAPTIVE_STRATEGIES
 
     @property
+    def grows(self) -> bool:
+        """Return whether results decide on further trainings, so that a number of trainings is that so far."""
+        return self.adapts or self.adds_seeds
+
+    @property
     def draws(self) -> bool:
         """Return whether configurations are drawn rather than listed in a grid."""
         return self.strategy != "grid"

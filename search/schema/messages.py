@@ -15,6 +15,8 @@ from trainers.knobs import KnobError, Knobs
 
 UNKNOWN_KNOB = "has no such key"
 TAGS = ("name", "kind")  # keys that distinguish the members of unions
+BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of", "finite_number")
+MAPPINGS = ("model_type", "dict_type", "model_attributes_type")
 NEAR, FAR = 0.8, 0.6  # likeness of spellings: a slip of the finger, and what may still be meant
 MOST_HOMES = 3  # of a key in pieces below, such as method.attack.epsilon
 DEEPEST = 3  # levels below a mapping at which the home of a key is looked for
@@ -23,7 +25,7 @@ DEEPEST = 3  # levels below a mapping at which the home of a key is looked for
 def describe_errors(error: ValidationError, model: type[Knobs], raw: Any) -> list[tuple[KeyPath, str]]:
     """Return each problem of a failed validation as (path, message); paths have no tags that pydantic inserts."""
     found: dict[KeyPath, list[str]] = {}
-    for item in _drop_other_members(error.errors()):
+    for item in _drop_mappings(_drop_other_members(error.errors()), raw):
         for loc, message in _locate_problems(item, model, raw):
             known = found.setdefault(_to_written_path(loc, raw, missing=item["type"] == "missing"), [])
             if message not in known:
@@ -41,6 +43,16 @@ def _drop_other_members(items: list[Any]) -> list[Any]:
         if any(item["loc"][: len(member) - 1] == member[:-1] for item in others):
             items = others
     return items
+
+
+def _drop_mappings(items: list[Any], raw: Any) -> list[Any]:
+    """Drop that a mapping is expected where a number was given that another member takes, if only within bounds."""
+    numbers = {_to_written_path(item["loc"], raw, missing=False) for item in items if item["type"] in BOUNDS}
+    return [
+        item
+        for item in items
+        if item["type"] not in MAPPINGS or _to_written_path(item["loc"], raw, missing=False) not in numbers
+    ]
 
 
 def _locate_problems(item: Any, model: type[Knobs], raw: Any) -> Iterator[tuple[tuple[Any, ...], str]]:
@@ -198,7 +210,7 @@ def _reword(item: Any) -> str:
         return str(context.get("error", item["msg"]))
     if item["type"] == "missing":
         return "is required"
-    if item["type"] in ("model_type", "dict_type", "model_attributes_type"):
+    if item["type"] in MAPPINGS:
         return f"should be a mapping of keys; got {found}"
     if item["type"] in ("float_type", "float_parsing"):
         return f"should be a number (0.1, 1e-3 or 8/255); got {found}"

@@ -16,7 +16,7 @@ from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.schema.blocks import Search
 from search.schema.space import load_space
-from trainers.formatting import format_duration
+from trainers.formatting import format_count, format_duration
 from trainers.terminal.console import Console, error_console
 
 
@@ -40,9 +40,19 @@ def simulate_sweep(options: argparse.Namespace) -> int:
     return 0
 
 
+def _describe_assumptions(options: argparse.Namespace) -> str:
+    """Return what the totals below rest on, each with the option that changes it."""
+    return (
+        f"an epoch takes {options.epoch_seconds:g} s (--epoch-seconds), "
+        f"a state {options.state_mb:g} MB (--state-mb), the data {options.data_mb:g} MB (--data-mb), "
+        f"on {format_count(options.nodes, 'node')} (--nodes)"
+    )
+
+
 def _build_table(plan: Plan, found: SimulationResult, search: Search, options: argparse.Namespace) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     workers, seconds = options.workers, options.epoch_seconds
+    table.add_row("assumed", _describe_assumptions(options))
     asked, wall = plan.tree.asked, found.makespan * seconds
     table.add_row("trainings", f"{len(plan.trials)}, {asked} epochs asked, {found.trained} trained")
     alone = math.ceil(asked / workers)

@@ -11,7 +11,7 @@ from trainers.plan_reader import FORMAT as FORMAT
 from trainers.plan_reader import NAME, PlanFormatError, read_plan, seal_plan
 from trainers.record_io import Place, Row, write_atomic
 from trainers.record_reader import Damage
-from trainers.terminal.suggesting import name_working_directory, suggest_folder
+from trainers.terminal.suggesting import list_sweeps, name_working_directory, suggest_folder
 
 DISPLAY_KEYS = ("chain", "epochs", "config", "ranks")  # of a trial; enough to show it
 RESUME_KEYS = (*DISPLAY_KEYS, "replicate", "axes", "values", "data", "start")  # of a trial; needed to continue it
@@ -52,15 +52,16 @@ def load_plan(folder: Place, damage: Damage | None = None) -> Row:
     if exists:
         raise NoSweep(f"{folder}: its {NAME} is not from this program, whose plans have {', '.join(PLAN_KEYS)}")
     check_exists(folder)
-    raise NoSweep(f"{folder}: no sweep is stored there (no {NAME})")
+    near = list_sweeps(folder, NAME) if isinstance(folder, Path) else ""
+    raise NoSweep(f"{folder}: no sweep is stored there (no {NAME}){near}")
 
 
 def check_exists(folder: Place) -> None:
     """Raise NoSweep, with the folder that may be meant, if there is no such folder; a URL is not looked at."""
     if isinstance(folder, Path) and not folder.exists():
-        elsewhere = f"{name_working_directory(folder)}; give that of a sweep, such as results/friendly_k"
-        near = suggest_folder(folder, NAME) or elsewhere
-        raise NoSweep(f"{folder}: there is no such folder{near}")
+        others = list_sweeps(folder, NAME)
+        elsewhere = f"{name_working_directory(folder)}; give that of a sweep, such as results/friendly_k{others}"
+        raise NoSweep(f"{folder}: there is no such folder{suggest_folder(folder, NAME) or elsewhere}")
 
 
 def find_format_problem(folder: Place) -> str | None:

@@ -75,6 +75,18 @@ def test_the_code_of_the_page_runs_from_top_to_bottom(
     assert names["judged"] is not None and names["pairs"].points["n"].eq(1).all()  # type: ignore[attr-defined]
 
 
+def test_what_the_page_groups_by_name_are_configurations_that_were_measured(results: Sweep) -> None:
+    """Trainings that rank the examples have names too, and most epochs measure no accuracy under attack."""
+    names: dict[str, object] = {}
+    snippet = SNIPPETS[0].replace("results/friendly_k", str(results.folder))
+    exec(snippet, names)
+    grouped = [line for line in snippet.splitlines() if ".groupby(" in line and '"name"' in line]
+    assert len(grouped) == 2
+    for table in (eval(line, names) for line in grouped):
+        assert set(table.index.get_level_values("name")) == set(results.completed["name"])
+        assert table.notna().all(axis=None)
+
+
 def listed(cells: str) -> Iterator[str]:
     """Yield the functions that a cell names; `.other` is in the module of the name before it."""
     module = ""

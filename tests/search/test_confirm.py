@@ -113,7 +113,11 @@ def test_the_front_is_trained_with_fresh_seeds(
     assert {row["configuration"] for row in plan["trials"]} == set(front)
     assert {row["seed"] for row in plan["trials"]} == {2, 3, 4}
     assert sweeps[-1].space.search.replicates == (2, 3, 4), "so that it neither adds any nor says why it added none"
-    assert "50.0 ± 0.0 (3)" in capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "50.0 ± 0.0 (3)" in printed
+    assert printed.startswith(
+        f"The front of validation, among which one would choose, has {len(front)} of 3 configurations; "
+    )
 
 
 def test_the_table_of_a_confirmation_is_the_only_one(
@@ -213,7 +217,7 @@ def test_fresh_seeds_without_common_states_are_not_noted(
     run: Tiny, sweeps: list[Sweep], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(run.store.folder)]) == 0
-    assert capsys.readouterr().out.startswith("front of sweep")
+    assert capsys.readouterr().out.splitlines()[1].startswith("front of sweep")
 
 
 def test_missing_trainings_of_an_unfinished_sweep_are_counted(

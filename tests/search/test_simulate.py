@@ -18,6 +18,7 @@ def test_simulation_prints_the_totals_of_a_sweep(tmp_path: Path, capsys: pytest.
     printed = " ".join(capsys.readouterr().out.split())
     assert f"{FIGURES[0].asked} epochs asked, {FIGURES[0].distinct} trained" in printed
     assert "220 epochs, 3 h 40 min; without sharing at least 350" in printed
+    assert "an epoch takes 60 s (--epoch-seconds), a state 134 MB (--state-mb)" in printed
 
 
 @pytest.mark.parametrize(("keep", "stay"), [("none", 0), ("best", 25), ("forks", 29), ("all", 35)])

@@ -15,8 +15,9 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
-from analysis.charts.front import FAINT, MIN_CLEARANCE, draw_front, size_front
+from analysis.charts.front import FAINT, draw_front, size_front
 from analysis.charts.front_keys import PointKeys, assign_keys
+from analysis.charts.front_numbers import MIN_CLEARANCE
 from analysis.charts.styles import build_register
 from analysis.measures.dominance import attainment
 from analysis.measures.front import FrontData, compute_fronts

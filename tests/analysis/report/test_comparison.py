@@ -55,7 +55,7 @@ def test_the_page_of_two_sweeps_says_whose_the_joint_front_is(
     text = page.read_text(encoding="utf-8")
     assert "plain against better: which front is better?" in text
     assert re.search(r"<b>(\d+) of \1</b><span>members of the joint front</span>", text)
-    assert "are of better. Of each: plain 0;" in text and "better attains plain" in text
+    assert "are of better, by the means over seeds. Of each: plain 0;" in text and "better attains plain" in text
     assert (tmp_path / "both_figures" / "difference.svg").exists()
     trials = pd.read_csv(tmp_path / "both_tables" / "trials.csv")
     assert set(trials["sweep"]) == {"plain", "better"}
@@ -124,3 +124,25 @@ def test_sweeps_without_a_panel_in_common_are_not_compared(tmp_path: Path, unren
     assert main([*map(str, folders), "-o", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
     assert "Nothing compared" in text and "members of the joint front" not in text
+
+
+@pytest.mark.parametrize(
+    ("seeds", "lift", "headline", "says"),
+    [
+        (3, 0.2, "undecided", "So few seeds reach p = 0.1 at best."),
+        (5, 0.0, "undecided", "which is better, as p is not below 0.05."),
+        (5, 0.2, "60 %", "so often a seed of better attains"),
+    ],
+)
+def test_a_difference_that_chance_may_make_is_undecided(
+    tmp_path: Path, unrendered: None, seeds: int, lift: float, headline: str, says: str
+) -> None:
+    made = replace(MADE, replicates=seeds)
+    folders = [
+        write_sweep(tmp_path / name, replace(made, study=name, lift=more))
+        for name, more in (("plain", 0.0), ("better", lift))
+    ]
+    assert main([*map(str, folders), "-o", str(tmp_path / "both.html")]) == 0
+    text = (tmp_path / "both.html").read_text(encoding="utf-8")
+    assert f"<b>{headline}</b><span>p = " in text and says in text
+    assert ("So few seeds reach" in text) == (seeds == 3)

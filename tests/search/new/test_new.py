@@ -127,6 +127,23 @@ def test_a_file_that_cannot_be_a_space_is_refused(file: str, says: str, capsys: 
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("notes.md", "error: --data: notes.md is no .npz archive"),
+        ("pets", "error: --data: pets/train cannot be listed"),
+        ("zoo", "error: --data: zoo/train/cat holds no image"),
+    ],
+)
+def test_what_is_wrong_with_the_data_names_the_option(write: Callable[..., Written], data: str, says: str) -> None:
+    """No user of this command has written the key `path` or `root`."""
+    Path("notes.md").write_text("notes")
+    Path("pets").mkdir()
+    Path("zoo/train/cat").mkdir(parents=True)
+    code, _, errors = write(data)
+    assert code == 2 and says in errors
+
+
 LABELS = np.arange(120) % 3
 DOUBTFUL: dict[str, tuple[dict[str, Any], str]] = {
     "leak": ({"x_test": images(9), "y_test": LABELS[:9]}, "9 of 9 test images are training images too"),

@@ -38,6 +38,11 @@ def adaptive(**changes: Any) -> str:
     return smoke(**(given | changes))
 
 
+def grid(**changes: Any) -> str:
+    axes = {"method.attack.epsilon": {"grid": [0.05, 0.1, 0.3]}}
+    return smoke(profile=None, search__axes=axes, search__budget={"trials": 1}, **changes)
+
+
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return Tiny(tmp_path_factory.mktemp("asked") / "sweep", adaptive()).all()
@@ -59,6 +64,24 @@ def test_all_configurations_are_trained_for_every_seed(asked: Tiny) -> None:
 def test_each_generation_after_the_first_is_told(asked: Tiny) -> None:
     told = [line for line in asked.said().splitlines() if " added" in line]
     assert told == ["4 trainings added: generation 2.", "4 trainings added: generation 3."]
+
+
+@pytest.mark.parametrize(
+    ("space", "total"),
+    [
+        (adaptive(search__budget={"trials": 1}), "4 trainings so far"),
+        (grid(search__replicates={"min": 2, "max": 3}), "6 trainings so far"),
+        (grid(search__replicates=2), "6 trainings"),
+    ],
+    ids=["generations", "seeds", "neither"],
+)
+def test_a_run_that_ends_early_says_whether_more_trainings_may_be_planned(
+    tmp_path: Path, space: str, total: str
+) -> None:
+    run = Tiny(tmp_path / "sweep", space)
+    assert not run.going(Random(0))
+    assert f"sweep: {total}\n" in run.said()
+    assert f" of {total} have no result yet. " in run.said()
 
 
 def test_optuna_opens_the_finished_study(asked: Tiny) -> None:

@@ -465,6 +465,10 @@ MISTAKES = {
         "space.yaml:1: trial.method.attack.epsilon: should be a number (0.1, 1e-3 or 8/255) or should be a mapping of "
         "keys; got 'big'",
     ),
+    "number out of bounds where a schedule may stand": (
+        "trial: {optimizer: {lr: -1}}\n",
+        "space.yaml:1: trial.optimizer.lr: should be greater than or equal to 0; got -1",
+    ),
     "knob of a piece of which there are others": (
         "trial: {optimizer: {lr: {name: piecewise, values: 0.1, drops: []}}}\n",
         "space.yaml:1: trial.optimizer.lr.values: should be a list, such as [0.1]; got 0.1",

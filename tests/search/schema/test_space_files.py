@@ -101,4 +101,4 @@ def test_a_mistyped_word_that_is_extended_gets_the_nearest() -> None:
 
 def test_simulate_takes_a_word(capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate(["smoke", "--workers", "2"]) == 0
-    assert capsys.readouterr().out.startswith("trainings")
+    assert capsys.readouterr().out.startswith("assumed")

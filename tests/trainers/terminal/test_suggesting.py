@@ -9,8 +9,8 @@ import pytest
 from analysis.exceptions import SweepError
 from analysis.results.sweep import load_sweep
 from search.exceptions import NoSweep
-from search.store.plan_file import check_exists
-from trainers.terminal.suggesting import name_working_directory, suggest_folder
+from search.store.plan_file import check_exists, load_plan
+from trainers.terminal.suggesting import list_sweeps, name_working_directory, suggest_folder
 
 
 @pytest.fixture
@@ -51,3 +51,13 @@ def test_a_relative_path_is_looked_for_in_the_working_directory(tmp_path: Path) 
 def test_nothing_is_suggested_if_nothing_is_near() -> None:
     assert suggest_folder(Path("results/zzz"), "plan.json") == ""
     assert suggest_folder(Path("results/friendly_kk"), "space.yaml") == ""
+
+
+@pytest.mark.usefixtures("sweeps")
+def test_the_sweeps_in_a_folder_are_listed_or_else_those_beside_it() -> None:
+    listed = "; sweeps in results: friendly_k, methods"
+    assert list_sweeps(Path("results"), "plan.json") == list_sweeps(Path("results/zzz"), "plan.json") == listed
+    assert list_sweeps(Path("zzz"), "plan.json") == ""
+    for read, error in ((load_plan, NoSweep), (load_sweep, SweepError)):
+        with pytest.raises(error, match=rf"^results: .*{listed}$"):
+            read(Path("results"))

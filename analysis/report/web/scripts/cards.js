@@ -20,7 +20,7 @@ function drawCard(i) {
   const release = `<button type="button" data-release="${i}" aria-label="${label}">×</button>`;
   const reason = CONFIGURATIONS.reason[i];
   return (
-    `<div class="card" data-i="${i}"><h4>${drawGlyph(paintOf(i), shapeOf(subsetOf[i]))}` +
+    `<div class="card" data-i="${i}"><h4>${drawGlyph(paintOf(i), markerOf(i))}` +
     `<span>${escapeText(name)}</span>${release}</h4>` +
     `<span class="count">${escapeText(describePlace(i))}</span>` +
     (reason ? `<p class="note">${escapeText(reason)}</p>` : "") +

@@ -4,6 +4,7 @@ Kinds of subsets, such as friendly, have hues where there is one method, and mor
 
 const HUES = 6; // from the seventh method on grey, which hovering names
 const WHOLE = "circle"; // training on all examples
+const MARKERS = [WHOLE, "up", "square", "diamond", "down", "star", "cross"];
 // plasma from .02 to .63 on white and from .36 to .97 on black, so that both ends stand out from the ground
 const RAMPS = {
   light: ["#1b068d", "#4b03a1", "#7401a8", "#99159f", "#b83289", "#d24f71", "#e76e5b"],
@@ -14,6 +15,8 @@ const readColours = new Map();
 const kinds = [...new Set(DATA.subsets.filter((subset) => subset !== "all").map(kindOf))];
 const markers = DATA.shapes.filter((shape) => shape !== WHOLE);
 const areMany = new Set(markers).size < markers.length; // subsets, for a marker each
+const methodNames = [...new Set(DATA.families.map(nameMethod))]; // of several sweeps
+const areMethodsMarked = DATA.sweeps.length > 1 && DATA.subsets.length < 2;
 const areKindsHued = areMany && DATA.families.length < 2 && DATA.sweeps.length < 2;
 
 /** Name the kind of a subset: its name without the size. */
@@ -52,6 +55,21 @@ function hueOf(family) {
 /** Name the marker of a subset. */
 function shapeOf(subset) {
   return DATA.shapes[subset] || WHOLE;
+}
+
+/** Name a method without the sweep that its name begins with where several are compared. */
+function nameMethod(family) {
+  return family.split(" · ").slice(1).join(" · ");
+}
+
+/** Name the marker of a configuration: its subset's, or its method's where sweeps have hues and no subset varies. */
+function markerOf(i) {
+  return areMethodsMarked ? markerOfMethod(familyOf[i]) : shapeOf(subsetOf[i]);
+}
+
+/** Name the marker of a method, the same in all sweeps; there may be more methods than markers. */
+function markerOfMethod(family) {
+  return MARKERS[methodNames.indexOf(nameMethod(DATA.families[family]))] || WHOLE;
 }
 
 /** Place a configuration among the hues: its method's, its sweep's where several are compared, or its subset's. */

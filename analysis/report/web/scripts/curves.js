@@ -191,7 +191,7 @@ function drawSelected(i, x, y, means, paint) {
   const t = DATA.curves.epoch.indexOf(quantileOf(epochs, 0.5));
   if (t < 0 || !isNumber(means[t]) || DATA.checkpoint === "last") return "";
   const place = `translate(${round(x(DATA.curves.epoch[t]))} ${round(y(means[t]))})`;
-  const shape = symbolPath(shapeOf(subsetOf[i]));
+  const shape = symbolPath(markerOf(i));
   return `<path transform="${place}" d="${shape}" fill="${paint}" stroke="var(--bg)" stroke-width="1.2"/>`;
 }
 

@@ -126,7 +126,7 @@ function drawMark({ i, x, y, xError, yError }) {
   const opacity = isPale(i) ? ` opacity="${PALE}"` : "";
   return (
     `<g data-i="${i}" stroke="${paint}"${opacity}><path d="${errors}" opacity=".5"/><path class="pt" fill="${fill}" ` +
-    `transform="translate(${round(x)} ${round(y)})" d="${symbolPath(shapeOf(subsetOf[i]), RADIUS)}"/></g>`
+    `transform="translate(${round(x)} ${round(y)})" d="${symbolPath(markerOf(i), RADIUS)}"/></g>`
   );
 }
 
@@ -145,7 +145,7 @@ function paintMark(context, { i, x, y, xError, yError }) {
   context.stroke();
   context.globalAlpha = 0.95 * opacity;
   const symbol = new Path2D();
-  symbol.addPath(smallSymbol(shapeOf(subsetOf[i])), new DOMMatrix([1, 0, 0, 1, x, y]));
+  symbol.addPath(smallSymbol(markerOf(i)), new DOMMatrix([1, 0, 0, 1, x, y]));
   context.fillStyle = areMarksHollow() ? readColour("--bg") : colour;
   context.lineWidth = 1.2;
   context.fill(symbol);

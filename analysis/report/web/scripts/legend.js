@@ -9,10 +9,16 @@ function drawLegend() {
   const swatch = (k) => drawSwatch(`var(${hueOf(k)})`);
   const several = DATA.sweeps.length > 1;
   const hues = several ? drawKeys("sweep", DATA.sweeps, swatch) : drawKeys("method", DATA.families, swatch);
-  const methods = several ? drawKeys("method", DATA.families, (k) => swatch(findSweep(k))) : "";
+  const methods = several ? drawKeys("method", DATA.families, drawMethod) : "";
   const subsets = drawKeys("subset", DATA.subsets, (k) => drawGlyph(paintOfSubset(k), shapeOf(k)));
   const parts = [knob ? drawRamp(knob) : hues, methods, subsets].filter(Boolean);
   find("#legend").innerHTML = parts.join('<span class="gap"></span>');
+}
+
+/** Draw the key of a method where several sweeps are compared: the hue of its sweep, with its marker if it has one. */
+function drawMethod(k) {
+  const paint = `var(${hueOf(findSweep(k))})`;
+  return areMethodsMarked ? drawGlyph(paint, markerOfMethod(k)) : drawSwatch(paint);
 }
 
 /** Paint the key of a subset: its hue where subsets have hues. */

@@ -15,13 +15,13 @@ function drawTable() {
 
 /** Draw the marker of a configuration before its name. */
 function drawRowGlyph(i, row) {
-  const key = `${paintOf(i)} ${shapeOf(subsetOf[i])}`;
+  const key = `${paintOf(i)} ${markerOf(i)}`;
   if (row.dataset.glyph === key) return;
   row.dataset.glyph = key;
   const name = find("button", row) || row.cells[0];
   const glyph = find("svg", name);
   if (glyph) glyph.remove();
-  name.insertAdjacentHTML("afterbegin", drawGlyph(paintOf(i), shapeOf(subsetOf[i])));
+  name.insertAdjacentHTML("afterbegin", drawGlyph(paintOf(i), markerOf(i)));
 }
 
 /** Mark the rows of the hovered and the kept; only those that were or are marked are touched. */

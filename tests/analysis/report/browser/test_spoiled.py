@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -13,7 +14,7 @@ from trainers.record_io import write_json
 from trainers.record_reader import read_json
 
 from ...synthetic import Made, write_sweep
-from .conftest import Opener, write_page
+from .conftest import METHODS, Opener, write_page
 
 # selects whose chosen text is wider than the room between their paddings and beside their arrow
 CUT = """() => [...document.querySelectorAll('select')].filter((select) => select.offsetWidth).filter((select) => {
@@ -88,6 +89,24 @@ def test_each_key_of_a_comparison_has_the_mark_of_its_sweep(compared: Path, open
     methods = opened.run(paints, "method")
     assert len(set(sweeps.values())) == 2 and len(methods) == 6
     assert [paint for _, paint in methods] == [sweeps[name.split()[0]] for name, _ in methods]
+
+
+def test_methods_of_sweeps_that_vary_no_subset_have_a_marker_each(tmp_path: Path, open_page: Opener) -> None:
+    """A sweep has one hue, so that its methods were told apart by hovering alone."""
+    made = Made(study="first", noise=(0.0,), methods=METHODS, subsets=("all",), faults=False, profile=False)
+    folders = [
+        write_sweep(tmp_path / name, replace(made, study=name, lift=lift))
+        for name, lift in (("first", 0.0), ("second", 0.02))
+    ]
+    opened = open_page(write_page(*folders, output=tmp_path / "both.html"))
+    marks = """() => [...document.querySelectorAll('#front .pt')].map((mark) =>
+      [mark.getAttribute('fill'), mark.getAttribute('d')])"""
+    found = [tuple(mark) for mark in opened.run(marks)]
+    assert len(found) == len(set(found)) == 2 * len(METHODS)
+    assert len({shape for _, shape in found}) == len(METHODS), "a method looks alike in both"
+    keys = """() => [...document.querySelectorAll('#legend [data-kind=method] svg path')].map((mark) =>
+      [mark.getAttribute('fill'), mark.getAttribute('d')])"""
+    assert len({tuple(key) for key in opened.run(keys)}) == 2 * len(METHODS)
 
 
 def test_no_choice_is_cut(study: Path, few: Path, compared: Path, open_page: Opener) -> None:
