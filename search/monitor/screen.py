@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Group
@@ -78,7 +79,7 @@ def redraw(live: Live, picture: Group) -> None:
 
 
 def _build_lines(status: SweepStatus, width: int, height: int, size: int | None, aligns: bool) -> Iterator[Text]:
-    top = [*_build_title(status, width, aligns), *_build_progress(status), *_build_amounts(status, size, width)]
+    top = [*_build_title(status, width, aligns), *_build_progress(status, width), *_build_amounts(status, size, width)]
     yield from top
     free = height - len(top)
     unfinished = status.unfinished
@@ -164,7 +165,7 @@ def _format_generation(status: SweepStatus, separator: str) -> str:
     return f"{separator}in {format_count(status.generation, 'generation')}" + ("" if status.finished else " so far")
 
 
-def _build_progress(status: SweepStatus) -> Iterator[Text]:
+def _build_progress(status: SweepStatus, width: int) -> Iterator[Text]:
     ended = sum(training.ended for training in status.trainings)
     rest = "".join(f" · {n} {state}" for state, n in status.states.items() if state not in UNLISTED_STATES)
     rest += f" · {status.constant} constant" * bool(status.constant)
@@ -183,8 +184,8 @@ def _build_progress(status: SweepStatus) -> Iterator[Text]:
         parts += [f"stopping skips {status.skipped_epochs:,}"]
     if parts:
         yield _label("saved", " · ".join(parts))
-    if uncounted := _describe_uncounted(status):
-        yield _label("time left", uncounted)
+    for i, line in enumerate(wrap(_describe_uncounted(status), width - len(_label("", "")))):
+        yield _label("" if i else "time left", line)
 
 
 def _format_done(status: SweepStatus) -> str:

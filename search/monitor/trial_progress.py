@@ -14,6 +14,7 @@ from trainers.record_io import Place, Row
 from trainers.record_reader import Damage, is_cost_row, is_epoch_row, read_json
 from trainers.record_shapes import check_result
 from trainers.records import find_constant_class
+from trainers.rhythm import is_due
 
 FINAL = ("completed", "diverged")
 ENDED = (*FINAL, "stopped")  # a stopped training may be resumed
@@ -31,9 +32,15 @@ class Throughput(NamedTuple):
 class TrialProgress:
     """One training: its status, its newest and best epoch, and its costs."""
 
-    def __init__(self, folder: Place, name: str, final: str, damage: Damage | None = None) -> None:
-        """Follow a training whose last state is named `final`; damaged records are noted in `damage`."""
+    def __init__(
+        self, folder: Place, name: str, final: str, damage: Damage | None = None, every: int = 1, planned: int = 0
+    ) -> None:
+        """Follow a training whose last state is named `final`; damaged records are noted in `damage`.
+
+        It is evaluated each `every` epochs and after the last of the `planned` ones.
+        """
         self.folder, self.name, self.final = folder, name, final
+        self._every, self._planned = every, planned
         self._damage = Damage() if damage is None else damage
         self.status = "planned"
         self.epochs = 0  # recorded epochs, whichever training computed them
@@ -87,7 +94,8 @@ class TrialProgress:
             self._reset_costs()
         for row in rows:
             billed = row.get("by", self.name) == self.name
-            (self.billed if billed else self.shared).add(row)
+            is_evaluated = "epoch" in row and is_due(self._every, row["epoch"], self._planned)
+            (self.billed if billed else self.shared).add(row, is_evaluated)
             if billed and "images_per_s" in row:
                 self._recent.append(row)
 

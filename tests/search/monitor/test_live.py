@@ -119,7 +119,7 @@ def test_a_training_without_progress_for_long_is_probed_once(tmp_path: Path, mon
 
     def probe(trainings: Iterable[int]) -> dict[int, Costs]:
         asked.append(list(trainings))
-        return {0: Costs(epochs=4, train=360.0, evaluate=36.0, final=20.0, final_evaluations=1)}
+        return {0: Costs(epochs=4, train=360.0, evaluate=36.0, final=20.0, final_evaluations=1, evaluations=4)}
 
     live.watch._probe = probe
     with live.watch:
@@ -138,7 +138,8 @@ def test_a_training_without_progress_for_long_is_probed_once(tmp_path: Path, mon
         assert "about 6 min 56 s left by a probe" in format_headline(elsewhere), "search.status says the same"
         live.records.train(0, 1, seconds=2.0)
         live.beat()
-        assert live.said.splitlines()[-1].endswith(" left"), "what is recorded takes precedence"
+        line = live.said.splitlines()[-1]  # of the other training, the longest: 4 epochs of 3 s and 20 s
+        assert line.endswith(" 32 s left"), "what is recorded takes precedence, and the probe tells the rest"
 
 
 def test_after_a_long_probe_the_display_goes_on_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
