@@ -134,6 +134,11 @@ class TimeLeft(NamedTuple):
     final: float = 0.0  # those of `seconds` that final evaluations take
 
     @property
+    def is_rough(self) -> bool:
+        """Return whether a part of some training has no comparable one that was recorded."""
+        return bool(self.unknown or self.unmeasured or self.probed or self.probed_evaluations or self.by_passes)
+
+    @property
     def uncounted(self) -> str:
         """Return what is left out, in words; empty if nothing is."""
         parts = [format_count(self.unknown, "training")] if self.unknown else []

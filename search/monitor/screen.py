@@ -148,7 +148,8 @@ def _format_time(status: SweepStatus) -> str:
     probed = bool(status.time_left.probed and not status.billed.epochs)
     # a probe times steps alone, and not the seconds in which Ray and its workers start
     is_short = probed and seconds < 60
-    time_left = "less than a minute" if is_short else f"about {format_duration(max(seconds, 1.0))}"
+    about = "roughly" if status.time_left.is_rough and not probed else "about"
+    time_left = "less than a minute" if is_short else f"{about} {format_duration(max(seconds, 1.0))}"
     where = "" if status.is_running else processes
     return f"{so_far}, {time_left} left{' by a probe' * probed}{of}{where}"
 

@@ -90,7 +90,7 @@ def test_a_log_has_a_line_for_each_end_and_a_headline_now_and_then(run: Callable
     live.beat()
     live.beat()
     whole, ended, again, _ = live.said.splitlines()
-    assert whole.startswith("0 of 3 trainings ended, 4 of 9 epochs trained, 0 s so far, about ")
+    assert whole.startswith("0 of 3 trainings ended, 4 of 9 epochs trained, 0 s so far, roughly ")
     assert ended == f"[1/3] completed: {live.records.ids[i]} (validation at epoch 3: clean 75.0%, PGD 50.0%)"
     assert again.startswith("1 of 3 trainings ended, 4 of 9 epochs trained")
 
@@ -110,7 +110,7 @@ def test_the_first_progress_is_a_line_at_once(run: Callable[..., Run]) -> None:
     look()
     look()
     (line,) = live.said.splitlines()
-    assert line.startswith("0 of 1 training ended, 0.001 of 4 epochs trained, 0 s so far, about 4 h 00 min left")
+    assert line.startswith("0 of 1 training ended, 0.001 of 4 epochs trained, 0 s so far, roughly 4 h 00 min left")
     assert line.endswith(" left, not counting the evaluation of 1 training of a kind that was not timed yet")
 
 

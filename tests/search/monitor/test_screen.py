@@ -161,11 +161,27 @@ def test_what_the_time_left_does_not_count_is_shown(tmp_path: Path) -> None:
     reader.read_records()
     status = compute_status(reader, Heartbeat(time.time(), 2), is_running=True)
     line = "not counting 1 training and the evaluation of 2 trainings of kinds that were not timed yet"
-    assert format_headline(status).endswith(f"so far, about 12 s left, {line}")
+    assert format_headline(status).endswith(f"so far, roughly 12 s left, {line}")
     title, *lines = shown(status, 80, 24)
-    assert title.endswith("so far, about 12 s left")
+    assert title.endswith("so far, roughly 12 s left")
     first = next(i for i, found in enumerate(lines) if found.startswith("time left "))
     assert "".join(found[9:] for found in lines[first : first + 2]) == f" {line}", "none of it is cut off"
+
+
+def test_a_time_left_is_rough_until_a_training_like_each_has_ended(tmp_path: Path) -> None:
+    made = MadeUp(tmp_path / "two", ["aaaa", "bbbb"])
+    probed = {made.ids[0]: Costs(epochs=4, final=40.0, final_evaluations=1)}
+    now = Heartbeat(time.time(), 1, running=(made.ids[0],), probed=probed)
+    steps = (
+        (lambda: made.train(0, 1), "roughly 1 min 41 s left"),  # 7 epochs of 3 s, and two final evaluations of 40 s
+        (lambda: made.train(0, 4, since=1), "roughly 1 min 32 s left"),
+        (lambda: made.end(0), "about 16 s left"),
+    )
+    for step, words in steps:
+        step()
+        reader = SweepReader(made.folder)
+        reader.read_records()
+        assert format_headline(compute_status(reader, now, is_running=True)).endswith(f"so far, {words}")
 
 
 def test_the_time_left_by_a_probe_fits_or_has_a_line_of_its_own(tmp_path: Path) -> None:
