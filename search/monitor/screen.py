@@ -32,6 +32,7 @@ HEADLINE_STATES = ("stopped", "diverged", "failed", "damaged", "lost", "left out
 UNLISTED_STATES = ("completed", "planned", "running")  # the rest, or shown elsewhere
 BAR, NAME = 20, 60  # columns
 FEW_EPOCHS = 100  # a sweep with fewer trained epochs shows parts of them
+REPORT_SECONDS = 15.0  # a time left below it announces the report, which takes as long or longer and is not in it
 LONG_SECONDS = 150.0  # an epoch that takes longer shows hundredths, ten times as long thousandths
 COLUMNS = (
     ("state", 9),
@@ -151,7 +152,9 @@ def _format_time(status: SweepStatus) -> str:
     about = "roughly" if status.time_left.is_rough and not probed else "about"
     time_left = "less than a minute" if is_short else f"{about} {format_duration(max(seconds, 1.0))}"
     where = "" if status.is_running else processes
-    return f"{so_far}, {time_left} left{' by a probe' * probed}{of}{where}"
+    is_all = status.is_running and not (of or is_short or status.time_left.uncounted)
+    follows = ", then the report" if is_all and seconds < REPORT_SECONDS else ""
+    return f"{so_far}, {time_left} left{' by a probe' * probed}{of}{where}{follows}"
 
 
 def _describe_uncounted(status: SweepStatus) -> str:

@@ -263,7 +263,9 @@ def test_trainings_that_ended_before_are_counted_as_measured(
     assert live.start() == second
     clock.now += 200.0
     live.beat()
-    assert live.said.splitlines()[-1].endswith("about 8 s left"), "one that takes longer than the mean has some left"
+    assert live.said.splitlines()[-1].endswith("about 8 s left, then the report"), (
+        "one that takes longer than the mean has some left"
+    )
     (live.records.place(second) / "error.txt").write_text("ValueError: no memory\n")
     live.end(second)
     live.beat()

@@ -184,6 +184,26 @@ def test_a_time_left_is_rough_until_a_training_like_each_has_ended(tmp_path: Pat
         assert format_headline(compute_status(reader, now, is_running=True)).endswith(f"so far, {words}")
 
 
+def test_the_last_seconds_announce_the_report_which_they_do_not_count(tmp_path: Path) -> None:
+    made = MadeUp(tmp_path / "ends", ["aaaaaaaa", "bbbbbbbb"])
+    made.train(0, 8)
+    made.end(0)
+
+    def headline(is_running: bool = True) -> str:
+        reader = SweepReader(made.folder)
+        reader.read_records()
+        return format_headline(compute_status(reader, Heartbeat(time.time(), 1), is_running))
+
+    assert headline().endswith("about 28 s left")
+    made.train(1, 5)
+    assert headline().endswith("about 13 s left, then the report")
+    assert headline(is_running=False).endswith("about 13 s left on 1 process")
+    for row in made.plan["trials"]:
+        row["generation"] = 0
+    write_json(made.folder / "plan.json", made.plan)
+    assert headline().endswith("about 13 s left of this generation"), "others follow"
+
+
 def test_the_time_left_by_a_probe_fits_or_has_a_line_of_its_own(tmp_path: Path) -> None:
     made = MadeUp(tmp_path / "friendly_k", ["aaaa"])
     probed = {made.ids[0]: Costs(epochs=4, train=6300.0, final=126.0, final_evaluations=1, evaluations=4)}
