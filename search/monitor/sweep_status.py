@@ -147,7 +147,7 @@ def compute_status(reader: SweepReader, heartbeat: Heartbeat | None, is_running:
     ]
     cost_model, billed, shared = CostModel(), Costs(), Costs()
     for planned, _, progress in trainings:
-        cost_model.add_costs(planned.cost_key, progress.billed)
+        cost_model.add_costs(planned.cost_key, progress.comparable)
         billed += progress.billed
         shared += progress.shared
     running = [

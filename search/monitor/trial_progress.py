@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import NamedTuple
 
 from search.monitor.cost_model import Costs
@@ -64,6 +65,11 @@ class TrialProgress:
             self.constant = any(find_constant_class(result, checkpoint) is not None for checkpoint in ("best", "last"))
         else:
             self._update_epochs()
+
+    @property
+    def comparable(self) -> Costs:
+        """The costs that others are estimated by: only a completed training was evaluated at its end."""
+        return self.billed if self.status == "completed" else replace(self.billed, final=0.0, final_evaluations=0)
 
     @property
     def throughput(self) -> Throughput:

@@ -46,7 +46,7 @@ def measure_costs(results: Place) -> CostModel:
             key, progress = reader.planned[i].cost_key, reader.progress[i]
             if sampled[key] < MAX_SAMPLES:
                 reader.read_records([i])
-                cost_model.add_costs(key, progress.billed)
+                cost_model.add_costs(key, progress.comparable)
                 sampled[key] += progress.billed.epochs > 0
     return cost_model
 

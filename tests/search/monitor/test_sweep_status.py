@@ -87,6 +87,17 @@ def test_a_probe_tells_the_final_evaluation_until_one_like_it_is_recorded(trunk:
     assert look(trunk, now, is_running=True).time_left.seconds == 8 * EPOCH + 2 * FINAL
 
 
+@pytest.mark.parametrize("status", ["stopped", "diverged"])
+def test_the_end_of_a_training_that_was_not_evaluated_tells_no_final_evaluation(trunk: MadeUp, status: str) -> None:
+    costs = Costs(epochs=10, train=10.0, evaluate=5.0, evaluations=10, final=50.0, final_evaluations=1)
+    now = Heartbeat(0.0, 1, running=(trunk.ids[1],), probed={trunk.ids[0]: costs})
+    trunk.train(0, 10)
+    trunk.end(0, status)
+    found = look(trunk, now, is_running=True)
+    assert found.time_left.seconds == 8 * EPOCH + 2 * 50.0
+    assert found.billed.final == FINAL, "it took that all the same"
+
+
 def test_a_probe_noted_by_an_earlier_version_is_read(trunk: MadeUp) -> None:
     earlier = {"epochs": 10, "train": 10.0, "evaluate": 5.0, "final": 50.0, "final_evaluations": 1}
     write_json(trunk.folder / "now.json", {"began": 1.0, "slots": 2, "probed": {trunk.ids[0]: earlier}})
