@@ -17,17 +17,13 @@ from trainers.balls import Noise, Norm, check_norm, check_units
 from trainers.diagnostics.block import Diagnostics
 from trainers.knobs import KnobError, Knobs, Real, StepSize
 from trainers.min_perturbation import MinimumPerturbation
+from trainers.rhythm import is_due
 from trainers.step import Precision
 
 Along = Annotated[dict[str, NamedAttack], Field(exclude_if=lambda attacks: not attacks)]
 OfLosses = Annotated[PGDAttack | FGSM, Field(discriminator="name")]
 Crafting = Annotated[Literal["auto", "fp32", "tf32", "bf16"], Field(exclude_if=lambda precision: precision == "auto")]
 Asked = Annotated[bool, Field(exclude_if=lambda asked: not asked)]  # absent from the identity of a study if off
-
-
-def is_due(every: int, epoch: int, epochs: int) -> bool:
-    """Return whether a measurement each `every` epochs is due after an epoch (0-based). After the last it always is."""
-    return (epoch + 1) % every == 0 or epoch + 1 == epochs
 
 
 class Evaluation(Knobs):

@@ -13,9 +13,10 @@ from pydantic import PositiveInt
 
 from trainers.config import Compute, TrialConfig
 from trainers.diagnostics.block import Diagnostics
-from trainers.evaluate import Evaluation, is_due
+from trainers.evaluate import Evaluation
 from trainers.knobs import Knobs
 from trainers.record_io import digest
+from trainers.rhythm import is_due
 
 UNTRAINED = (  # what the names of modules begin with that train and measure nothing
     "__main__", "adversaries", "bench", "certificate", "columns", "extremes", "fewest_seeds", "hardware", "problems",

@@ -93,7 +93,7 @@ def _write(options: argparse.Namespace) -> list[ReportData]:
     with ExitStack() as stack:
         folders = [stack.enter_context(open_records(where)) for where in options.folder]
         alone = len(folders) == 1
-        with show_progress("drawing the report, steps", 1 + STEPS if alone else 2) as progress:
+        with show_progress("drawing the report, steps", 1 + STEPS if alone else 2, is_even=False) as progress:
             reports = [
                 collect_report_data(load_sweep(folder, where))
                 for folder, where in zip(folders, options.folder, strict=True)

@@ -1,7 +1,9 @@
 """The duration of trainings, estimated from the measured durations of comparable trainings.
 
 Trainings are comparable if they have the same model, batch size, device, data and number of passes through the network.
-A training without a comparable one takes the time of those that differ from it in their passes alone, for each pass.
+A training without a comparable one takes what a probe estimates (search.monitor.probe), or else the time of those that
+differ from it in their passes alone, for each pass. Its evaluations along training and its final one are looked up
+apart from its epochs, in the same order: a sweep may train as another one and be evaluated in another way.
 search.run.estimate adds the durations up before a run. search.monitor.sweep_status does so while it runs, and divides
 the time left by the number of processes.
 The strengths of a method (lambda, beta, epsilon) do not change the passes and therefore cost no time; its pieces, its
@@ -10,27 +12,30 @@ steps and restarts do. A subset counts by the fraction of the training examples 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+import math
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from typing import NamedTuple
 
 from search.monitor.epoch_progress import EpochProgress
 from trainers.formatting import format_count
 from trainers.record_io import Row, digest
 
-NOTHING = (0.0, 0.0)
 SPLIT_KEYS = ("label_noise", "noise_seed", "split_seed")  # they change which examples are used, not how many
+AT_THE_END = ("final", "min_perturbation")  # keys of `evaluate:` that do not act along training
 
 
 class CostKey(NamedTuple):
     """Hashes of all that the duration of a training depends on; trainings with equal hashes are comparable."""
 
     training: str  # hash of what an epoch over all examples depends on
-    evaluation: str  # hash of that and of what is evaluated
+    evaluation: str  # hash of what is measured along training, however often
+    final: str  # hash of what is measured at the end
     fraction: float  # of the training examples that an epoch uses
+    every: int = 1  # epochs between evaluations
     network: str = ""  # hash of what `training` is the hash of, without the passes
-    network_evaluation: str = ""  # hash of that and of what is evaluated
     work: float = 0.0  # passes of a visit of an example, in forwards; 0: unknown, and only `training` is compared
 
 
@@ -43,11 +48,13 @@ class Costs:
     evaluate: float = 0.0
     final: float = 0.0
     final_evaluations: int = 0  # how many `final` is the sum of
+    evaluations: int = 0  # how many `evaluate` is the sum of
 
-    def add(self, row: Row) -> None:
-        """Add one row of cost.jsonl."""
+    def add(self, row: Row, is_evaluated: bool = True) -> None:
+        """Add one row of cost.jsonl; `is_evaluated`: an evaluation was due after its epoch."""
         self.epochs += "seconds" in row
         self.final_evaluations += "final_seconds" in row
+        self.evaluations += is_evaluated and "evaluate_seconds" in row
         self.train += row.get("seconds", 0.0)
         self.evaluate += row.get("evaluate_seconds", 0.0)
         self.final += row.get("final_seconds", 0.0)
@@ -80,15 +87,28 @@ def cost_key(planned: Row, evaluation: Row) -> CostKey:
         "data": {key: value for key, value in config["data"].items() if key not in SPLIT_KEYS},
         "size": unknown_size,
     }
-    training, network = digest(parts | {"passes": passes or config["method"]}), digest(parts)
+    every, measured = _part_rhythm(evaluation)
     return CostKey(
-        training=training,
-        evaluation=digest([training, evaluation]),
+        training=digest(parts | {"passes": passes or config["method"]}),
+        evaluation=digest({key: value for key, value in measured.items() if key not in AT_THE_END}),
+        final=digest(measured),
         fraction=1.0 if fraction is None else fraction,
-        network=network,
-        network_evaluation=digest([network, evaluation]),
+        every=every,
+        network=digest(parts),
         work=_count_work(*passes) if passes else 0.0,
     )
+
+
+def _part_rhythm(evaluation: Row) -> tuple[int, Row]:
+    """Return the epochs between evaluations, and what one measures: of attacks that are rarer, a part of each."""
+    every = int(evaluation.get("every", 1))
+    if every < 1:
+        raise ValueError(f"evaluate.every is {every}, and is at least 1")
+    along = {
+        name: attack | {"every": attack.get("every", every) / every}
+        for name, attack in evaluation.get("along", {}).items()
+    }
+    return every, {key: value for key, value in evaluation.items() if key != "every"} | {"along": along}
 
 
 def _count_work(
@@ -106,11 +126,17 @@ class TimeLeft(NamedTuple):
 
     seconds: float
     unknown: int  # trainings of whose network none was measured; they are left out
-    unmeasured: int = 0  # trainings whose evaluation was never measured; the time of the evaluation is left out
+    unmeasured: int = 0  # trainings of whose evaluation a part was never measured; the time of that part is left out
     probed: int = 0  # trainings without a comparable one whose time a probe of a few steps estimates
+    probed_evaluations: int = 0  # further trainings of which it estimates the evaluation alone
     further: int = 0  # ended trainings that are measured further, before the first of them is done; left out
     by_passes: int = 0  # trainings without a comparable one whose time is that of others for each pass
     final: float = 0.0  # those of `seconds` that final evaluations take
+
+    @property
+    def is_rough(self) -> bool:
+        """Return whether a part of some training has no comparable one that was recorded."""
+        return bool(self.unknown or self.unmeasured or self.probed or self.probed_evaluations or self.by_passes)
 
     @property
     def uncounted(self) -> str:
@@ -122,74 +148,116 @@ class TimeLeft(NamedTuple):
         return f"not counting {' and '.join(parts)} of {kinds} not timed yet" if parts else ""
 
 
-def _build_sums() -> dict[str, list[float]]:
-    return defaultdict(lambda: [0.0, 0.0])
+@dataclass
+class Means:
+    """Mean seconds of comparable things, by what they have in common."""
+
+    _sums: dict[Hashable, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0, 0.0]))
+
+    def add(self, common: Hashable, seconds: float, amount: float) -> None:
+        """Add the seconds of so many things."""
+        sums = self._sums[common]
+        sums[0] += seconds
+        sums[1] += amount
+
+    def find(self, common: Hashable) -> float | None:
+        """Return the mean seconds of a thing, or None if none was added."""
+        seconds, amount = self._sums.get(common, (0.0, 0.0))
+        return seconds / amount if amount else None
+
+
+class Basis(Enum):
+    """What the seconds of a part of a training are known by; the first that there is counts."""
+
+    RECORDED = auto()  # comparable trainings
+    PROBED = auto()  # a few steps on this machine
+    OTHERS = auto()  # trainings that differ in their passes alone
+
+
+Part = tuple[float, Basis] | None  # seconds of an epoch or an evaluation, and what they are known by; None: unknown
 
 
 @dataclass
 class CostModel:
-    """Mean seconds of an epoch, of its evaluation and of the final evaluation, for every measured cost key."""
+    """Mean seconds of an epoch, of an evaluation along training and of the final one, for every measured cost key."""
 
-    _trained: dict[str, list[float]] = field(default_factory=_build_sums)  # seconds, epochs over all examples
-    _worked: dict[str, list[float]] = field(default_factory=_build_sums)  # of a network: seconds, these epochs' passes
-    _evaluated: dict[str, Costs] = field(default_factory=lambda: defaultdict(Costs))
-    _with_epochs: set[str] = field(default_factory=set)  # hashes for which complete epochs were measured
+    _trained: Means = field(default_factory=Means)  # by `training`: epochs over all examples
+    _worked: Means = field(default_factory=Means)  # by `network`: the passes of these epochs
+    _evaluated: Means = field(default_factory=Means)  # by `training` or `network`, and `evaluation`
+    _ended: Means = field(default_factory=Means)  # by `training` or `network`, and `final`
+    _probed: dict[CostKey, Costs] = field(default_factory=dict)
+    _with_epochs: set[str] = field(default_factory=set)  # `training` for which complete epochs were measured
 
     def add_costs(self, key: CostKey, costs: Costs) -> None:
-        """Add the costs of a training, unless it has no complete epoch."""
+        """Add the recorded costs of a training."""
         if costs.epochs:
             self._add_epochs(key, costs.train, costs.epochs)
-            for evaluation in {key.evaluation, key.network_evaluation}:
-                self._evaluated[evaluation] += costs
             self._with_epochs.add(key.training)
+        for trainings in {key.training, key.network}:
+            self._evaluated.add((trainings, key.evaluation), costs.evaluate, costs.evaluations)
+            self._ended.add((trainings, key.final), costs.final, costs.final_evaluations)
 
     def add_progress(self, key: CostKey, progress: EpochProgress) -> None:
         """Add the finished part of an epoch, which has no evaluation yet, unless a comparable epoch is complete."""
         if key.training not in self._with_epochs:
             self._add_epochs(key, progress.seconds, progress.fraction)
 
+    def add_probed(self, key: CostKey, costs: Costs) -> None:
+        """Add a probe's estimate of a training; it counts for the parts of which no comparable one was recorded."""
+        self._probed[key] = costs
+
     def _add_epochs(self, key: CostKey, seconds: float, epochs: float) -> None:
-        for sums, amount in ((self._trained[key.training], 1.0), (self._worked[key.network], key.work)):
-            if amount:
-                sums[0] += seconds
-                sums[1] += epochs * key.fraction * amount
+        self._trained.add(key.training, seconds, epochs * key.fraction)
+        if key.work:
+            self._worked.add(key.network, seconds, epochs * key.fraction * key.work)
 
-    def is_known(self, key: CostKey) -> bool:
-        """Return whether a comparable training was measured."""
-        return key.training in self._trained
+    def is_recorded(self, key: CostKey) -> bool:
+        """Return whether all parts of a comparable training were recorded."""
+        return all(part and part[1] is Basis.RECORDED for part in self._find_parts(key))
 
-    def epoch_seconds(self, key: CostKey) -> float | None:
-        """Return the seconds of one epoch and its mean evaluation, or None if none of its network was measured."""
-        seconds, epochs = self._trained.get(key.training, NOTHING)
-        if not epochs:
-            seconds, worked = self._worked.get(key.network, NOTHING)
-            epochs = worked / key.work if key.work else 0.0
-        if not epochs:
-            return None
-        evaluated = self._find_evaluated(key)
-        return seconds / epochs * key.fraction + (evaluated.evaluate / evaluated.epochs if evaluated else 0.0)
-
-    def _find_evaluated(self, key: CostKey) -> Costs | None:
-        """Return the costs of comparable evaluations, or of the same one after trainings with other passes."""
-        return self._evaluated.get(key.evaluation) or (
-            self._evaluated.get(key.network_evaluation) if key.work else None
+    def _find_parts(self, key: CostKey) -> tuple[Part, Part, Part]:
+        """Return what an epoch takes, an evaluation along training, and the final one."""
+        probed = self._probed.get(key, Costs())
+        epoch, work = self._trained.find(key.training), self._worked.find(key.network)
+        return (
+            _choose(
+                None if epoch is None else epoch * key.fraction,
+                probed.train / probed.epochs if probed.epochs else None,
+                None if work is None or not key.work else work * key.work * key.fraction,
+            ),
+            _choose(
+                self._evaluated.find((key.training, key.evaluation)),
+                probed.evaluate / probed.evaluations if probed.evaluations else None,
+                self._evaluated.find((key.network, key.evaluation)) if key.work else None,
+            ),
+            _choose(
+                self._ended.find((key.training, key.final)),
+                probed.final / probed.final_evaluations if probed.final_evaluations else None,
+                self._ended.find((key.network, key.final)) if key.work else None,
+            ),
         )
 
-    def final_seconds(self, key: CostKey) -> float:
-        """Return the seconds of the final evaluation, or 0 if none was measured."""
-        evaluated = self._find_evaluated(key)
-        return evaluated.final / evaluated.final_evaluations if evaluated and evaluated.final_evaluations else 0.0
-
     def estimate(self, trainings: Iterable[tuple[CostKey, int, bool]]) -> TimeLeft:
-        """Return the time of trainings, given the epochs of each and whether its final evaluation is still to come."""
-        seconds, final, unknown, unmeasured, by_passes = 0.0, 0.0, 0, 0, 0
+        """Return the time of trainings, given the last epochs of each and whether its final evaluation is to come."""
+        left = Counter[str]()
+        seconds = final = 0.0
         for key, epochs, ends in trainings:
-            per_epoch = self.epoch_seconds(key)
-            if per_epoch is None:
-                unknown += bool(epochs)
-            else:
-                seconds += per_epoch * epochs
-                final += ends * self.final_seconds(key)
-                unmeasured += bool(epochs) and self._find_evaluated(key) is None
-                by_passes += bool(epochs) and not self.is_known(key)
-        return TimeLeft(seconds + final, unknown, unmeasured, by_passes=by_passes, final=final)
+            epoch, evaluation, end = self._find_parts(key)
+            if epoch is None:
+                left["unknown"] += bool(epochs)
+                continue
+            evaluations = math.ceil(epochs / key.every)
+            measured = [part for part, times in ((evaluation, evaluations), (end, ends)) if times]
+            seconds += epochs * epoch[0] + evaluations * (evaluation[0] if evaluation else 0.0)
+            final += ends * (end[0] if end else 0.0)
+            is_probed = bool(epochs) and epoch[1] is Basis.PROBED
+            left["unmeasured"] += None in measured
+            left["probed"] += is_probed
+            left["probed_evaluations"] += not is_probed and any(part and part[1] is Basis.PROBED for part in measured)
+            left["by_passes"] += bool(epochs) and epoch[1] is Basis.OTHERS
+        return TimeLeft(seconds + final, final=final, **{"unknown": 0} | left)
+
+
+def _choose(recorded: float | None, probed: float | None, others: float | None) -> Part:
+    found = ((recorded, Basis.RECORDED), (probed, Basis.PROBED), (others, Basis.OTHERS))
+    return next(((seconds, basis) for seconds, basis in found if seconds is not None), None)

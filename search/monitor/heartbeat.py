@@ -62,20 +62,22 @@ class Heartbeat:
         known = {name: found[name] for name in _HeartbeatRecord.__annotations__ if name in found}
         fields: Row = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
         estimates = known.get("probed", {}).items()
+        parts = _CostsRecord.__annotations__
         fields["probed"] = {
-            name: Costs(**{part: costs[part] for part in _CostsRecord.__annotations__}) for name, costs in estimates
+            name: Costs(**{part: costs[part] for part in parts if part in costs}) for name, costs in estimates
         }
         return Heartbeat(**fields)
 
 
-class _CostsRecord(TypedDict):
+class _CostsRecord(TypedDict, total=False):
     """A probe's estimate of a whole training; its keys are the fields of Costs."""
 
-    epochs: int
-    train: float
-    evaluate: float
-    final: float
-    final_evaluations: int
+    epochs: Required[int]
+    train: Required[float]
+    evaluate: Required[float]
+    final: Required[float]
+    final_evaluations: Required[int]
+    evaluations: int  # missing in one of an earlier version
 
 
 class _HeartbeatRecord(TypedDict, total=False):

@@ -166,6 +166,7 @@ def estimate_costs(config: TrialConfig, evaluation: Evaluation, data: Data, flop
         evaluate=count_flops(sum(along, epoch_passes * len(measured)), flops),
         final=checkpoints * count_flops(sum(final, curves * test), flops),
         final_evaluations=1,
+        evaluations=len(measured),
     )
 
 

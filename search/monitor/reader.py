@@ -73,11 +73,7 @@ class SweepReader:
         self.planned = [
             self._build_planned(row, titles.get(problems.get(row["configuration"], ""), "")) for row in rows
         ]
-        self.progress = [
-            known.get((row["id"], row["chain"]))
-            or TrialProgress(self.folder / "trials" / row["id"], row["id"], row["chain"], self.damage)
-            for row in rows
-        ]
+        self.progress = [known.get((row["id"], row["chain"])) or self._build_progress(row) for row in rows]
         self.index = {planned.id: i for i, planned in enumerate(self.planned)}
 
     def read_records(self, trainings: Iterable[int] | None = None, since: float = 0.0) -> None:
@@ -119,6 +115,10 @@ class SweepReader:
                 f"{self.folder}: its plan.json has a configuration that this version does not know ({row['id']}: "
                 f"{type(error).__name__} {error}); use the version that wrote it"
             ) from None
+
+    def _build_progress(self, row: Row) -> TrialProgress:
+        name, every = row["id"], self._cost_keys[row["configuration"]].every
+        return TrialProgress(self.folder / "trials" / name, name, row["chain"], self.damage, every, row["epochs"])
 
     def _build_planned(self, row: Row, title: str) -> PlannedTraining:
         name, branch = row["configuration"], row.get("branch", (0, 0))

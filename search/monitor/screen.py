@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Group
@@ -31,6 +32,7 @@ HEADLINE_STATES = ("stopped", "diverged", "failed", "damaged", "lost", "left out
 UNLISTED_STATES = ("completed", "planned", "running")  # the rest, or shown elsewhere
 BAR, NAME = 20, 60  # columns
 FEW_EPOCHS = 100  # a sweep with fewer trained epochs shows parts of them
+REPORT_SECONDS = 15.0  # a time left below it announces the report, which takes as long or longer and is not in it
 LONG_SECONDS = 150.0  # an epoch that takes longer shows hundredths, ten times as long thousandths
 COLUMNS = (
     ("state", 9),
@@ -78,7 +80,7 @@ def redraw(live: Live, picture: Group) -> None:
 
 
 def _build_lines(status: SweepStatus, width: int, height: int, size: int | None, aligns: bool) -> Iterator[Text]:
-    top = [*_build_title(status, width, aligns), *_build_progress(status), *_build_amounts(status, size, width)]
+    top = [*_build_title(status, width, aligns), *_build_progress(status, width), *_build_amounts(status, size, width)]
     yield from top
     free = height - len(top)
     unfinished = status.unfinished
@@ -147,9 +149,12 @@ def _format_time(status: SweepStatus) -> str:
     probed = bool(status.time_left.probed and not status.billed.epochs)
     # a probe times steps alone, and not the seconds in which Ray and its workers start
     is_short = probed and seconds < 60
-    time_left = "less than a minute" if is_short else f"about {format_duration(max(seconds, 1.0))}"
+    about = "roughly" if status.time_left.is_rough and not probed else "about"
+    time_left = "less than a minute" if is_short else f"{about} {format_duration(max(seconds, 1.0))}"
     where = "" if status.is_running else processes
-    return f"{so_far}, {time_left} left{' by a probe' * probed}{of}{where}"
+    is_all = status.is_running and not (of or is_short or status.time_left.uncounted)
+    follows = ", then the report" if is_all and seconds < REPORT_SECONDS else ""
+    return f"{so_far}, {time_left} left{' by a probe' * probed}{of}{where}{follows}"
 
 
 def _describe_uncounted(status: SweepStatus) -> str:
@@ -164,7 +169,7 @@ def _format_generation(status: SweepStatus, separator: str) -> str:
     return f"{separator}in {format_count(status.generation, 'generation')}" + ("" if status.finished else " so far")
 
 
-def _build_progress(status: SweepStatus) -> Iterator[Text]:
+def _build_progress(status: SweepStatus, width: int) -> Iterator[Text]:
     ended = sum(training.ended for training in status.trainings)
     rest = "".join(f" · {n} {state}" for state, n in status.states.items() if state not in UNLISTED_STATES)
     rest += f" · {status.constant} constant" * bool(status.constant)
@@ -183,8 +188,8 @@ def _build_progress(status: SweepStatus) -> Iterator[Text]:
         parts += [f"stopping skips {status.skipped_epochs:,}"]
     if parts:
         yield _label("saved", " · ".join(parts))
-    if uncounted := _describe_uncounted(status):
-        yield _label("time left", uncounted)
+    for i, line in enumerate(wrap(_describe_uncounted(status), width - len(_label("", "")))):
+        yield _label("" if i else "time left", line)
 
 
 def _format_done(status: SweepStatus) -> str:

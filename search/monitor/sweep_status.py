@@ -137,7 +137,8 @@ class SweepStatus:
 def compute_status(reader: SweepReader, heartbeat: Heartbeat | None, is_running: bool) -> SweepStatus:
     """Return the status of a sweep from the records that were read.
 
-    Where nothing comparable to a training is recorded, a probe's estimate in the heartbeat counts while the sweep runs.
+    While the sweep runs, a probe's estimate in the heartbeat counts for each part of a training, such as its final
+    evaluation, to which nothing comparable is recorded.
     """
     reported = heartbeat.states if heartbeat and is_running else {}
     trainings = [
@@ -146,7 +147,7 @@ def compute_status(reader: SweepReader, heartbeat: Heartbeat | None, is_running:
     ]
     cost_model, billed, shared = CostModel(), Costs(), Costs()
     for planned, _, progress in trainings:
-        cost_model.add_costs(planned.cost_key, progress.billed)
+        cost_model.add_costs(planned.cost_key, progress.comparable)
         billed += progress.billed
         shared += progress.shared
     running = [
@@ -160,9 +161,8 @@ def compute_status(reader: SweepReader, heartbeat: Heartbeat | None, is_running:
     keys = {
         reader.planned[reader.index[name]].cost_key: costs for name, costs in probed.items() if name in reader.index
     }
-    unrecorded = {key: costs for key, costs in keys.items() if not cost_model.is_known(key)}
-    for key, costs in unrecorded.items():
-        cost_model.add_costs(key, costs)
+    for key, costs in keys.items():
+        cost_model.add_probed(key, costs)
     running_epochs = EpochProgress(*(sum(values) for values in zip(*(epoch for _, epoch in running), strict=True)))
     branches = [planned.branch for planned in reader.planned]
     depths = [progress.epochs for progress in reader.progress]
@@ -177,7 +177,6 @@ def compute_status(reader: SweepReader, heartbeat: Heartbeat | None, is_running:
         time_left=time_left._replace(
             seconds=max(time_left.seconds - running_epochs.seconds, 0.0) + sum(further or ()),
             further=heartbeat.to_measure if heartbeat and further is None else 0,
-            probed=sum(training.planned.cost_key in unrecorded for training in trainings),
         ),
         longest_seconds=max([longest, *(further or ())]), billed=billed, shared=shared, points=average_seeds(trainings),
         running_epochs=running_epochs, generation=reader.generation,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import NamedTuple
 
 from search.monitor.cost_model import Costs
@@ -14,6 +15,7 @@ from trainers.record_io import Place, Row
 from trainers.record_reader import Damage, is_cost_row, is_epoch_row, read_json
 from trainers.record_shapes import check_result
 from trainers.records import find_constant_class
+from trainers.rhythm import is_due
 
 FINAL = ("completed", "diverged")
 ENDED = (*FINAL, "stopped")  # a stopped training may be resumed
@@ -31,9 +33,15 @@ class Throughput(NamedTuple):
 class TrialProgress:
     """One training: its status, its newest and best epoch, and its costs."""
 
-    def __init__(self, folder: Place, name: str, final: str, damage: Damage | None = None) -> None:
-        """Follow a training whose last state is named `final`; damaged records are noted in `damage`."""
+    def __init__(
+        self, folder: Place, name: str, final: str, damage: Damage | None = None, every: int = 1, planned: int = 0
+    ) -> None:
+        """Follow a training whose last state is named `final`; damaged records are noted in `damage`.
+
+        It is evaluated each `every` epochs and after the last of the `planned` ones.
+        """
         self.folder, self.name, self.final = folder, name, final
+        self._every, self._planned = every, planned
         self._damage = Damage() if damage is None else damage
         self.status = "planned"
         self.epochs = 0  # recorded epochs, whichever training computed them
@@ -57,6 +65,11 @@ class TrialProgress:
             self.constant = any(find_constant_class(result, checkpoint) is not None for checkpoint in ("best", "last"))
         else:
             self._update_epochs()
+
+    @property
+    def comparable(self) -> Costs:
+        """The costs that others are estimated by: only a completed training was evaluated at its end."""
+        return self.billed if self.status == "completed" else replace(self.billed, final=0.0, final_evaluations=0)
 
     @property
     def throughput(self) -> Throughput:
@@ -87,7 +100,8 @@ class TrialProgress:
             self._reset_costs()
         for row in rows:
             billed = row.get("by", self.name) == self.name
-            (self.billed if billed else self.shared).add(row)
+            is_evaluated = "epoch" in row and is_due(self._every, row["epoch"], self._planned)
+            (self.billed if billed else self.shared).add(row, is_evaluated)
             if billed and "images_per_s" in row:
                 self._recent.append(row)
 

@@ -109,7 +109,7 @@ def _report_finished(folder: Place, over: str, console: Console, dry: bool) -> i
     since = "the code in trainers/ has changed since, and trains nothing"
     console.print(f"{folder.name} {over}; {since}.", soft_wrap=True)
     if not dry:
-        _report(folder)
+        _report(folder, console)
     return DONE
 
 
@@ -306,7 +306,7 @@ def _run_sweep(
         _record_devices(provenance, folder, console)
         provenance.end_run(code, began, sweep.spent)  # so that the report can show it
         if sweep.ended() and not sweep.interrupted:
-            _report(folder, summarizes)
+            _report(folder, console, summarizes)
             provenance.end_run(code, began, sweep.spent)
     except OSError as error:
         why = health.find_storage_problem_behind(error, folder) or str(error)
@@ -327,6 +327,7 @@ def _record_devices(provenance: Provenance, folder: Place, console: Console) -> 
         console.print(f"note: it was trained on unlike devices, and {DIFFERENT_BITS} ({trained})", soft_wrap=True)
 
 
-def _report(folder: Place, summarizes: bool = True) -> None:
+def _report(folder: Place, console: Console, summarizes: bool = True) -> None:
+    console.print("The report is being drawn.")  # which takes longer than the last seconds of a small sweep
     quiet = [] if summarizes else ["--quiet"]
     subprocess.run([sys.executable, "-m", "analysis.report", str(folder), *quiet], check=False)

@@ -239,10 +239,12 @@ def _describe_basis(time: TimeLeft, results: Place, left: RemainingWork) -> str:
     probe = "estimated from a few training steps on this machine, final attacks at most"
     if time.probed and time.probed == sum(epochs > 0 for epochs in left.epochs):
         return probe
+    parts = [format_count(time.probed, "training")] if time.probed else []
+    parts += [f"the evaluation of {format_count(time.probed_evaluations, 'training')}"] * bool(time.probed_evaluations)
+    probed = [f"{' and '.join(parts)} {probe}"] if parts else []
     parts = [f"as measured in {results}"]
     parts += [f"{format_count(time.by_passes, 'training')} by the passes of others"] if time.by_passes else []
-    parts += [f"{format_count(time.probed, 'training')} {probe}"] if time.probed else []
-    return ", ".join(parts)
+    return ", ".join([*parts, *probed])
 
 
 def _format_processes(count: int) -> str:

@@ -46,7 +46,7 @@ def measure_costs(results: Place) -> CostModel:
             key, progress = reader.planned[i].cost_key, reader.progress[i]
             if sampled[key] < MAX_SAMPLES:
                 reader.read_records([i])
-                cost_model.add_costs(key, progress.billed)
+                cost_model.add_costs(key, progress.comparable)
                 sampled[key] += progress.billed.epochs > 0
     return cost_model
 
@@ -56,8 +56,8 @@ def estimate_remaining_time(
 ) -> TimeLeft:
     """Return the seconds that the rest of a plan takes on one process.
 
-    A training without a comparable one under `results` is probed on this machine if its data is loaded; `datas` maps
-    the identity of each data block to its splits. Otherwise it is counted and left out.
+    A training of which a part has no comparable one under `results` is probed on this machine if its data is loaded;
+    `datas` maps the identity of each data block to its splits. Otherwise it is counted and left out.
     """
     cost_model, evaluation = measure_costs(results), plan.evaluation.model_dump(mode="json")
     keys: dict[str, CostKey] = {}
@@ -65,12 +65,10 @@ def estimate_remaining_time(
         if trial.configuration not in keys:
             keys[trial.configuration] = cost_key(trial.to_row(), evaluation)
     rest = list(zip(plan.trials, remaining.epochs, remaining.ended, strict=True))
-    unknown = [trial for trial, epochs, _ in rest if epochs and not cost_model.is_known(keys[trial.configuration])]
-    probed = probe_costs(plan, unknown, datas) if datas else {}
-    for configuration, costs in probed.items():
-        cost_model.add_costs(keys[configuration], costs)
-    time_left = cost_model.estimate((keys[trial.configuration], epochs, not ended) for trial, epochs, ended in rest)
-    return time_left._replace(probed=sum(trial.configuration in probed for trial in unknown))
+    unknown = [trial for trial, _, ended in rest if not ended and not cost_model.is_recorded(keys[trial.configuration])]
+    for configuration, costs in (probe_costs(plan, unknown, datas) if datas else {}).items():
+        cost_model.add_probed(keys[configuration], costs)
+    return cost_model.estimate((keys[trial.configuration], epochs, not ended) for trial, epochs, ended in rest)
 
 
 def count_local_slots(resources: Resources) -> int:

@@ -54,7 +54,7 @@ def test_trainings_are_counted_and_unfinished_ones_shown(sweep: Path, capsys: py
     assert out.count("3/6") == 2
     assert out.count(" 75.0%") == 2
     assert "spent     6 min 00 s, 2 min 00 s of it evaluation\n" in out
-    assert "about 8 min 06 s left on 1 process\n" in out, "the planned ones by the passes of the others"
+    assert "roughly 8 min 06 s left on 1 process\n" in out, "the planned ones by the passes of the others"
     assert hash_files(sweep) == before
 
 
@@ -182,7 +182,7 @@ def test_watching_ends_once_all_trainings_ended(
     threading.Timer(0.2, go_on).start()
     assert main([str(made.folder), "--watch", "--interval", "0.01"]) == 0
     first, *_, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("0 of 1 training ended, 1 of 2 epochs trained, about 3 s left on 1 process")
+    assert first.startswith("0 of 1 training ended, 1 of 2 epochs trained, roughly 3 s left on 1 process")
     assert last == "1 of 1 training ended, 2 of 2 epochs trained"
 
 

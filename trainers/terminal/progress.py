@@ -22,30 +22,41 @@ PLAIN_SECONDS = 15.0  # before each plain line
 class Progress:
     """Counts how much of some work is done, and says so on standard error."""
 
-    def __init__(self, title: str, total: int) -> None:
-        """Count from 0 to `total`, in the units of `done`."""
-        self.title, self.total, self.done = title, total, 0
-        self._began = time.monotonic()
+    def __init__(self, title: str, total: int, is_even: bool = True) -> None:
+        """Count from 0 to `total`, in units that take about as long as each other if `is_even`."""
+        self.title, self.total, self.done, self.is_even = title, total, 0, is_even
+        self._count = 1  # of the units that were done last, at once
+        self._began = self._advanced = time.monotonic()
 
     def advance(self, count: int = 1) -> None:
         """Count further units as done."""
         self.done += count
+        self._count, self._advanced = count, time.monotonic()
 
     def describe(self) -> str:
-        """Return the title, how much is done, and the time left if some of it is done."""
-        took = time.monotonic() - self._began
-        left = f", about {format_duration(took * (self.total - self.done) / self.done)} left" if self.done else ""
-        return f"{self.title}: {self.done:,} of {self.total:,}{left if self.done < self.total else ''}"
+        """Return the title, how much is done, and the time left if some of it is; of uneven units the time so far."""
+        now, when = time.monotonic(), ""
+        if not self.is_even:
+            when = f", {format_duration(now - self._began)} so far"
+        elif 0 < self.done < self.total:
+            when = f", about {format_duration(self._estimate_left(now))} left"
+        return f"{self.title}: {self.done:,} of {self.total:,}{when}"
+
+    def _estimate_left(self, now: float) -> float:
+        """Return the seconds left: fewer each second, but never fewer than those after the units that are next."""
+        each = (self._advanced - self._began) / self.done
+        left = each * (self.total - self.done)
+        return max(left - (now - self._advanced), left - each * self._count, 1.0)
 
 
 @contextmanager
-def show_progress(title: str, total: int) -> Iterator[Progress]:
-    """Show how far some work is, whose caller advances what is yielded.
+def show_progress(title: str, total: int, is_even: bool = True) -> Iterator[Progress]:
+    """Show how far some work is, whose caller advances what is yielded; see Progress for `is_even`.
 
     On a terminal this is one line, from two seconds on, which vanishes at the end. Into a pipe or a file goes a plain
     line every 15 seconds.
     """
-    progress = Progress(title, total)
+    progress = Progress(title, total, is_even)
     with _show(progress.describe):
         yield progress
 

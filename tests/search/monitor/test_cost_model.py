@@ -31,6 +31,10 @@ def planned_row(planned: Callable[..., Plan]) -> Build:
     return build
 
 
+def estimate(model: CostModel, key: CostKey, epochs: int = 1, ends: bool = False) -> float:
+    return model.estimate([(key, epochs, ends)]).seconds
+
+
 def method(**weight: Any) -> Row:
     return {"method": {"base": "gairat", "weight": weight}}
 
@@ -82,11 +86,9 @@ def test_methods_with_equal_passes_are_comparable(planned_row: Build) -> None:
 )
 def test_a_subset_takes_its_fraction_of_an_epoch(planned_row: Build, subset: Any, fraction: float) -> None:
     row, model = planned_row(subset=subset), CostModel()
-    model.add_costs(
-        cost_key(planned_row(), {}), Costs(epochs=4, train=40.0, evaluate=8.0, final=3.0, final_evaluations=1)
-    )
+    model.add_costs(cost_key(planned_row(), {}), Costs(epochs=4, train=40.0, evaluate=8.0, evaluations=4))
     assert row["fraction"] == fraction
-    assert model.epoch_seconds(cost_key(row, {})) == fraction * 10 + 2
+    assert estimate(model, cost_key(row, {})) == fraction * 10 + 2
 
 
 def test_a_count_of_unknown_data_is_comparable_to_the_same_count_alone(planned_row: Build) -> None:
@@ -123,22 +125,76 @@ def test_passes_and_fractions_that_no_plan_has_are_refused(planned_row: Build, d
         check_training(row | damage)
 
 
-def test_the_time_of_an_evaluation_is_known_for_the_same_evaluation_alone() -> None:
-    row: Row = {"config": CONFIG}
-    measured, other = cost_key(row, {"every": 1}), cost_key(row, {"every": 9})
+EVALUATION: Row = {"every": 5, "steps": 10, "final": {"pgd20": {"name": "pgd"}}}
+RARER: Row = EVALUATION | {"along": {"fgsm": {"every": 10}}}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "other", "seconds"),
+    [
+        (EVALUATION, EVALUATION, 30.0 + 6 * 3.0 + 7.0),
+        (EVALUATION, EVALUATION | {"every": 2}, 30.0 + 15 * 3.0 + 7.0),
+        (EVALUATION, EVALUATION | {"every": 7}, 30.0 + 5 * 3.0 + 7.0),  # 7, 14, 21, 28 and the last
+        (EVALUATION, EVALUATION | {"final": {}}, 30.0 + 6 * 3.0),
+        (EVALUATION, EVALUATION | {"min_perturbation": {}}, 30.0 + 6 * 3.0),
+        (EVALUATION, EVALUATION | {"steps": 20}, 30.0),
+        (RARER, EVALUATION | {"every": 3, "along": {"fgsm": {"every": 6}}}, 30.0 + 10 * 3.0 + 7.0),
+        (RARER, EVALUATION | {"along": {"fgsm": {}}}, 30.0),
+    ],
+)
+def test_evaluations_are_counted_however_often_and_long_a_comparable_training_was_evaluated(
+    recorded: Row, other: Row, seconds: float
+) -> None:
+    """Ten epochs with two evaluations are recorded; thirty are to come."""
+    row, model = {"config": CONFIG}, CostModel()
+    costs = Costs(epochs=10, train=10.0, evaluate=6.0, evaluations=2, final=7.0, final_evaluations=1)
+    model.add_costs(cost_key(row, recorded), costs)
+    left = model.estimate([(cost_key(row, other), 30, True)])
+    assert (left.seconds, left.unmeasured) == (seconds, int(seconds not in (55.0, 82.0, 52.0, 67.0)))
+
+
+def test_an_interval_of_no_epochs_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"evaluate\.every is 0"):
+        cost_key({"config": CONFIG}, {"every": 0})
+
+
+def test_a_probe_counts_for_each_part_that_was_not_recorded() -> None:
+    """A sweep with another final attack is recorded, and then one of this kind, part by part."""
+    key, model = CostKey("a", "b", "c", 1.0, every=2), CostModel()
+    other = key._replace(training="other", network="other")
+    costs = Costs(epochs=4, train=40.0, evaluate=6.0, evaluations=2, final=70.0, final_evaluations=1)
+    model.add_probed(key, costs)
+    model.add_costs(other, Costs(epochs=1, train=5.0))
+    assert model.estimate([(key, 4, True), (key, 0, True), (other, 1, False)]) == TimeLeft(
+        116.0 + 70.0 + 5.0, 0, unmeasured=1, probed=1, probed_evaluations=1, final=140.0
+    )
+    parts = (Costs(epochs=1, train=2.0), Costs(evaluate=1.0, evaluations=1), Costs(final=9.0, final_evaluations=1))
+    for part, seconds, probed in zip(parts, (8.0 + 76.0, 8.0 + 2.0 + 70.0, 8.0 + 2.0 + 9.0), (1, 1, 0), strict=True):
+        assert not model.is_recorded(key)
+        model.add_costs(key, part)
+        assert model.estimate([(key, 4, True)]) == TimeLeft(
+            seconds, 0, probed_evaluations=probed, final=70.0 if probed else 9.0
+        )
+    assert model.is_recorded(key)
+
+
+def test_a_probe_of_a_kind_counts_rather_than_the_final_evaluation_of_others(planned_row: Build) -> None:
+    """AutoAttack ends early on networks that standard training made, and not on robust ones."""
+    pgd, standard = cost_key(planned_row(method="pgd-at"), {}), cost_key(planned_row(method="standard"), {})
     model = CostModel()
-    model.add_costs(measured, Costs(epochs=2, train=20.0, evaluate=6.0, final=5.0, final_evaluations=1))
-    assert (model.epoch_seconds(measured), model.epoch_seconds(other)) == (13.0, 10.0)
-    assert (model.final_seconds(measured), model.final_seconds(other)) == (5.0, 0.0)
+    model.add_costs(standard, Costs(epochs=1, train=1.0, evaluate=1.0, evaluations=1, final=2.0, final_evaluations=1))
+    assert estimate(model, pgd, 0, ends=True) == 2.0
+    model.add_probed(pgd, Costs(epochs=1, train=9.0, evaluate=1.0, evaluations=1, final=50.0, final_evaluations=1))
+    assert estimate(model, pgd, 0, ends=True) == 50.0
 
 
 def test_trainings_without_a_comparable_one_are_counted_and_not_guessed() -> None:
-    known, other, model = CostKey("a", "a", 1.0), CostKey("b", "b", 1.0), CostModel()
-    model.add_costs(known, Costs(epochs=1, train=2.0, final=1.0, final_evaluations=1))
+    known, other, model = CostKey("a", "a", "a", 1.0), CostKey("b", "b", "b", 1.0), CostModel()
+    model.add_costs(known, Costs(epochs=1, train=2.0, evaluations=1, final=1.0, final_evaluations=1))
     left = model.estimate([(known, 10, True), (known, 5, False), (known, 0, True), (other, 3, True), (other, 0, True)])
     assert left == TimeLeft(20.0 + 1.0 + 10.0 + 1.0, unknown=1, unmeasured=0, final=1.0 + 1.0)
     left = model.estimate([(known._replace(evaluation="c"), 10, True), (known, 5, False)])
-    assert left == TimeLeft(20.0 + 10.0, unknown=0, unmeasured=1)
+    assert left == TimeLeft(20.0 + 10.0 + 1.0, unknown=0, unmeasured=1, final=1.0)
 
 
 def test_other_passes_through_the_same_network_take_their_share_of_its_time(planned_row: Build) -> None:
@@ -147,14 +203,14 @@ def test_other_passes_through_the_same_network_take_their_share_of_its_time(plan
     half = cost_key(planned_row(method="standard", subset={"name": "random", "size": "50%"}), {})
     wider = cost_key(planned_row(method="standard", model={"name": "mlp", "hidden": [5]}), {})
     model = CostModel()
-    model.add_costs(pgd, Costs(epochs=2, train=46.0, evaluate=8.0, final=5.0, final_evaluations=1))
-    assert (model.epoch_seconds(standard), model.epoch_seconds(half)) == (3.0 + 4.0, 1.5 + 4.0)
-    assert model.final_seconds(standard) == 5.0
-    assert not model.is_known(standard) and model.epoch_seconds(wider) is None
+    model.add_costs(pgd, Costs(epochs=2, train=46.0, evaluate=8.0, evaluations=2, final=5.0, final_evaluations=1))
+    assert (estimate(model, standard), estimate(model, half)) == (3.0 + 4.0, 1.5 + 4.0)
+    assert estimate(model, standard, 0, ends=True) == 5.0
+    assert not model.is_recorded(standard)
     assert model.estimate([(pgd, 1, False), (standard, 1, False), (wider, 1, False)]) == TimeLeft(34.0, 1, by_passes=1)
-    model.add_costs(standard, Costs(epochs=1, train=9.0, evaluate=1.0))
-    assert model.epoch_seconds(standard) == 10.0, "what is recorded takes precedence"
-    assert model.epoch_seconds(half) == 4.5 + 1.0
+    model.add_costs(standard, Costs(epochs=1, train=9.0, evaluate=1.0, evaluations=1))
+    assert estimate(model, standard) == 10.0, "what is recorded takes precedence"
+    assert estimate(model, half) == 4.5 + 1.0
 
 
 @pytest.mark.parametrize(
@@ -181,5 +237,7 @@ def test_costs_of_epochs_and_of_the_final_evaluation_are_summed_apart() -> None:
         {"final_seconds": 4.0},
     ):
         costs.add(row)
-    assert costs == Costs(epochs=2, train=5.0, evaluate=1.5, final=4.0, final_evaluations=1)
+    assert costs == Costs(epochs=2, train=5.0, evaluate=1.5, final=4.0, final_evaluations=1, evaluations=2)
     assert costs.seconds == 10.5
+    costs.add({"seconds": 1.0, "evaluate_seconds": 0.001}, is_evaluated=False)
+    assert costs == Costs(epochs=3, train=6.0, evaluate=1.501, final=4.0, final_evaluations=1, evaluations=2)

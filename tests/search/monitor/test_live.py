@@ -90,7 +90,7 @@ def test_a_log_has_a_line_for_each_end_and_a_headline_now_and_then(run: Callable
     live.beat()
     live.beat()
     whole, ended, again, _ = live.said.splitlines()
-    assert whole.startswith("0 of 3 trainings ended, 4 of 9 epochs trained, 0 s so far, about ")
+    assert whole.startswith("0 of 3 trainings ended, 4 of 9 epochs trained, 0 s so far, roughly ")
     assert ended == f"[1/3] completed: {live.records.ids[i]} (validation at epoch 3: clean 75.0%, PGD 50.0%)"
     assert again.startswith("1 of 3 trainings ended, 4 of 9 epochs trained")
 
@@ -110,7 +110,7 @@ def test_the_first_progress_is_a_line_at_once(run: Callable[..., Run]) -> None:
     look()
     look()
     (line,) = live.said.splitlines()
-    assert line.startswith("0 of 1 training ended, 0.001 of 4 epochs trained, 0 s so far, about 4 h 00 min left")
+    assert line.startswith("0 of 1 training ended, 0.001 of 4 epochs trained, 0 s so far, roughly 4 h 00 min left")
     assert line.endswith(" left, not counting the evaluation of 1 training of a kind that was not timed yet")
 
 
@@ -119,7 +119,7 @@ def test_a_training_without_progress_for_long_is_probed_once(tmp_path: Path, mon
 
     def probe(trainings: Iterable[int]) -> dict[int, Costs]:
         asked.append(list(trainings))
-        return {0: Costs(epochs=4, train=360.0, evaluate=36.0, final=20.0, final_evaluations=1)}
+        return {0: Costs(epochs=4, train=360.0, evaluate=36.0, final=20.0, final_evaluations=1, evaluations=4)}
 
     live.watch._probe = probe
     with live.watch:
@@ -138,7 +138,8 @@ def test_a_training_without_progress_for_long_is_probed_once(tmp_path: Path, mon
         assert "about 6 min 56 s left by a probe" in format_headline(elsewhere), "search.status says the same"
         live.records.train(0, 1, seconds=2.0)
         live.beat()
-        assert live.said.splitlines()[-1].endswith(" left"), "what is recorded takes precedence"
+        line = live.said.splitlines()[-1]  # of the other training, the longest: 4 epochs of 3 s and 20 s
+        assert line.endswith(" 32 s left"), "what is recorded takes precedence, and the probe tells the rest"
 
 
 def test_after_a_long_probe_the_display_goes_on_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +263,9 @@ def test_trainings_that_ended_before_are_counted_as_measured(
     assert live.start() == second
     clock.now += 200.0
     live.beat()
-    assert live.said.splitlines()[-1].endswith("about 8 s left"), "one that takes longer than the mean has some left"
+    assert live.said.splitlines()[-1].endswith("about 8 s left, then the report"), (
+        "one that takes longer than the mean has some left"
+    )
     (live.records.place(second) / "error.txt").write_text("ValueError: no memory\n")
     live.end(second)
     live.beat()

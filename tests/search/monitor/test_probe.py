@@ -117,7 +117,7 @@ def test_the_costs_of_a_training_are_its_flops_times_the_pace_of_its_network(
     evaluate = 2 * (100 * (10 * step + 2 * look) + 100 * look)  # val and test under PGD-10 and clean; train clean
     final = 2 * 60 * ((10 * step + 2 * look) + (20 * step + look))
     found = next(cost for name, cost in costs.items() if name.startswith("method=pgd"))
-    assert (found.epochs, found.final_evaluations) == (6, 1)
+    assert (found.epochs, found.evaluations, found.final_evaluations) == (6, 2, 1)
     assert [found.train, found.evaluate, found.final] == pytest.approx([1e-6 * n for n in (train, evaluate, final)])
 
 

@@ -160,15 +160,53 @@ def test_what_the_time_left_does_not_count_is_shown(tmp_path: Path) -> None:
     reader = SweepReader(made.folder)
     reader.read_records()
     status = compute_status(reader, Heartbeat(time.time(), 2), is_running=True)
-    line = "not counting 1 training of a kind that was not timed yet"
-    assert format_headline(status).endswith(f"so far, about 12 s left, {line}")
+    line = "not counting 1 training and the evaluation of 2 trainings of kinds that were not timed yet"
+    assert format_headline(status).endswith(f"so far, roughly 12 s left, {line}")
     title, *lines = shown(status, 80, 24)
-    assert title.endswith("so far, about 12 s left") and f"time left {line}" in lines
+    assert title.endswith("so far, roughly 12 s left")
+    first = next(i for i, found in enumerate(lines) if found.startswith("time left "))
+    assert "".join(found[9:] for found in lines[first : first + 2]) == f" {line}", "none of it is cut off"
+
+
+def test_a_time_left_is_rough_until_a_training_like_each_has_ended(tmp_path: Path) -> None:
+    made = MadeUp(tmp_path / "two", ["aaaa", "bbbb"])
+    probed = {made.ids[0]: Costs(epochs=4, final=40.0, final_evaluations=1)}
+    now = Heartbeat(time.time(), 1, running=(made.ids[0],), probed=probed)
+    steps = (
+        (lambda: made.train(0, 1), "roughly 1 min 41 s left"),  # 7 epochs of 3 s, and two final evaluations of 40 s
+        (lambda: made.train(0, 4, since=1), "roughly 1 min 32 s left"),
+        (lambda: made.end(0), "about 16 s left"),
+    )
+    for step, words in steps:
+        step()
+        reader = SweepReader(made.folder)
+        reader.read_records()
+        assert format_headline(compute_status(reader, now, is_running=True)).endswith(f"so far, {words}")
+
+
+def test_the_last_seconds_announce_the_report_which_they_do_not_count(tmp_path: Path) -> None:
+    made = MadeUp(tmp_path / "ends", ["aaaaaaaa", "bbbbbbbb"])
+    made.train(0, 8)
+    made.end(0)
+
+    def headline(is_running: bool = True) -> str:
+        reader = SweepReader(made.folder)
+        reader.read_records()
+        return format_headline(compute_status(reader, Heartbeat(time.time(), 1), is_running))
+
+    assert headline().endswith("about 28 s left")
+    made.train(1, 5)
+    assert headline().endswith("about 13 s left, then the report")
+    assert headline(is_running=False).endswith("about 13 s left on 1 process")
+    for row in made.plan["trials"]:
+        row["generation"] = 0
+    write_json(made.folder / "plan.json", made.plan)
+    assert headline().endswith("about 13 s left of this generation"), "others follow"
 
 
 def test_the_time_left_by_a_probe_fits_or_has_a_line_of_its_own(tmp_path: Path) -> None:
     made = MadeUp(tmp_path / "friendly_k", ["aaaa"])
-    probed = {made.ids[0]: Costs(epochs=4, train=6300.0, final=126.0, final_evaluations=1)}
+    probed = {made.ids[0]: Costs(epochs=4, train=6300.0, final=126.0, final_evaluations=1, evaluations=4)}
     now = Heartbeat(time.time() - 200, 2, running=(made.ids[0],), probed=probed)
     status = compute_status(SweepReader(made.folder), now, is_running=True)
     left = "3 min 20 s so far, about 1 h 47 min left by a probe"
@@ -180,7 +218,7 @@ def test_the_time_left_by_a_probe_fits_or_has_a_line_of_its_own(tmp_path: Path) 
 
 def test_a_probe_promises_no_seconds_while_processes_start(tmp_path: Path) -> None:
     made = MadeUp(tmp_path / "smoke", ["aaaa"])
-    probed = {made.ids[0]: Costs(epochs=4, train=1.0, final=0.2, final_evaluations=1)}
+    probed = {made.ids[0]: Costs(epochs=4, train=1.0, final=0.2, final_evaluations=1, evaluations=4)}
     status = compute_status(SweepReader(made.folder), Heartbeat(time.time() - 40, 2, probed=probed), is_running=True)
     assert format_headline(status).endswith("40 s so far, less than a minute left by a probe")
 

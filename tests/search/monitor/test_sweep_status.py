@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from search.exceptions import NoSweep
-from search.monitor.cost_model import TimeLeft
+from search.monitor.cost_model import Costs, TimeLeft
 from search.monitor.epoch_progress import EpochProgress
 from search.monitor.heartbeat import Heartbeat
 from search.monitor.reader import SweepReader
 from search.monitor.screen import format_headline
 from search.monitor.sweep_status import SweepStatus, compute_status
-from trainers.record_io import write_json
+from trainers.record_io import append_rows, write_json
 from trainers.record_reader import read_json
 
 from ..made_up import MadeUp
@@ -56,6 +56,53 @@ def test_shared_epochs_count_once_and_are_billed_to_the_training_that_computed_t
     assert status.shared.seconds == 6 * EPOCH
     assert status.time_left.seconds == (2 + 4) * EPOCH + 2 * FINAL
     assert status.longest_seconds == 4 * EPOCH + FINAL
+
+
+def test_evaluations_are_timed_apart_from_the_epochs_before_the_first(tmp_path: Path) -> None:
+    """Of ten epochs each fourth is evaluated, and the last: a training has three evaluations, of 5 s each."""
+    made = MadeUp(tmp_path / "rare", ["aaaaaaaaaa", "bbbbbbbbbb"])
+    made.plan["evaluate"]["every"] = 4
+    write_json(made.folder / "plan.json", made.plan)
+    now = Heartbeat(0.0, 1, running=(made.ids[0],))
+    for epoch, evaluations, left in ((2, 0, 17 * 2.0), (3, 1, 16 * 2.0 + (2 + 3) * 5.0)):
+        for before in range(epoch if evaluations else 0, epoch + 1):
+            evaluate = 5.0 if before == 3 else 0.0
+            cost = {"epoch": before, "seconds": 2.0, "evaluate_seconds": evaluate, "by": made.ids[0]}
+            append_rows(made.place(0) / "cost.jsonl", [cost])
+            append_rows(made.place(0) / "epochs.jsonl", [{"epoch": before, "train_loss": 1.0}])
+        status = look(made, now, is_running=True)
+        assert (status.billed.evaluations, status.time_left.seconds) == (evaluations, left)
+
+
+def test_a_probe_tells_the_final_evaluation_until_one_like_it_is_recorded(trunk: MadeUp) -> None:
+    """The first epochs of a kind are recorded long before its first final evaluation, here of 50 s by a probe."""
+    costs = Costs(epochs=10, train=10.0, evaluate=5.0, evaluations=10, final=50.0, final_evaluations=1)
+    now = Heartbeat(0.0, 1, running=(trunk.ids[0],), probed={trunk.ids[0]: costs})
+    since = 0
+    for epochs, left in ((0, 18 * 1.5 + 3 * 50.0), (1, 17 * EPOCH + 3 * 50.0), (10, 8 * EPOCH + 3 * 50.0)):
+        trunk.train(0, epochs, since=since)
+        since = epochs
+        assert look(trunk, now, is_running=True).time_left.seconds == left
+    trunk.end(0)
+    assert look(trunk, now, is_running=True).time_left.seconds == 8 * EPOCH + 2 * FINAL
+
+
+@pytest.mark.parametrize("status", ["stopped", "diverged"])
+def test_the_end_of_a_training_that_was_not_evaluated_tells_no_final_evaluation(trunk: MadeUp, status: str) -> None:
+    costs = Costs(epochs=10, train=10.0, evaluate=5.0, evaluations=10, final=50.0, final_evaluations=1)
+    now = Heartbeat(0.0, 1, running=(trunk.ids[1],), probed={trunk.ids[0]: costs})
+    trunk.train(0, 10)
+    trunk.end(0, status)
+    found = look(trunk, now, is_running=True)
+    assert found.time_left.seconds == 8 * EPOCH + 2 * 50.0
+    assert found.billed.final == FINAL, "it took that all the same"
+
+
+def test_a_probe_noted_by_an_earlier_version_is_read(trunk: MadeUp) -> None:
+    earlier = {"epochs": 10, "train": 10.0, "evaluate": 5.0, "final": 50.0, "final_evaluations": 1}
+    write_json(trunk.folder / "now.json", {"began": 1.0, "slots": 2, "probed": {trunk.ids[0]: earlier}})
+    found = Heartbeat.read(trunk.folder)
+    assert found and found.probed[trunk.ids[0]] == Costs(**earlier)
 
 
 def test_the_running_epoch_gives_an_estimate_before_the_first_one_ends(trunk: MadeUp) -> None:

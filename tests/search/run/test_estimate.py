@@ -59,9 +59,11 @@ def test_the_time_counts_shared_epochs_once_by_comparable_trainings(sharing: Tin
     write_json(before.folder / "plan.json", before.plan)
     before.train(0, 2, seconds=2.0)
     before.end(0)
-    assert estimate_remaining_time(plan, results, nothing) == TimeLeft(18 * 3.0 + 4 * 4.0, 0, final=4 * 4.0)
+    expected = TimeLeft(18 * 2.0 + (3 + 2 + 2 + 1) * 2.0 + 4 * 4.0, 0, final=4 * 4.0)
+    assert plan.evaluation.every == 3, "after epochs 3, 6 and 8; that of two epochs was after the second, and took 2 s"
+    assert estimate_remaining_time(plan, results, nothing) == expected
     MadeUp(results / "strange", ["aa"], model={"name": "another"}).train(0, 2)
-    assert estimate_remaining_time(plan, results, nothing) == TimeLeft(18 * 3.0 + 4 * 4.0, 0, final=4 * 4.0)
+    assert estimate_remaining_time(plan, results, nothing) == expected
 
 
 def test_the_storage_estimate_is_near_the_measured_size(sharing: Tiny) -> None:
@@ -159,7 +161,9 @@ def test_a_dry_run_shows_where_an_axis_acts(here: Path, capsys: pytest.CaptureFi
     assert "axis method pgd, trades" in printed
 
 
-def test_a_dry_run_shows_what_sharing_saves_and_what_is_unknown(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_shows_what_sharing_saves_and_what_is_unknown(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def printed() -> str:
         plan = planned_space(text)
         print_plan(Console(width=200), plan, space, here / "results", sources, count_remaining(None, plan))
@@ -179,9 +183,14 @@ def test_a_dry_run_shows_what_sharing_saves_and_what_is_unknown(here: Path, caps
     write_json(before.folder / "plan.json", before.plan)
     before.train(0, 2, seconds=2.0)
     later = printed()
-    assert "time 49 min 20 s on one process" in later  # 1,480 x 2 s; another evaluation is none of the same
     trainings = f"{len(planned_space(text).trials)} trainings"
-    assert f", not counting the evaluation of {trainings} of kinds that were not timed yet storage" in later
+    probed = f"the evaluation of {trainings} estimated from a few training steps on this machine, final attacks at most"
+    assert f", as measured in {here / 'results'}, {probed} storage" in later
+    assert "final attacks, as measured" in later and "time 49 min 20 s" not in later
+    monkeypatch.setattr("search.run.dry_run.list_splits", lambda *of: {})
+    without = printed()
+    assert "time 49 min 20 s on one process" in without  # 1,480 x 2 s; another evaluation is none of the same
+    assert f", not counting the evaluation of {trainings} of kinds that were not timed yet storage" in without
 
 
 @pytest.mark.parametrize(
@@ -272,17 +281,22 @@ def test_a_part_without_a_record_is_probed_and_named(
     before.plan["trials"][0] |= {key: row[key] for key in ("passes", "fraction")}
     write_json(before.folder / "plan.json", before.plan)
     before.train(0, 2, seconds=2.0)
+    before.end(0)
     probed: list[str] = []
 
     def probe(plan: Plan, trials: Iterable[PlannedTrial], datas: object) -> dict[str, Costs]:
         probed.extend(trial.id for trial in trials)
-        return {trial.configuration: Costs(8, 4.0, final_evaluations=1) for trial in plan.trials if trial.id in probed}
+        return {
+            trial.configuration: Costs(8, 4.0, final_evaluations=1, evaluations=8)
+            for trial in plan.trials
+            if trial.id in probed
+        }
 
     monkeypatch.setattr("search.run.estimate.probe_costs", probe)
     print_plan(Console(width=400), plan, loaded.space, here / "results", sources, count_remaining(None, plan))
     printed = " ".join(capsys.readouterr().out.split())
     assert probed == [plan.trials[1].id]
-    assert re.search(r"time 28 s on one process, .*, as measured in \S+, 1 training estimated from a few", printed), (
+    assert re.search(r"time 32 s on one process, .*, as measured in \S+, 1 training estimated from a few", printed), (
         printed
     )
 
@@ -303,12 +317,14 @@ def test_without_its_data_a_part_goes_by_the_passes_of_others(
     before.train(0, 2, seconds=2.3)
     left = RemainingWork([False, False, True], [8, 8, 0])
     assert estimate_remaining_time(plan, here / "results", left) == pytest.approx(
-        TimeLeft(8 * (2.3 + 1.15) + 8 * (0.3 + 1.15), 0, by_passes=1)
+        TimeLeft(8 * (2.3 + 1.15) + 8 * (0.3 + 1.15), 0, unmeasured=2, by_passes=1)
     )
     monkeypatch.setattr("search.run.dry_run.list_splits", lambda *of: {})
     print_plan(Console(width=400), plan, loaded.space, here / "results", DatasetCache(download=False), left)
     printed = " ".join(capsys.readouterr().out.split())
-    assert re.search(r"as measured in \S+, 1 training by the passes of others storage ", printed), printed
+    assert re.search(
+        r"as measured in \S+, 1 training by the passes of others, not counting the evaluation of 2 ", printed
+    ), printed
 
 
 def test_files_that_vanish_have_no_size(tmp_path: Path) -> None:

@@ -47,14 +47,26 @@ def run(quiet: float, plain: float, terminal: str) -> tuple[str, str]:
 
 
 def test_the_line_says_how_much_is_done_and_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([100.0, 103.0, 130.0, 140.0])
+    clock = iter([100.0, 103.0, 130.0, 130.0, 140.0, 250.0, 260.0, 260.0, 270.0, 271.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     progress = Progress("training from scratch, epochs", 1200)
     assert progress.describe() == "training from scratch, epochs: 0 of 1,200"
     progress.advance(300)
     assert progress.describe() == "training from scratch, epochs: 300 of 1,200, about 1 min 30 s left"
-    progress.advance(900)
+    assert progress.describe().endswith("about 1 min 20 s left"), "it never counts up while the next epochs last"
+    assert progress.describe().endswith("about 1 min 00 s left"), "those after them take as long whenever they begin"
+    progress.advance(300)
+    assert progress.describe().endswith("600 of 1,200, about 2 min 40 s left")
+    progress.advance(600)
     assert progress.describe() == "training from scratch, epochs: 1,200 of 1,200"
+
+
+def test_steps_that_take_unlike_times_have_no_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 101.0, 113.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    progress = Progress("drawing the report, steps", 12, is_even=False)
+    progress.advance()
+    assert progress.describe() == "drawing the report, steps: 1 of 12, 13 s so far"
 
 
 def test_quick_work_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
