@@ -1,7 +1,8 @@
 """python -m search.status RUN: show the status of a sweep from its records, while it runs or afterwards.
 
-Exit codes: 0 all trainings ended, 1 some have not (the sweep still runs, or was stopped before its end), 2 no such
-sweep, 130 watching was ended by Ctrl-C.
+A training is paused if it has begun and its next part waits to be handed to a process; search/README.md lists all
+states. Exit codes: 0 all trainings ended, 1 some have not (the sweep still runs, or was stopped before its end), 2 no
+such sweep, 130 watching was ended by Ctrl-C.
 """
 
 from __future__ import annotations

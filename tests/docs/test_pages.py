@@ -12,6 +12,7 @@ from typing import Annotated, get_args, get_origin
 import pytest
 import yaml
 
+from search.monitor.sweep_status import STATES
 from search.planning.planner import Planner
 from search.reference.wording import make_anchor
 from search.schema.space import load_space
@@ -82,6 +83,12 @@ def test_the_space_of_the_readme_plans(tmp_path: Path) -> None:
     file.write_text(space, encoding="utf-8")
     plan = Planner(load_space(file, []), lambda data: "any data").plan()
     assert len(plan.trials) == 2 * 2 * 2 * 3 + 3
+
+
+def test_the_page_of_search_says_what_each_state_of_a_training_is() -> None:
+    table = TEXTS["search/README.md"].partition("| state | a training that |")[2].partition("\n\n")[0]
+    named = [name for line in table.splitlines() for name in re.findall(r"`([a-z ]+)`", line.split(" | ")[0])]
+    assert sorted(named) == sorted(STATES)
 
 
 def test_the_readme_reads_results_as_the_page_of_analysis_does() -> None:
