@@ -197,6 +197,7 @@ def _tell_difference(found: FrontDifference) -> AnswerCard:
         detail,
         f"{where}which is better, as p is not below {ALPHA:g}. {what[0].upper()}{what[1:]} "
         f"{often} of the time; {back}{_say_too_few(found)}",
+        is_rest=True,
     )
 
 
@@ -205,8 +206,8 @@ def _say_too_few(found: FrontDifference) -> str:
     return f" So few seeds reach p = {found.least_p:.2g} at best." if found.least_p >= ALPHA else ""
 
 
-def _card(number: str, detail: str, text: str) -> AnswerCard:
-    return AnswerCard(number, detail, text, False, math.nan, math.nan, math.nan, 1.0)
+def _card(number: str, detail: str, text: str, is_rest: bool = False) -> AnswerCard:
+    return AnswerCard(number, detail, text, is_rest, math.nan, math.nan, math.nan, 1.0)
 
 
 def _render_differences(differences: Differences) -> Markup:

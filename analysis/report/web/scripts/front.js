@@ -15,7 +15,8 @@ function drawFronts() {
   const panels = listPanels();
   holdStages(box, panels);
   frontPanels.clear();
-  const own = listShown().length ? listShown() : ALL;
+  const shown = listShown();
+  const own = shown.length ? shown : ALL;
   const hasMean = (i) => (metric) => isNumber(estimateOf(i, metric, state.checkpoint).mean); // a bound is none
   const marked = own.filter((i) => [state.x, state.y].every(hasMean(i)));
   const [xDomain, yDomain] = [state.x, state.y].map((metric) => {
@@ -25,7 +26,7 @@ function drawFronts() {
     );
   });
   for (const setting of panels) frontPanels.set(setting, drawFront(box, setting, xDomain, yDomain));
-  find("#pale").toggleAttribute("hidden", !listShown().filter((i) => marked.includes(i)).some(isPale));
+  find("#pale").toggleAttribute("hidden", !shown.length || !marked.some(isPale));
   find("#hollow")?.toggleAttribute("hidden", !areMarksHollow()); // absent where no epoch is selected
 }
 
