@@ -114,7 +114,7 @@ USES = {  # by the row of that page's table, or by the module where it has none
     "search.__main__": Use("search.__main__", [], "python -m search.run "),
     "trainers.__main__": Use("trainers.__main__", [], "python -m trainers.bench "),
     "trainers.bench_attacks": Use(
-        "trainers.bench_attacks", ["--models", "mlp", "--methods", "trades", "--brief"], "1 networks"
+        "trainers.bench_attacks", ["--models", "mlp", "--methods", "trades", "--brief"], "1 networks", slow=True
     ),
     "trainers.bench_order": Use(
         "trainers.bench_order", ["--families", "pgd-at", "--seeds", "1"], "the audit's bound (95 %)", slow=True
