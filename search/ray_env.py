@@ -33,7 +33,7 @@ if not os.environ.get("RAY_ADDRESS") and "ray" not in sys.modules:  # a worker h
 
 import ray  # noqa: E402
 from ray import tune  # noqa: E402
-from ray.tune.execution import class_cache  # noqa: E402
+from ray.tune.execution import class_cache, tune_controller  # noqa: E402
 
 # Tune would pass AWS keys to its workers in a runtime environment, which Ray writes into log files and keeps. Workers
 # on this machine inherit the keys, and other nodes have their own
@@ -50,4 +50,4 @@ class NeverPickled:
         return object, ()
 
 
-__all__ = ["QUIET", "NeverPickled", "ray", "tune"]
+__all__ = ["QUIET", "NeverPickled", "ray", "tune", "tune_controller"]

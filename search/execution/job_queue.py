@@ -47,6 +47,11 @@ class JobQueue:
         """The tasks that were begun and have not ended."""
         return list(self._running)
 
+    @property
+    def trains_alone(self) -> bool:
+        """Return whether some training has to run while no other worker takes memory."""
+        return bool(self._schedule.exclusive)
+
     def begin(self, task: str) -> Job | None:
         """Return the job that the named task runs from now on; None if none may begin now."""
         found = None if self.failure else self._schedule.next_task()

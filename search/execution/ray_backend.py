@@ -18,6 +18,7 @@ from search.cluster.ray_cluster import open_cluster
 from search.execution.backend import Capacity, Workload
 from search.execution.gpu_faults import GpuFaults
 from search.execution.graceful_stop import GracefulStop
+from search.execution.idle_workers import keep_idle_workers
 from search.execution.job_queue import JobQueue
 from search.execution.lost_workers import LostWorkerCallback
 from search.execution.ray_liveness import RayLivenessMonitor
@@ -58,7 +59,7 @@ class RayBackend:
         lost = LostWorkerCallback(queue, searcher.jobs, faults, workload.tell)
         tune_callbacks = [TuneCallback(searcher.jobs, callbacks), lost, GracefulStop(interrupt, workload.console)]
         try:
-            with RayLivenessMonitor(interrupt, workload.console):
+            with RayLivenessMonitor(interrupt, workload.console), keep_idle_workers(queue):
                 while True:
                     try:
                         searcher.parked.clear()  # their workers ended with the last run of Tune
