@@ -151,7 +151,8 @@ def explain_overview(found: FrontData) -> str:
     judged = [panel.assessment for panel in found.panels if panel.assessment.certificate is not None]
     error = f"All together are wrong with probability at most {100 * judged[0].family.error:g} %. " if judged else ""
     selects = SELECTS * any(panel.points["selected"].any() for panel in found.panels)
-    return ERRORS * several + VERDICTS * bool(judged) + error + selects + found.note
+    last = f"Last epoch: {shorten_metric(found.y, found.panels[0].terms.attacks())}. " * (found.checkpoint == "best")
+    return ERRORS * several + last + VERDICTS * bool(judged) + error + selects + found.note
 
 
 def build_curve_tables(found: FrontData) -> Iterator[Table]:

@@ -30,6 +30,8 @@ def find_contradictions(space: Space) -> Iterator[SpaceProblem]:
         root = path.partition(".")[0]
         if path == "seed":
             yield at, "seeds are replicates, not an axis: write `search: {replicates: 3}`"
+        elif root == "trial" and path != root:
+            yield at, f"an axis is a path below `trial:`; write search.axes.{path.partition('.')[2]}"
         elif root not in TrialConfig.model_fields:
             yield at, f"a trial has no such key{suggest_key(TrialConfig, root)}"
         if search.strategy == "grid" and axis.kind not in ("grid", "choice"):

@@ -47,7 +47,10 @@ def explain_assessments(fronts: Sequence[Assessment], asks: bool = False) -> lis
             "collapse."
         )
     if not asks and any(found.certificate is None or found.certificate.open.any() for found in fronts):
-        lines.append("For a stated error: `replicates: {until: certified}`.")
+        lines.append(
+            "Few seeds leave most of them open, as they hardly tell how far a configuration scatters; "
+            "`replicates: {until: certified}` gives more where they decide."
+        )
     return lines
 
 

@@ -294,6 +294,10 @@ MISTAKES = {
         axis("{grid: [trades]}", "metod"),
         f"space.yaml:3: search.axes.metod: a trial has no such key; did you mean method? {TRIAL_KEYS}",
     ),
+    "axis named with its block": (
+        axis("{grid: [16, 32]}", "trial.batch_size"),
+        "space.yaml:3: search.axes.trial.batch_size: an axis is a path below `trial:`; write search.axes.batch_size",
+    ),
     "axis of no knob of a piece": (
         axis("{grid: [0.1]}", "method.attack.epsilonn"),
         "space.yaml:3: axis method.attack.epsilonn: trial.method.attack.epsilonn: PGD has no such key;"
