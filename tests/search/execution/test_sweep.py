@@ -205,7 +205,8 @@ def test_finished_it_says_so_without_starting_ray_and_changes_nothing(
 ) -> None:
     before = hash_files(copy)
     assert main_here(SMOKE, *LONGER, *MORE, "--results", copy.parent) == 0
-    assert capsys.readouterr().out == "smoke is finished: all 12 trainings have their results.\n"
+    said = "smoke is finished: all 12 trainings have their results.\nThe report is being drawn.\n"
+    assert capsys.readouterr().out == said
     assert not ray.is_initialized()
     after = hash_files(copy)
     assert len(read_json(copy / "provenance.json")["runs"]) == 4
