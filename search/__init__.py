@@ -1,7 +1,7 @@
 """The search: planning, scheduling on Ray, storing and monitoring. Each package imports only those below it:
 
 measure                               measure finished trainings under further attacks, through run
-confirm                               train the front again with fresh seeds, through run
+confirm                               train the front of validation again with fresh seeds, through run
 new                                   write a first space for a data set
 doctor                                check whether this machine keeps the promises, with the commands below
 run, bench, coverage, verify, simulate, soak

@@ -1,1 +1,1 @@
-"""Train the front again with fresh seeds: `python -m search.confirm RUN`."""
+"""Train the front of validation again with fresh seeds: `python -m search.confirm RUN`."""

@@ -127,12 +127,12 @@ def _describe_missing(store: Store, plan: Row) -> str:
 
 
 def _describe_front(plan: Row, front: Front, seeds: int) -> str:
-    """Return what is trained again, in words; a report's front has other members, as it is that of test images."""
+    """Return what is trained again, in words; a report's front, that of test images, may have other members."""
     everyone = {row["configuration"] for row in plan["trials"] if row["kind"] == "trial"}
     return (
         f"The front of validation, among which one would choose, has {len(front)} of "
         f"{format_count(len(everyone), 'configuration')}; each is trained with {format_count(seeds, 'fresh seed')}. "
-        "A report's front is that of test images, and may have others."
+        "A report's front is that of test images, and may have other members."
     )
 
 

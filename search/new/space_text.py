@@ -89,7 +89,7 @@ def _format_head(file: str, study: str, source: Source, notes: Iterable[str], ti
         (f"search.run {file}", "train; after Ctrl-C or a kill the same command goes on"),
         (f"search.status results/{study}", "show the state, from any terminal"),
         (f"analysis.report results/{study}", f"draw results/{study}/report/index.html again"),
-        (f"search.confirm results/{study}", "train the front again with fresh seeds"),
+        (f"search.confirm results/{study}", "train the front of validation again with fresh seeds"),
     ):
         yield f"#   python -m {command:<40}  {does}"
     yield "#"
