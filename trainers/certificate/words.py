@@ -48,8 +48,8 @@ def explain_assessments(fronts: Sequence[Assessment], asks: bool = False) -> lis
         )
     if not asks and any(found.certificate is None or found.certificate.open.any() for found in fronts):
         lines.append(
-            "Few seeds leave most of them open, as they hardly tell how far a configuration scatters; "
-            "`replicates: {until: certified}` gives more where they decide."
+            "What is open takes more seeds, as few hardly tell how far a configuration scatters; "
+            "`replicates: {until: certified}` gives them where they decide."
         )
     return lines
 

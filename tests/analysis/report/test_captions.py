@@ -64,7 +64,7 @@ def test_what_the_seeds_of_a_front_prove_is_said_of_each_panel(tmp_path: Path) -
     assert texts[0] == []
     *each, advice = texts[1]
     assert len(each) == 2 and all("Nothing is sure: verdicts need 3 seeds " in text for text in each)
-    assert advice.startswith("Few seeds leave most of them open")
+    assert advice.startswith("What is open takes more seeds")
     *each, shared = texts[2]
     assert len(each) == 2 and each[0].startswith("label_noise 0.0: ") and "surely on, " in each[0]
     assert shared.startswith("All verdicts together are wrong with probability at most 5 %")

@@ -103,7 +103,7 @@ def test_what_holds_of_all_fronts_is_said_once(seeds: np.ndarray) -> None:
         "All verdicts together are wrong with probability at most 5 %, over all configurations, both"
     )
     assert error.endswith("about trainings that do not collapse.")
-    assert advice.startswith("Few seeds leave most of them open") and "`replicates: {until: certified}`" in advice
+    assert advice.startswith("What is open takes more seeds") and "`replicates: {until: certified}`" in advice
     assert explain_assessments([found], asks=True) == [error] and explain_assessments([few]) == [advice]
     assert explain_assessments([assess(seeds[:, :1])]) == []
 
