@@ -12,7 +12,7 @@ from search.exceptions import SpaceError
 from search.execution.simulated_backend import SimulationResult, simulate_schedule
 from search.planning.datasets import DatasetCache
 from search.planning.jobs import choose_slice_seconds
-from search.planning.plan import Plan
+from search.planning.plan import Plan, PlannedTrial
 from search.planning.planner import Planner
 from search.schema.blocks import Search
 from search.schema.space import load_space
@@ -40,6 +40,25 @@ def simulate_sweep(options: argparse.Namespace) -> int:
     return 0
 
 
+def bound_unshared_makespan(plan: Plan, workers: int) -> int:
+    """Return the fewest epochs from start to end in which so many workers train everything from its first epoch.
+
+    The workers train one epoch each at a time, and no training ends before those that it waits for and its own epochs.
+    """
+    makers: dict[str, list[PlannedTrial]] = {}
+    for trial in plan.trials:
+        if trial.produces:
+            makers.setdefault(trial.produces, []).append(trial)
+
+    def find_end(trial: PlannedTrial) -> int:
+        """Return the epochs until a training ends on workers without number."""
+        before = (find_end(maker) for name in trial.requires for maker in makers.get(name, ()))
+        return max(before, default=0) + trial.config.epochs
+
+    longest = max((find_end(trial) for trial in plan.trials), default=0)
+    return max(math.ceil(plan.tree.asked / workers), longest)
+
+
 def _describe_assumptions(options: argparse.Namespace) -> str:
     """Return what the totals below rest on, each with the option that changes it."""
     return (
@@ -55,9 +74,9 @@ def _build_table(plan: Plan, found: SimulationResult, search: Search, options: a
     table.add_row("assumed", _describe_assumptions(options))
     asked, wall = plan.tree.asked, found.makespan * seconds
     table.add_row("trainings", f"{len(plan.trials)}, {asked} epochs asked, {found.trained} trained")
-    alone = math.ceil(asked / workers)
+    unshared = bound_unshared_makespan(plan, workers)
     table.add_row(
-        "from start to end", f"{found.makespan} epochs, {format_duration(wall)}; without sharing at least {alone}"
+        "from start to end", f"{found.makespan} epochs, {format_duration(wall)}; without sharing at least {unshared}"
     )
     busy = found.trained / (found.makespan * workers)
     table.add_row("workers", f"{workers}, busy {busy:.1%} of the time")
@@ -72,7 +91,7 @@ def _build_table(plan: Plan, found: SimulationResult, search: Search, options: a
     forks = {tree.get_state(i, epoch) for i in trials for epoch in tree.forks(i)} - lasts
     writes = found.trained // every + len(forks) + len(lasts)
     table.add_row(
-        "states written", f"{writes}: one each {every} epochs, {len(forks)} forks, and {len(lasts)} final ones"
+        "states written", f"{writes}: one each {format_count(every, 'epoch')}, {len(forks)} forks, and {len(lasts)} final ones"
     )
     stay = {"all": writes, "forks": len(forks) + len(lasts), "best": len(lasts), "none": 0}[search.keep]
     written, read, kept = (n * options.state_mb / 1024 for n in (writes, found.reads, stay))
