@@ -59,7 +59,8 @@ def _tell_knee(found: ReportData) -> Iterator[AnswerCard]:
     number = " / ".join(_percent(row[axis]) for axis in ("x", "y"))
     what = "The knee of the front" if len(knees) else "The most robust member of the front"
     where = f" of {panel.title}" if panel.title else ""
-    text = f"{what}{where} is {row['choice']}. {_describe_span(panel, members)}"
+    chosen_by = _describe_selection(panel, row) if found.results.selects else ""
+    text = f"{what}{where}, of test accuracies, is {row['choice']}. {_describe_span(panel, members)}{chosen_by}"
     yield _card(number, f"% {names[0]} / {names[1]}, n = {row['n']}", text)
 
 
@@ -69,6 +70,20 @@ def _describe_span(panel: FrontPanel, members: pd.DataFrame) -> str:
         return f"It is the only member, of {format_count(len(panel.points), 'configuration')}."
     clean, robust = (f"{_percent(members[axis].min())} to {_percent(members[axis].max())}" for axis in ("x", "y"))
     return f"The {len(members)} members run from {clean} clean and {robust} robust."
+
+
+def _describe_selection(panel: FrontPanel, member: pd.Series) -> str:
+    """Say whether validation selects a member of the front, which is of test accuracies; if not, what it does select."""
+    if member["selected"]:
+        return " Validation selects it, too."
+    selected = panel.points[panel.points["selected"]].sort_values("y", ascending=False)
+    if selected.empty:
+        return ""
+    best = selected.iloc[0]
+    return (
+        f" Validation would not select it: of {format_count(len(selected), 'configuration')} that it selects, the most "
+        f"robust has {_percent(best['x'])} / {_percent(best['y'])} ({best['choice']})."
+    )
 
 
 def _tell_importance(found: ReportData) -> Iterator[AnswerCard]:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 ROWS, LEAST_ROWS = 20, 5  # of the fronts of an overview: in all, and in one of many
 NUMBERS = 54  # columns that an overview takes beside names, with standard errors
+TEST = "_test_"  # in the names of metrics of test images
 ERRORS = "± is one standard error over n seeds. "
 SELECTS = "selects: no other configuration beats it on validation in all objectives, so that it may be chosen. "
 CORRECTED = "In brackets: corrected for being chosen. "
@@ -93,7 +94,8 @@ def build_front_tables(found: FrontData, overview: int | None = None) -> Iterato
         many = len(panel.held) > 1  # else the title has the sweep
         names = [join_parts(row["sweep"] * many, row["choice"]) for row in rows]
         write = format_corrected if overview is None else _choose_format(rows[:most], overview)
-        title = f"Front, {panel.title}" if panel.title else "Front"
+        front = f"Front{' on test images' * (TEST in found.y)}"  # beside which stands what validation selects
+        title = f"{front}, {panel.title}" if panel.title else front
         title += "; –: selected on validation, but off it" * any(not row["on_front"] for row in rows)
         chosen = ("validation",) if panel.points["selected"].any() else ()
         sure = ("verdict",) if panel.assessment.certificate else ()

@@ -40,7 +40,7 @@ def test_two_budgets_do_not_share_a_front(
         assert ("epsilon 0.2 on 300 images drawn by class." in shown) == shown.startswith("wide")
         assert ("epsilon 0.1 on 300 images drawn by class." in shown) == shown.startswith("whole")
     assert main([str(whole), str(other), "-o", str(figure), "--y", "test_pgd20_acc"]) == 0
-    assert re.search(r"^Front, label_noise 0 *$", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(r"^Front on test images, label_noise 0 *$", capsys.readouterr().out, re.MULTILINE)
 
 
 @pytest.mark.long

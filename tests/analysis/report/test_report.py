@@ -318,7 +318,7 @@ def test_the_summary_of_the_study_of_the_quickstart_fits_a_screen(tmp_path: Path
     *lines, table = print_lines(folder)
     assert len(lines) < 42 and max(map(len, lines)) <= 80
     assert [line.partition(";")[0] for line in lines if line.startswith("Front")] == [
-        "Front, label_noise 0.0", "Front, label_noise 0.1",
+        "Front on test images, label_noise 0.0", "Front on test images, label_noise 0.1",
     ]  # fmt: skip
     assert table == f"Table of 30 configurations: python -m analysis.markdown {folder}"
 
@@ -349,7 +349,7 @@ def test_configuration_selected_off_the_front_is_shown_on_the_terminal_and_the_p
     shown = StringIO()
     print_summary(collect_report_data(load_sweep(folder)), Console(file=shown, width=80))
     text = shown.getvalue()
-    _, _, listed = text.partition("Front; –: selected on validation, but off it")
+    _, _, listed = text.partition("Front on test images; –: selected on validation, but off it")
     assert "selects: no other configuration beats it on validation" in " ".join(listed.split())
     assert re.search(r"^–  BAD .* selects", listed, re.MULTILINE) and re.search(r"^1  GOOD ", listed, re.MULTILINE)
     assert text.startswith("made_up\n• ") and " epoch % " in text

@@ -45,3 +45,25 @@ def test_a_share_of_few_configurations_is_a_hint_with_their_number_and_its_error
         if "variance" in card.detail
     ]
     assert alone.detail == "of variance" and HINT not in alone.text and "It has no interval" in alone.text
+
+
+def test_the_member_that_stands_large_is_of_test_accuracies_and_says_what_validation_selects(tmp_path: Path) -> None:
+    """It read: The most robust member of the front is c, which a reader takes for what validation selects."""
+    data = collect_report_data(load_sweep(write_search(tmp_path / "made_search")))
+    assert data.front is not None
+    points = data.front.panels[0].points
+
+    def tell(*selected: int) -> str:
+        points["selected"] = points.index.isin(selected)
+        return lay_out_cards(data)[0].text
+
+    told = points[points["on_front"]].sort_values("y").index[-1]
+    others = points.index[points.index != told]
+    best = points.loc[others].sort_values("y", ascending=False).iloc[0]
+    assert tell(told).startswith("The most robust member of the front, of test accuracies, is ")
+    assert tell(told).endswith(" Validation selects it, too.")
+    assert tell(*others).endswith(
+        f" Validation would not select it: of {len(others)} configurations that it selects, the most robust has "
+        f"{100 * best['x']:.1f} / {100 * best['y']:.1f} ({best['choice']})."
+    )
+    assert "Validation" not in tell()
