@@ -136,9 +136,10 @@ class Sweep:
                     self.store.folder, loggers, self._print_note, lambda: bool(interrupt.exit_code)
                 ) as trackers,
                 LiveView(
-                    self.console, self.store.folder, self.schedule, self.retention, capacity.slots, self._probe_costs
+                    self.console, self.store.folder, self.schedule, self.retention, capacity.slots, self._probe_costs,
+                    self.space.search.expected_trials,
                 ) as self._watch,
-            ):
+            ):  # fmt: skip
                 trouble = self.backend.run(workload, capacity, self.queue, [self._watch, trackers])
         self.interrupted = bool(interrupt.exit_code)
         return self._summarize(trouble, command) and (interrupt.exit_code or 1)

@@ -30,6 +30,7 @@ class Heartbeat:
     measured: int = 0  # those of them that are done
     measured_seconds: float = 0.0  # process seconds spent on them
     measuring_since: tuple[float, ...] = ()  # for each that a process measures now, when that began
+    expected_trials: int = 0  # in all generations of a search; 0: unknown, or all are planned
     probed: dict[str, Costs] = field(default_factory=dict)  # training -> a probe's estimate for all comparable ones
 
     @property
@@ -95,6 +96,7 @@ class _HeartbeatRecord(TypedDict, total=False):
     measured: int
     measured_seconds: float
     measuring_since: list[float]
+    expected_trials: int
     probed: dict[str, _CostsRecord]
 
 

@@ -42,9 +42,12 @@ class LiveView(Callback):
 
     def __init__(
         self, console: Console, folder: Place, schedule: Schedule, retention: StateRetention, slots: int,
-        probe: Probe = lambda trainings: {},
+        probe: Probe = lambda trainings: {}, expected_trials: int = 0,
     ) -> None:  # fmt: skip
-        """Show a sweep; `probe` estimates the costs of trainings, by position, if none makes progress for long."""
+        """Show a sweep; `probe` estimates the costs of trainings, by position, if none makes progress for long.
+
+        `expected_trials` is the number of trials that a search in generations will have planned in the end.
+        """
         self.console, self.schedule, self.retention, self.slots = console, schedule, retention, slots
         self.reader = SweepReader(folder)
         self._began = time.time()
@@ -58,6 +61,7 @@ class LiveView(Callback):
         self._read_seconds = 0.0  # duration of the last reading; behind a URL this is long
         self._ended: set[str] = set()  # trainings reported as ended: one that is resumed after a stop ends only once
         self._measured: set[int] = set()  # trainings reported as measured further
+        self._expected_trials = expected_trials
         self._probe: Probe | None = probe  # None: it was made
         self._probed: dict[str, Costs] = {}  # one training of each kind -> the estimate for all of them
         self._shows_progress = False  # whether a plain line was printed since a training made its first progress
@@ -211,6 +215,7 @@ class LiveView(Callback):
             measured=len(schedule.measured - schedule.unfinished),
             measured_seconds=self._measured_seconds,
             measuring_since=tuple(self._measuring.values()),
+            expected_trials=self._expected_trials,
             probed=self._probed,
         )
 

@@ -127,7 +127,7 @@ def _build_title(status: SweepStatus, width: int, aligns: bool) -> Iterator[Text
     room = width - left.cell_len - cell_len(right)
     if not right or room < 2:
         yield left
-        yield from [_label("time", right)] * bool(right)
+        yield from _wrap("time", right, width)
         return
     left.pad_right(room if aligns else 2)
     yield left + Text(right)
@@ -144,7 +144,9 @@ def _format_time(status: SweepStatus) -> str:
     if seconds is None:
         why = "time left not known yet" if status.is_running else "no estimate: no comparable training was measured"
         return f"{so_far}, {why}"
-    of = "" if status.generation is None else " of this generation"
+    of = "" if status.generation is None or status.draws_no_more else " of this generation"
+    if (in_all := status.seconds_left_in_all) is not None:
+        of += f", roughly {format_duration(in_all)} of all"
     processes = f" on {status.slots} process{'es' * (status.slots > 1)}"
     probed = bool(status.time_left.probed and not status.billed.epochs)
     # a probe times steps alone, and not the seconds in which Ray and its workers start
@@ -163,10 +165,13 @@ def _describe_uncounted(status: SweepStatus) -> str:
 
 
 def _format_generation(status: SweepStatus, separator: str) -> str:
-    """Return the number of generations of a search that draws in generations, as all totals are of these so far."""
+    """Return the number of generations of a search, as totals are of these so far, and of how many trainings in all."""
     if status.generation is None:
         return ""
-    return f"{separator}in {format_count(status.generation, 'generation')}" + ("" if status.finished else " so far")
+    planned = len(status.trainings)
+    is_all = status.finished or status.draws_no_more
+    more = f", of {planned + status.undrawn_trials:,} in all" if status.undrawn_trials else " so far"
+    return f"{separator}in {format_count(status.generation, 'generation')}{'' if is_all else more}"
 
 
 def _build_progress(status: SweepStatus, width: int) -> Iterator[Text]:
@@ -188,8 +193,7 @@ def _build_progress(status: SweepStatus, width: int) -> Iterator[Text]:
         parts += [f"stopping skips {status.skipped_epochs:,}"]
     if parts:
         yield _label("saved", " · ".join(parts))
-    for i, line in enumerate(wrap(_describe_uncounted(status), width - len(_label("", "")))):
-        yield _label("" if i else "time left", line)
+    yield from _wrap("time left", _describe_uncounted(status), width)
 
 
 def _format_done(status: SweepStatus) -> str:
@@ -233,6 +237,12 @@ def _build_amounts(status: SweepStatus, size: int | None, width: int) -> Iterato
 
 def _label(name: str, rest: str) -> Text:
     return Text(f"{name:<10}{rest}")
+
+
+def _wrap(name: str, rest: str, width: int) -> Iterator[Text]:
+    """Break what follows a label into lines that fit."""
+    for i, line in enumerate(wrap(rest, width - len(_label("", "")))):
+        yield _label("" if i else name, line)
 
 
 def _build_table(trainings: list[TrainingStatus], width: int, height: int) -> Iterator[Text]:

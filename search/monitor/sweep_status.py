@@ -124,6 +124,32 @@ class SweepStatus:
         return max(self.time_left.seconds / self.slots, self.longest_seconds)
 
     @property
+    def undrawn_trials(self) -> int:
+        """The trials that later generations of a search will plan, as far as the process that runs it says."""
+        return max(0, self._expected_trials - sum(training.planned.kind == "trial" for training in self.trainings))
+
+    @property
+    def draws_no_more(self) -> bool:
+        """Return whether the process that runs a search says that all of its trials are planned."""
+        return bool(self._expected_trials) and not self.undrawn_trials
+
+    @property
+    def _expected_trials(self) -> int:
+        return self.heartbeat.expected_trials if self.heartbeat and self.is_running else 0
+
+    @property
+    def seconds_left_in_all(self) -> float | None:
+        """The seconds until a search in generations ends, if later trainings take the mean of those planned so far.
+
+        None if nothing is left to draw, or if a part of the planned ones cannot be estimated.
+        """
+        left = self.seconds_left
+        if left is None or not self.undrawn_trials or self.time_left.uncounted:
+            return None
+        each = (self.billed.seconds + self.time_left.seconds) / len(self.trainings)
+        return left + self.undrawn_trials * each / self.slots
+
+    @property
     def slots(self) -> int:
         return max(self.heartbeat.slots, 1) if self.heartbeat else 1
 

@@ -85,6 +85,11 @@ class Search(Knobs):
         return self.adapts or self.adds_seeds
 
     @property
+    def expected_trials(self) -> int:
+        """Return how many trials a search asks for in all of its generations; 0 if all are planned or it is unknown."""
+        return self.trials * len(self.seeds) if self.adapts and self.trials and not self.adds_seeds else 0
+
+    @property
     def draws(self) -> bool:
         """Return whether configurations are drawn rather than listed in a grid."""
         return self.strategy != "grid"

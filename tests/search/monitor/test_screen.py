@@ -342,6 +342,29 @@ def test_totals_of_a_search_in_generations_are_marked_as_so_far(
     assert format_headline(over) == "2 of 2 trainings ended, 8 of 8 epochs trained, in 2 generations"
 
 
+def test_a_search_says_how_many_trainings_it_is_in_all_and_when_they_end(tmp_path: Path) -> None:
+    """It told of the newest generation alone, and nobody saw when the search would end."""
+    made = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
+    for row, generation in zip(made.plan["trials"], (0, 1), strict=True):
+        row["generation"] = generation
+    write_json(made.folder / "plan.json", made.plan)
+    made.train(0, 4)
+    made.end(0)
+
+    def look(expected: int) -> SweepStatus:
+        reader = SweepReader(made.folder)
+        reader.read_records()
+        return compute_status(reader, Heartbeat(time.time(), 1, expected_trials=expected), is_running=True)
+
+    said = format_headline(look(expected=6))
+    assert "4 of 8 epochs trained, in 2 generations, of 6 in all" in said
+    assert said.endswith("about 16 s left of this generation, roughly 1 min 20 s of all"), "four more of 16 s each"
+    lines = shown(look(expected=6), 70, 24)
+    assert " ".join(" ".join(lines[1:3]).split()).endswith("roughly 1 min 20 s of all"), "where a line is too short"
+    last = format_headline(look(expected=2))
+    assert last.endswith("in 2 generations, 0 s so far, about 16 s left")
+
+
 @pytest.mark.parametrize("height", range(12, 40))
 def test_a_table_is_never_a_header_alone(tmp_path: Path, height: int) -> None:
     """Between generations no training runs, and those that have begun will go on."""
