@@ -73,7 +73,7 @@ def _describe_span(panel: FrontPanel, members: pd.DataFrame) -> str:
 
 
 def _describe_selection(panel: FrontPanel, member: pd.Series) -> str:
-    """Say whether validation selects a member of the front, which is of test accuracies; if not, what it does select."""
+    """Say whether validation selects a member of the front of test accuracies; if not, what it does select."""
     if member["selected"]:
         return " Validation selects it, too."
     selected = panel.points[panel.points["selected"]].sort_values("y", ascending=False)

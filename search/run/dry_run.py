@@ -38,6 +38,7 @@ from trainers.terminal.console import Console
 from trainers.wording import describe_config, describe_difference, find_common
 
 Row = tuple[str, str]  # a label and a text
+SHORT = 120.0  # seconds of training, beside which the start of Ray and the report count
 FIRST = {"profile": ("profiling", "for {}"), "pretrain": ("pretraining", "for trials to start from")}
 
 
@@ -231,7 +232,8 @@ def describe_time(
     parallel = f", about {format_duration(max(wall, 1.0))} on {_format_processes(slots)}" if slots > 1 else ""
     attacks = f", {time.final / time.seconds:.0%} of it for the final attacks" if time.final else ""
     basis = _describe_basis(time, results, left)
-    return f"{format_duration(max(time.seconds, 1.0))} on one process{parallel}{attacks}, {basis}{without}"
+    rest = "; starting and the report take about half a minute more" if wall < SHORT else ""
+    return f"{format_duration(max(time.seconds, 1.0))} on one process{parallel}{attacks}, {basis}{without}{rest}"
 
 
 def _describe_basis(time: TimeLeft, results: Place, left: RemainingWork) -> str:

@@ -90,9 +90,8 @@ def _build_table(plan: Plan, found: SimulationResult, search: Search, options: a
     lasts = {tree.get_state(i, plan.trials[i].config.epochs) for i in trials}  # equal trials have one
     forks = {tree.get_state(i, epoch) for i in trials for epoch in tree.forks(i)} - lasts
     writes = found.trained // every + len(forks) + len(lasts)
-    table.add_row(
-        "states written", f"{writes}: one each {format_count(every, 'epoch')}, {len(forks)} forks, and {len(lasts)} final ones"
-    )
+    each = "epoch" if every == 1 else f"{every} epochs"
+    table.add_row("states written", f"{writes}: one each {each}, {len(forks)} forks, and {len(lasts)} final ones")
     stay = {"all": writes, "forks": len(forks) + len(lasts), "best": len(lasts), "none": 0}[search.keep]
     written, read, kept = (n * options.state_mb / 1024 for n in (writes, found.reads, stay))
     traffic = f"{written:.0f} GB written and {read:.0f} GB read, {(written + read) * 1024 / wall:.1f} MB a second"

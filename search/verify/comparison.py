@@ -160,7 +160,8 @@ def _find_trials(ended: list[Row], names: list[str]) -> list[Row]:
     known = {row["id"]: row for row in ended}
     for name in names:
         if name not in known:
-            raise Unverifiable(f"--trial {name}: no trial of this name has ended{did_you_mean(name, known)}")
+            hint = did_you_mean(name, known) or f"; names are those of the folders in trials/, such as {min(known)}"
+            raise Unverifiable(f"--trial {name}: no trial of this name has ended{hint}")
     return [known[name] for name in dict.fromkeys(names)]
 
 

@@ -64,6 +64,8 @@ def test_a_named_trial_is_trained_again_whatever_the_sample(
     assert capsys.readouterr().out.count("equal: ") == 2
     assert verify([folder, "--trial", second[:-1] + "7"]) == 2
     assert "no trial of this name has ended; did you mean" in capsys.readouterr().err
+    assert verify([folder, "--trial", "nonsense"]) == 2
+    assert f"the folders in trials/, such as {min(first, second)}" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.long
