@@ -70,6 +70,12 @@ class Selection:
         return list(dict.fromkeys(self.trials["line"]))
 
     @property
+    def trained(self) -> list[Row]:
+        """The configurations of the selected trials."""
+        keys = zip(self.trials["sweep"], self.trials["id"], strict=True)
+        return [self.configs[key] for key in keys]
+
+    @property
     def attacks(self) -> dict[str, str]:
         """The description of each attack, by its name, as the first sweep that used it has it."""
         return {name: text for sweep in reversed(self.sweeps) for name, text in sweep.attacks.items()}

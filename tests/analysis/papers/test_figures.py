@@ -127,9 +127,9 @@ def test_text_of_a_figure_is_legible_and_inside(name: str, width: float, tmp_pat
 
 def test_hard_examples_err_more_than_easy_ones_on_training_and_test(tmp_path: Path) -> None:
     points = draw("hard:F1a", tmp_path, **{"data.label_noise": ["0"]}).points
-    assert set(points["variant"]) == {"training", "test"} and set(points["panel"]) == {""}
+    assert set(points["variant"]) == {"training (own attack)", "test"} and set(points["panel"]) == {""}
     last = points[points["x"] == points["x"].max()].set_index(["variant", "line"])["mean"]
-    for variant in ("training", "test"):
+    for variant in ("training (own attack)", "test"):
         assert last[variant, "easy"] < last[variant, "random"] < last[variant, "hard"]
 
 
