@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             drawn = draw_paper_figure(row, sweeps, _group_labels(options.where), options.width)
             _write(drawn, options.output)
-            Console().print(f"{drawn.spec.caption}\nFigure: {options.output}", soft_wrap=True)
+            kind = "Table" if options.output.suffix in TEXTS else "Figure"
+            Console().print(f"{drawn.spec.caption}\n{kind}: {options.output}", soft_wrap=True)
     return 0
 
 

@@ -39,7 +39,6 @@ OTHER_RUNS = (
     "with, as friendly_k_short is of friendly_k. Of none of them"
 )
 OWN = "Your own claims may be about any run: --claims FILE."
-ALL = "`--all` adds the commands that train it."
 
 
 @report_errors
@@ -88,7 +87,8 @@ def _print_all_lacks(unjudged: Sequence[Unjudged], console: Console) -> None:
 
 def _print_lacks(unjudged: Sequence[Unjudged], console: Console) -> None:
     """Print by reason which claims have no data."""
-    console.print_paragraph(f"{format_count(len(unjudged), 'claim')} without data. {ALL}")
+    command = "command that trains it" if len(unjudged) == 1 else "commands that train them"
+    console.print_paragraph(f"{format_count(len(unjudged), 'claim')} without data. `--all` adds the {command}.")
     for group in group_lacks(unjudged):
         console.print(group.head)
         for entry in [", ".join(group.entries)] if group.is_short else group.entries:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.results.optuna_study import State, StudyTrial, build_study, list_parameters, read_domains
+from analysis.results.optuna_study import (
+    State,
+    StudyTrial,
+    build_study,
+    import_optuna,
+    list_parameters,
+    read_domains,
+)
 from analysis.results.search_block import Objective, list_objectives, read_constraints
 from analysis.results.sweep import Sweep, name_sweeps
 from analysis.results.trial_table import COMPLETED, DIVERGED, STOPPED
@@ -37,6 +44,7 @@ def write_studies(sweeps: Sequence[Sweep], path: Path) -> dict[str, int]:
     Returns the number of trials of each study. A file that is there is replaced once the new one is complete.
     """
     counts = {}
+    import_optuna()  # first: its import sets the level of its own messages, which would undo the silence
     with silence_library("optuna"), TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
         draft = Path(scratch) / path.name
         for name, sweep in zip(name_sweeps(sweeps), sweeps, strict=True):

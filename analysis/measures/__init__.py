@@ -19,8 +19,8 @@ Examples          difficulty (flipped labels), group_means, groups (also when th
                   difficulty_relation, example_scatter, hardness, agreement, corrupted, gallery, logit_components,
                   median_features
 Of figures        accuracy_curves, final_accuracy, attack_steps, class_accuracy, epoch_statistics, example_quantities,
-                  group_curves, rank_pairs, agreement_tables, diagnostic_tables,
-                  recorded_figures (figure_table)
+                  group_curves, rank_pairs, agreement_tables, diagnostic_tables, recorded_figures,
+                  own_attack (of trainings, in words), figure_table
 Shared            stats (means over seeds), tidy (tables with intervals), constant_networks (left out)
 """
 

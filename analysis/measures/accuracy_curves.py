@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis.measures.figure_table import TidyTable, as_error, average_seeds, stack_variants
+from analysis.measures.own_attack import OWN_ATTACK, describe_augmentation, explain_own_attack
 from analysis.results.axes import SEPARATOR
 from analysis.results.gaps import TRAINED
 from analysis.results.metrics import describe_metric, parse_attack
@@ -10,17 +11,16 @@ from analysis.results.selection import Selection
 
 UPDATES = "train_robust_acc"  # on the adversaries of the updates
 SPLITS = {"test": "test", "train": "training"}
-OWN = (
-    "Training {what} is that of the updates, on augmented images before each; `evaluate: {{train: true}}` measures it "
-    "as on test."
-)
-CLEAN_OWN = "Clean training {what} is on augmented images."
+OWN = f"training ({OWN_ATTACK})"
+AS_ON_TEST = "`evaluate: {{train: true}}` measures training {what} as on test."
+CLEAN_OWN = "Clean training {what} is that in each batch before its update{images}."
 
 
 def find_curve_columns(selection: Selection, kind: str, splits: tuple[str, ...]) -> dict[str, str]:
     """Return the recorded column of each split: the name of the split -> the column.
 
-    Robust training accuracy is that under the attack of the curves where all trials have it, else that of the updates.
+    Robust training accuracy is that under the attack of the curves where all trials have it, else that of the updates,
+    whose name has the own attack.
     """
     found = {}
     for split in splits:
@@ -28,7 +28,7 @@ def find_curve_columns(selection: Selection, kind: str, splits: tuple[str, ...])
         if column == TRAINED and not _is_everywhere(selection, TRAINED):
             column = UPDATES
         if column in selection.epochs and selection.epochs[column].notna().any():
-            found[SPLITS[split]] = column
+            found[OWN if column == UPDATES else SPLITS[split]] = column
     return found
 
 
@@ -64,16 +64,18 @@ def measure_curves(
     metric = f"test_{kind}_acc"
     split = f"{next(iter(columns))} " if len(columns) == 1 else ""  # else dashes tell the splits apart
     title = describe_metric(metric, selection.attacks).replace("test accuracy", f"{split}{what}")
+    own, is_own = f"robust training {what}, {OWN_ATTACK}", [*columns] == [OWN]
     notes = []
-    if UPDATES in columns.values():
-        notes.append(OWN.format(what=what))
-    elif columns.get("training") and parse_attack(metric) is None:
-        notes.append(CLEAN_OWN.format(what=what))
+    if OWN in columns:
+        notes += [explain_own_attack(selection), AS_ON_TEST.format(what=what)]
+    elif "training" in columns and parse_attack(metric) is None:
+        notes.append(CLEAN_OWN.format(what=what, images=describe_augmentation(selection)))
     return TidyTable(
         as_error(points) if error else points,
         "epoch",
-        title,
-        attacks=tuple(filter(None, [parse_attack(metric)])),
+        own if is_own else title,
+        attacks=() if is_own else tuple(filter(None, [parse_attack(metric)])),
+        other=((OWN, own),),
         notes=tuple(notes),
         of_test="test" in columns,
     )

@@ -15,13 +15,17 @@ from analysis.measures.group_curves import choose_references, describe_grouping
 from analysis.measures.groups import measure_learning_times
 from analysis.measures.masking import tabulate_masking, tabulate_reversals
 from analysis.measures.onset import find_onsets
+from analysis.measures.own_attack import OWN_ATTACK, explain_own_attack
 from analysis.measures.tidy import T_INTERVAL
 from analysis.results.metrics import CHECKPOINTS, describe_metric, shorten_attack
 from analysis.results.selection import Selection
 
 BARS = ["x_lo", "x_hi", "ring"]  # further columns of a point with bars to both sides; `ring`: whether it has a ring
 ONSET = {"onset": "onset epoch", "lr": "lr there / first lr", "first_drop": "first drop of the lr"}
-TIMES = {"half": "epoch of half the fall of the loss", "lag": "epochs from the onset to half the fall"}
+TIMES = {
+    "half": f"epoch of half the fall of the loss under {OWN_ATTACK}",
+    "lag": f"epochs from the onset to half the fall of the loss under {OWN_ATTACK}",
+}
 
 
 def measure_onsets(selection: Selection) -> TidyTable:
@@ -108,7 +112,7 @@ def measure_learning(selection: Selection, quantity: str) -> TidyTable:
     tables = [measure_learning_times(sweep, one) for sweep, one in zip(selection.sweeps, references, strict=True)]
     rows = place_rows(selection, [table[table["quantity"] == quantity] if len(table) else table for table in tables])
     points = _finish([rows.assign(variant="", x=rows["group"])] if len(rows) else [])
-    notes = describe_grouping(references)
+    notes = (*describe_grouping(references), explain_own_attack(selection))
     return TidyTable(
         points, "group (0: hardest)", TIMES[quantity], T_INTERVAL, percent=False, notes=notes, of_test=False
     )

@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.measures.tidy import STANDARD_ERROR, tabulate_means
 from analysis.results.axes import SEPARATOR
 from analysis.results.selection import Selection
+from trainers.record_io import Row
 
 EXAMPLES = "no interval: each point is an example of one training"
 KEYS = ("panel", "line", "variant", "x")
@@ -27,11 +28,18 @@ class TidyTable(NamedTuple):
     percent: bool = True  # whether the mean is a fraction, written in percent
     attacks: tuple[str, ...] = ()  # names of the attacks whose accuracies it has
     plain: tuple[str, ...] = ()  # variants that are no fractions
+    other: tuple[tuple[str, str], ...] = ()  # variant and what it is of, if not what the vertical axis says
     notes: tuple[str, ...] = ()  # what a reader must know, a sentence each
     of_test: bool = True  # whether the points are measured on test images
     log: bool = False  # whether the vertical axis is logarithmic
     unit: str = "seed"  # what `n` counts
+    shown: Row | None = None  # the configuration of the one training that all points are of, if there is one
     borrowed: tuple[Path, ...] = ()  # folders of other sweeps whose trainings say how hard examples are
+
+    def name_quantities(self) -> pd.Series:
+        """Return of what each point is."""
+        other = dict(self.other)
+        return self.points["variant"].map(lambda variant: other.get(variant, self.y_title))
 
 
 def average_seeds(values: pd.DataFrame, interval: str = STANDARD_ERROR) -> pd.DataFrame:

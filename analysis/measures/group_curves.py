@@ -15,6 +15,7 @@ from analysis.measures.figure_table import POINTS, TidyTable, place_rows, title_
 from analysis.measures.group_means import BY_DIFFICULTY, BY_RANK, FRACTIONS, GROUPS, QUANTITIES, name_group
 from analysis.measures.groups import measure_groups
 from analysis.measures.median_features import MEDIAN, measure_median_features
+from analysis.measures.own_attack import OWN_ATTACK, explain_own_attack
 from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
 
@@ -74,7 +75,7 @@ def _tabulate_groups(
         "epoch",
         QUANTITIES[quantity],
         percent=quantity in FRACTIONS,
-        notes=notes,
+        notes=(*notes, *[explain_own_attack(selection)] * (OWN_ATTACK in QUANTITIES[quantity])),
         of_test=False,
         borrowed=tuple(found.borrowed for found in references if found is not None and found.borrowed is not None),
     )

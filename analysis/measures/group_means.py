@@ -18,17 +18,17 @@ BY_DIFFICULTY, BY_RANK = ("hardest", "easiest"), ("most problematic", "friendlie
 NO_GROUP = -1  # of an example that the ranking does not rank
 # The quantities whose group means are recorded along training, in the order of figures.
 QUANTITIES: Mapping[str, str] = {
-    "loss": "loss",
-    "correct": "accuracy under attack",
+    "loss": "loss under own attack",
+    "correct": "accuracy under own attack",
     "clean_correct": "clean accuracy",
-    "feature_norm": "feature norm",
+    "feature_norm": "feature norm under own attack",
     "median_feature_norm": "norm of the median features",
-    "kappa": "κ",
+    "kappa": "κ of own attack",
     "epsilon": "radius",
     "weight": "weight in the loss",
     "t_y": "target of the label",
     "t_max": "largest entry of the target",
-    "t_correct": "accuracy against the target",
+    "t_correct": "accuracy against the target under own attack",
     "t_class": "targets that favour the label",
 }
 FRACTIONS = ("correct", "clean_correct", "t_correct", "t_class")  # quantities that are accuracies, in percent

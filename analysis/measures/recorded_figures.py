@@ -12,8 +12,10 @@ from analysis.measures.diagnostic_curves import FLATNESS, LIPSCHITZ, read_number
 from analysis.measures.figure_table import EXAMPLES, TidyTable, average_seeds
 from analysis.measures.gallery import Pairs, collect_adversaries
 from analysis.measures.logit_components import project_pairs, read_logits
+from analysis.results.choice import list_configs
 from analysis.results.selection import Selection
 from analysis.results.sweep import Sweep
+from trainers.record_io import Row
 
 
 def measure_diagnostic_curves(selection: Selection, arrays: Mapping[str, str], title: str, log: bool) -> TidyTable:
@@ -58,7 +60,8 @@ def measure_components(
             points = table.assign(panel=panel, line=row["line"], variant=table["label"].map(str), mean=table["y"])
             where = ", ".join(filter(None, (row["line"], row["panel"], f"seed {row['seed']}")))
             note = f"Shown: {where}, after epoch {int(table['epoch'].iloc[0])}; the plane of each pair is its own."
-            return _show_examples(points, "component 1", "component 2", note)
+            config = selection.configs[row["sweep"], row["id"]]
+            return _show_examples(points, "component 1", "component 2", note, config)
     raise SweepError("no training recorded logits and κ of the same epoch")
 
 
@@ -85,7 +88,8 @@ def measure_pairs(selection: Selection, score: str, ends: Sequence[int]) -> Tidy
         "Under each image its label and difficulty d (0: hardest), under its adversary the predicted label. "
         f"Sorted by {info.score}; {info.attack} on the network of {info.trial}."
     )
-    return _show_examples(points, "place", "difficulty d", note)
+    configs = (config for sweep in selection.sweeps for trial, config in list_configs(sweep) if trial == info.trial)
+    return _show_examples(points, "place", "difficulty d", note, next(configs, None))
 
 
 def find_pairs(sweeps: Sequence[Sweep], score: str) -> Pairs:
@@ -108,7 +112,7 @@ def _read_selection(selection: Selection, arrays: Mapping[str, str]) -> pd.DataF
     return pd.concat(parts, ignore_index=True)
 
 
-def _show_examples(points: pd.DataFrame, x_title: str, y_title: str, note: str) -> TidyTable:
-    """Return examples as points without an interval."""
+def _show_examples(points: pd.DataFrame, x_title: str, y_title: str, note: str, config: Row | None) -> TidyTable:
+    """Return examples of one training, of this configuration, as points without an interval."""
     points = points.assign(lo=np.nan, hi=np.nan, n=1)
-    return TidyTable(points, x_title, y_title, EXAMPLES, percent=False, notes=(note,), of_test=False)
+    return TidyTable(points, x_title, y_title, EXAMPLES, percent=False, notes=(note,), of_test=False, shown=config)

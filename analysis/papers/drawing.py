@@ -12,6 +12,7 @@ from analysis.charts.chart import FigureSpec
 from analysis.charts.saving import WIDTH
 from analysis.exceptions import SweepError
 from analysis.measures.figure_table import TidyTable
+from analysis.measures.own_attack import describe_training_attacks
 from analysis.measures.stats import format_seed_counts
 from analysis.measures.tidy import STANDARD_ERROR
 from analysis.papers.layout import CHARTS, MAX_ROWS, Picture
@@ -20,9 +21,12 @@ from analysis.papers.row import PaperFigure, find_usable
 from analysis.results.selection import Selection, select
 from analysis.results.sweep import Sweep, name_sweeps
 from trainers.formatting import format_list
+from trainers.record_io import Row
 from trainers.wording import VARIED, describe_config, find_common
 
-SETTING = ("data set", "model", "epochs")  # of describe_config, that a caption has
+SETTING = ("loss", "weight", "target", "subset", "data set", "model", "epochs")  # of describe_config, that a note has
+USUAL = {"loss": "ce"}  # what no note names
+OTHERS = "all trainings but this one."  # of a figure that shows the examples of one
 OVER_SEEDS = "over seeds"  # in the words for an interval
 ELSEWHERE = ("val", "test")  # parts of the data that no caption needs, or that it has as test images
 
@@ -38,7 +42,8 @@ class DrawnFigure(NamedTuple):
     @property
     def points(self) -> pd.DataFrame:
         """All points, with the quantity that each is of."""
-        return pd.concat([table.points.assign(quantity=table.y_title) for table in self.tables], ignore_index=True)
+        tables = [table.points.assign(quantity=table.name_quantities()) for table in self.tables]
+        return pd.concat(tables, ignore_index=True)
 
 
 def draw_paper_figure(
@@ -105,12 +110,14 @@ def describe_selection(row: PaperFigure, selection: Selection, tables: Sequence[
     examples = max(sweep.test_examples for sweep in selection.sweeps)
     is_known = examples < float("inf") and any(table.of_test for table in tables)
     images = f" on {examples:,.0f} test images" if is_known else ""
+    shown = [table.shown for table in tables if table.shown is not None]
+    cuts = (OTHERS,) * (len(selection.trials) > 1) if shown else selection.cuts
     sentences = [
         f"{how[:1].upper()}{how[1:]}{images}.",
         f"Under {_join_attacks(attacks)}." if attacks else "",
-        describe_training(selection),
+        describe_training(shown or selection.trained),
         *dict.fromkeys(note for table in tables for note in table.notes),
-        *(f"Left out: {cut}" for cut in selection.cuts),
+        *(f"Left out: {cut}" for cut in cuts),
     ]
     return " ".join(filter(None, sentences))
 
@@ -132,10 +139,9 @@ def _join_attacks(attacks: Sequence[str]) -> str:
     return "; ".join(", ".join(filter(None, (*heads, rest))) for rest, heads in names.items())
 
 
-def describe_training(selection: Selection) -> str:
-    """Say on what data, with which model and for how long the selected trials were trained."""
-    keys = zip(selection.trials["sweep"], selection.trials["id"], strict=True)
-    common = find_common([selection.configs[key] for key in keys])
+def describe_training(configs: Sequence[Row]) -> str:
+    """Say how some trials were trained: under which attacks, on what data, with which model and how long."""
+    common = find_common(configs)
     if isinstance(data := common.get("data"), Mapping):
         kept = {key: value for key, value in data.items() if key not in ELSEWHERE and value != VARIED}
         common = common | {"data": kept}
@@ -143,9 +149,9 @@ def describe_training(selection: Selection) -> str:
     words = [
         f"{name} {found[name]}" if name == "epochs" else found[name]
         for name in SETTING
-        if not found.get(name, VARIED).startswith(VARIED)
+        if not found.get(name, VARIED).startswith(VARIED) and found[name] != USUAL.get(name)
     ]
-    return f"Trained here: {'; '.join(words)}." if words else ""
+    return f"Trained here: under {'; '.join([describe_training_attacks(configs), *words])}."
 
 
 def describe_difference_to_paper(row: PaperFigure, unused: Sequence[str]) -> str:

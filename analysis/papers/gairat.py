@@ -18,7 +18,7 @@ ZOOMED = tuple(panel for part in TRAINING for panel in (part, replace(part, star
 TEST = (Curves("clean", splits=("test",)), Curves("pgd", splits=("test",)))
 TEST_ERROR = (Curves("pgd", error=True, splits=("test",)), Curves("clean", error=True, splits=("test",)))
 ERRORS = (Curves("clean", error=True), Curves("pgd", error=True))
-KAPPA = EpochStatistics((("mean", "kappa_mean"), ("median", "kappa_median")), "attack steps withstood (κ)")
+KAPPA = EpochStatistics((("mean", "kappa_mean"), ("median", "kappa_median")), "steps of own attack withstood (κ)")
 OMEGA = WeightByKappa()
 PLAIN = {"method.weight.name": ("uniform",), "method.loss.name": ("ce",)}
 LAMBDA = Choice({"method.weight.name": ("gair",)}, {}, ("method.weight.lam",), fewest=3)

@@ -5,7 +5,7 @@ gaps                              the columns of overfitting, and the epochs tha
 axes, metrics                     names: of what varies between trials, of accuracies and attacks
 instances, rankings               arrays of examples: of a training, of a ranking
 diagnostics, lazy_arrays          arrays of a training after named epochs; arrays that are read when they are asked for
-choice, selection                 the trials of a figure: which it needs, which it shows
+choice, selection, left_out       the trials of a figure: which it needs, which it shows, in words which it does not
 page_cut                          the rows of a long table that a page shows, and in words what it leaves out
 search_block, measurement_terms   what selects a configuration, and what accuracies may be compared
 optuna_study                      axes and trials in the terms of Optuna

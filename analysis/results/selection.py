@@ -16,6 +16,7 @@ import pandas as pd
 from analysis.exceptions import SweepError
 from analysis.results.axes import ALL, SEPARATOR, join_parts
 from analysis.results.choice import SIZES, Choice, is_chosen, list_configs, read_path
+from analysis.results.left_out import describe_left_out
 from analysis.results.metrics import EPOCH_METRIC, parse_attack
 from analysis.results.shared_trainings import describe_shared_trainings, join_trials, share_trainings
 from analysis.results.sweep import Sweep, name_sweeps
@@ -69,6 +70,12 @@ class Selection:
         return list(dict.fromkeys(self.trials["line"]))
 
     @property
+    def trained(self) -> list[Row]:
+        """The configurations of the selected trials."""
+        keys = zip(self.trials["sweep"], self.trials["id"], strict=True)
+        return [self.configs[key] for key in keys]
+
+    @property
     def attacks(self) -> dict[str, str]:
         """The description of each attack, by its name, as the first sweep that used it has it."""
         return {name: text for sweep in reversed(self.sweeps) for name, text in sweep.attacks.items()}
@@ -87,7 +94,10 @@ def select(
     for each quantity. Raises SweepError if nothing is left.
     """
     cuts: list[str] = []
-    kept = [Joined(sweep, _keep(sweep, choice, chosen or {}, cuts)) for sweep in sweeps]
+    heads = [f"{name}: " * (len(sweeps) > 1) for name in name_sweeps(sweeps)]
+    kept = [
+        Joined(sweep, _keep(sweep, choice, chosen or {}, cuts, head)) for head, sweep in zip(heads, sweeps, strict=True)
+    ]
     kept = [part for part in kept if len(part.trials)]
     if not kept:
         where = format_list([sweep.where for sweep in sweeps])
@@ -112,19 +122,25 @@ def select(
     return Selection(tuple(part.sweep for part in kept), trials, epochs, configs, numeric, tuple(cuts), every)
 
 
-def _keep(sweep: Sweep, choice: Choice, chosen: Mapping[str, Sequence[str]], cuts: list[str]) -> pd.DataFrame:
-    """Return the completed trials that match a choice and a user's labels, and note those that did not complete."""
-    trials = sweep.study_trials
-    configs = dict(list_configs(sweep))
-    trials = trials[[is_chosen(sweep, configs[trial], choice) for trial in trials["id"]]]
+def _keep(
+    sweep: Sweep, choice: Choice, chosen: Mapping[str, Sequence[str]], cuts: list[str], head: str
+) -> pd.DataFrame:
+    """Return the completed trials that match a choice and a user's labels, and note the others.
+
+    `head` begins each note; it names the sweep of several.
+    """
+    every, configs = sweep.study_trials, dict(list_configs(sweep))
+    trials = every[[is_chosen(sweep, configs[trial], choice) for trial in every["id"]]]
     for name, labels in chosen.items():
         path = _find_axis(sweep, name)
         trials = trials[trials[path].isin(_check_labels(sweep, path, labels))]
+    if len(trials) and (words := describe_left_out(sweep.axes, every, trials)):
+        cuts.append(head + words)
     done = trials[trials["id"].isin(sweep.completed["id"])]
     if missing := len(trials) - len(done):
         ended = trials[~trials["id"].isin(done["id"])]["status"].value_counts()
         words = ", ".join(f"{count} {status}" for status, count in ended.items())
-        cuts.append(f"{missing} of {len(trials)} trials, which have no result ({words}).")
+        cuts.append(f"{head}{missing} of {len(trials)} trials, which have no result ({words}).")
     return done
 
 

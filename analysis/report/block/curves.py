@@ -17,7 +17,7 @@ SCALE, MISSING = 10_000, 65_535  # of a share as a number of 16 bits
 MOST_LETTERS = 4_000_000  # of base64: two columns of 1,000 configurations, 3 seeds and 200 evaluations take 3.2 million
 ESSENTIAL = 2  # columns that are never left out: their evaluations are thinned instead
 OWN_ATTACK = "train_robust_acc"  # under the attack of training, on the batches as trained on
-TITLES = {OWN_ATTACK: "robust, batches of training"}
+TITLES = {OWN_ATTACK: "robust, own attack on batches of training"}
 DROP = 0.5  # a learning rate that falls below this share of the one before drops
 SHARED = 0.5  # the share of trainings whose learning rate must drop at an epoch for a line there
 

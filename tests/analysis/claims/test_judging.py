@@ -212,6 +212,7 @@ def test_claims_without_data_are_a_few_lines(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "0 of 62 claims have data here."
     assert len(lines) < 25 and max(map(len, lines)) <= 80
+    assert "62 claims without data. `--all` adds the commands that train them." in lines
     assert "lacks a run" not in "\n".join(lines) and "Need a run of another study (62):" in lines
     monkeypatch.delenv("COLUMNS")
     assert main([str(folder)]) == 0

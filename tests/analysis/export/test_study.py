@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,13 @@ def test_optuna_loads_the_study_of_a_grid(
             assert trial.duration.total_seconds() == pytest.approx(row["seconds_alone"])
     best = {trial.user_attrs["id"] for trial in study.best_trials}
     assert best <= set(rows.index[rows["status"] == "completed"]) and best
+
+
+def test_a_program_that_has_not_yet_imported_optuna_prints_no_message_of_it(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "drawn", "method.attack.epsilon", (0.05, 0.1))
+    words = [str(folder), "--format", "optuna", "-o", str(tmp_path / "study.log")]
+    done = subprocess.run([sys.executable, "-m", "analysis.export", *words], capture_output=True, text=True, check=True)
+    assert done.stderr == "" and "a study of" in done.stdout
 
 
 @pytest.mark.long

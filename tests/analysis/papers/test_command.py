@@ -27,13 +27,15 @@ def test_a_figure_is_written_and_its_caption_printed(
     assert "Under PGD-10, linf, epsilon 0.1" in printed and "The paper: CIFAR-10" in printed
 
 
-def test_points_are_written_as_csv_and_tables_as_markdown(tmp_path: Path) -> None:
+def test_points_are_written_as_csv_and_tables_as_markdown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = write_planned(tmp_path / "run", "gairat")
     points, table = tmp_path / "t.csv", tmp_path / "t.md"
     assert main([str(run), "--figure", "gairat:T1", "-o", str(points), "--where", "label_noise=0"]) == 0
     assert main([str(run), "--figure", "gairat:T1", "-o", str(table)]) == 0
     assert set(pd.read_csv(points)["line"]) == {"AT", "FAT", "GAIRAT", "GAIR-FAT"}
     assert "| label_noise 0 · GAIRAT | " in table.read_text()
+    ends = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("Table: ", "Figure: "))]
+    assert ends == [f"Table: {points}", f"Table: {table}"]
 
 
 @pytest.mark.long

@@ -143,7 +143,7 @@ def test_groups_by_own_losses_are_means_over_tenths_and_said_to_be_formed_so(
     assert here.loc["G3", "hi"] - here.loc["G3", "mean"] == pytest.approx(stats.sem(means), rel=1e-3)
     assert list(here.index) == ["G0 (hardest)", "G3", "G6", "G9 (easiest)"]
     assert here["mean"].is_monotonic_decreasing if array == "loss" else here["mean"].is_monotonic_increasing
-    assert set(errors["variant"]) == {"training", "test"} and set(errors["line"]) == {"all"}
+    assert set(errors["variant"]) == {"training (own attack)", "test"} and set(errors["line"]) == {"all"}
     assert "tenths by the training's own losses: their order in loss holds by construction" in drawn.spec.caption
 
 

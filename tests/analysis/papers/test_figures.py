@@ -127,9 +127,9 @@ def test_text_of_a_figure_is_legible_and_inside(name: str, width: float, tmp_pat
 
 def test_hard_examples_err_more_than_easy_ones_on_training_and_test(tmp_path: Path) -> None:
     points = draw("hard:F1a", tmp_path, **{"data.label_noise": ["0"]}).points
-    assert set(points["variant"]) == {"training", "test"} and set(points["panel"]) == {""}
+    assert set(points["variant"]) == {"training (own attack)", "test"} and set(points["panel"]) == {""}
     last = points[points["x"] == points["x"].max()].set_index(["variant", "line"])["mean"]
-    for variant in ("training", "test"):
+    for variant in ("training (own attack)", "test"):
         assert last[variant, "easy"] < last[variant, "random"] < last[variant, "hard"]
 
 
@@ -325,8 +325,10 @@ def test_costs_are_numbers_of_passes_and_minutes_not_shares(tmp_path: Path) -> N
 def test_what_is_left_out_is_said_on_the_figure_and_in_words(tmp_path: Path) -> None:
     drawn = draw("gairat:F2b", tmp_path)
     assert set(drawn.selection.lines) == {f"epsilon {e}" for e in ("0.05", "0.1", "0.15", "0.2", "0.25")}
-    (cut,) = drawn.selection.cuts
-    assert "Panels with fewer than 3 lines (MLP 16" in cut and cut in drawn.spec.caption
+    methods, panels = drawn.selection.cuts
+    assert methods.endswith(" trainings, those with method standard, GAIRAT; drawn: method AT."), methods
+    assert "Panels with fewer than 3 lines (MLP 16" in panels
+    assert all(f"Left out: {cut}" in drawn.spec.caption for cut in (methods, panels))
 
 
 def test_a_value_that_no_trial_has_is_refused_with_the_nearest(tmp_path: Path) -> None:
@@ -348,6 +350,8 @@ def test_lines_of_two_sweeps_share_panels_and_keep_the_name_of_their_sweep(tmp_p
     drawn = draw("hard:F12", tmp_path)
     assert {"PGD", "PGD (self_adaptive)", "self-adaptive"} <= set(drawn.selection.lines)
     assert len(drawn.selection.panels) == 2, "one for each share of flipped labels"
+    (cut,) = [cut for cut in drawn.selection.cuts if "those with" in cut]
+    assert cut.startswith("self_adaptive: ") and "those with method TRADES" in cut, cut
 
 
 def test_the_list_has_every_figure_and_table_of_the_papers() -> None:
