@@ -165,7 +165,7 @@ def _describe_figures(found: ReportData, block: Mapping[str, Any], figures: Figu
     drawn = {drawing.slug: drawing.caption for drawing in list_drawings(figures)}
     return {
         "front": captions.describe_front(found.front) if found.front else "",
-        "curves": captions.describe_curves(found, bool(block["curves"].get("drops"))),
+        "curves": captions.describe_curves(found, captions.describe_drops(block)),
         "classes": captions.describe_classes(found),
         "importance": drawn.get("importance", ""),
         "stopping": captions.describe_stopping(found),

@@ -45,7 +45,8 @@ function drawCurvePanel(box, setting, column, domain) {
   fillStage(
     stage,
     drawFrame(width, height, margins, x, y, options) +
-      drawDrops(x, margins.top, height - margins.bottom) +
+      drawDrops(setting, x, margins.top, height - margins.bottom) +
+      drawLeaving(panel, domain, height) +
       drawClip(clip, width, height, margins) +
       (configurations.some((i) => hasCurve(i, column))
         ? ""
@@ -63,9 +64,16 @@ function hasCurve(i, column) {
   return meanCurveOf(i, column).some(isNumber);
 }
 
-/** Draw dashed lines where the learning rate falls. */
-function drawDrops(x, top, bottom) {
-  const drops = (DATA.curves.drops || []).map((epoch) => `M${round(x(epoch))} ${top}V${bottom}`);
+/** Say how many curves are not in view at every evaluation, in the corner that no axis uses. */
+function drawLeaving({ column, configurations }, [low, high], height) {
+  const leaves = (i) => meanCurveOf(i, column).some((mean) => mean < low || mean > high);
+  const count = configurations.filter(leaves).length;
+  return count ? drawText(`${count} partly not in view`, 0, height - 4) : "";
+}
+
+/** Draw dashed lines where the learning rate of a setting drops. */
+function drawDrops(setting, x, top, bottom) {
+  const drops = (DATA.curves.drops[setting] || []).map((epoch) => `M${round(x(epoch))} ${top}V${bottom}`);
   return `<path d="${drops.join("")}" stroke="var(--line)" stroke-dasharray="3 3"/>`;
 }
 

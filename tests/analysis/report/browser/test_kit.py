@@ -63,7 +63,7 @@ def encode(curves: list[list[float | None]]) -> str:
 @pytest.fixture(scope="module")
 def kit(chromium: Browser) -> Iterator[Page]:
     """A page with the kit alone, whose names the tests may call."""
-    block = {**BLOCK, "curves": {"epoch": [1, 2, 3], "drops": [2], "test_clean_acc": encode(CURVES)}}
+    block = {**BLOCK, "curves": {"epoch": [1, 2, 3], "drops": {"one": [2]}, "test_clean_acc": encode(CURVES)}}
     page = chromium.new_page()
     page.set_content(f'<div id="tip"></div><script type="application/json" id="data">{json.dumps(block)}</script>')
     scripts = [(WEB / "scripts" / name).read_text(encoding="utf-8") for name in KIT]
