@@ -99,7 +99,8 @@ function listEvaluations(i, column) {
 
 /** Draw one curve. */
 function drawCurve(panel, i) {
-  return `<path data-i="${i}" d="${lineOver(panel)(listEvaluations(i, panel.column)) || ""}" stroke="${paintOf(i)}"/>`;
+  const course = lineOver(panel)(listEvaluations(i, panel.column)) || "";
+  return `<path data-i="${i}" d="${course}" stroke="${paintOf(i)}" stroke-dasharray="${dashesOf(i)}"/>`;
 }
 
 /** Paint many curves on the canvas, those on the front last and in ink. */
@@ -129,6 +130,7 @@ function paintCurve(panel, i, colour, opacity, wide) {
   context.strokeStyle = colour;
   context.globalAlpha = opacity;
   context.lineWidth = wide;
+  context.setLineDash(dashesOf(i));
   context.beginPath();
   lineOver(panel).context(context)(listEvaluations(i, panel.column));
   context.stroke();
@@ -180,7 +182,8 @@ function drawMarkedCurve(panel, i) {
   const paint = paintOf(i);
   const means = meanCurveOf(i, column);
   const course = lineOver(panel)(listEvaluations(i, column)) || "";
-  const line = `<path d="${course}" fill="none" stroke="${paint}" stroke-width="2.4"/>`;
+  const stroke = `stroke="${paint}" stroke-width="2.4" stroke-dasharray="${dashesOf(i)}"`;
+  const line = `<path d="${course}" fill="none" ${stroke}/>`;
   const mark = drawSelected(i, x, y, means, paint);
   if (!state.kept.includes(i)) return line + mark;
   const area = d3.area(
