@@ -57,13 +57,17 @@ def _describe_band(n: int) -> str:
     return f"Shaded: between what at least {low} and at least {high} of {n} seeds attain; dotted: at least {middle}."
 
 
-def describe_curves(found: ReportData, falls: bool = True) -> str:
-    """Describe the figure of learning curves; `falls` says whether it marks where the learning rate falls."""
+def describe_curves(found: ReportData, drops: str) -> str:
+    """Describe the figure of learning curves, given the description of the drops that it marks."""
     mean = f"mean of {found.seeds_text}" if found.seeds else "mean of its trainings, none of which completed"
     bars, median = ("", "") if found.seeds == 1 else (" with ± 1 standard error", " (median)")
     chosen = f"; the mark is the epoch that validation selected{median}" if found.results.selects else ""
-    verticals = " Dashed verticals: the learning rate falls." * falls
-    return f"One line a configuration, {mean}. Kept ones in full colour{bars}{chosen}.{verticals} Epochs count from 0."
+    return f"One line a configuration, {mean}. Kept ones in full colour{bars}{chosen}.{drops} Epochs count from 0."
+
+
+def describe_drops(block: Mapping[str, Any]) -> str:
+    """Say that the figure of learning curves marks where the learning rate drops; empty if it marks none."""
+    return " Dashed verticals: the learning rate drops." * any(block["curves"]["drops"].values())
 
 
 def compares_subsets(found: ReportData) -> bool:

@@ -22,7 +22,7 @@ from analysis.measures.stats import POINTS
 from analysis.report import html
 from analysis.report.answers import AnswerCard
 from analysis.report.block import Rows
-from analysis.report.captions import describe_certainty, describe_front
+from analysis.report.captions import describe_certainty, describe_drops, describe_front
 from analysis.report.context import collect_frame, collect_provenance, list_drawings
 from analysis.report.data import ReportData, collect_frames
 from analysis.report.drawings import DRAWN, Figures, draw_figure
@@ -135,7 +135,7 @@ def collect_comparison(
         "no_front": "",
         "captions": {
             "front": describe_front(front, several=True),
-            "curves": "One line a configuration, mean of seeds. Epochs count from 0.",
+            "curves": f"One line a configuration, mean of seeds.{describe_drops(block)} Epochs count from 0.",
         },
         "certainty": describe_certainty(front),
         "limits": limits,

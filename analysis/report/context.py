@@ -19,7 +19,7 @@ from analysis.report.search_answers import lay_out_cards
 from analysis.report.setting import describe_setting
 from analysis.report.summary import describe_endings
 from analysis.report.tables.claims import render_claims
-from analysis.report.tables.configurations import list_recorded, render_configurations
+from analysis.report.tables.configurations import list_recorded, list_verdicts, render_configurations
 from analysis.report.tables.effects import render_axis_effects, render_subset_effects
 from analysis.report.tables.endings import render_endings
 from analysis.report.tables.examples import render_agreements, render_counts
@@ -64,7 +64,7 @@ def collect_context(
         "findings": list_findings(found),
         "limits": limits,
         "sweeps": [collect_provenance(found)],
-        "configurations": render_configurations(block, list_recorded(found, block)),
+        "configurations": render_configurations(block, list_verdicts(found, block), list_recorded(found, block)),
         "tables": tables,
         "quoted_folder": repr(results.where),
         "table_links": links,
@@ -165,7 +165,7 @@ def _describe_figures(found: ReportData, block: Mapping[str, Any], figures: Figu
     drawn = {drawing.slug: drawing.caption for drawing in list_drawings(figures)}
     return {
         "front": captions.describe_front(found.front) if found.front else "",
-        "curves": captions.describe_curves(found, bool(block["curves"].get("drops"))),
+        "curves": captions.describe_curves(found, captions.describe_drops(block)),
         "classes": captions.describe_classes(found),
         "importance": drawn.get("importance", ""),
         "stopping": captions.describe_stopping(found),

@@ -18,7 +18,7 @@ MOST_LETTERS = 4_000_000  # of base64: two columns of 1,000 configurations, 3 se
 ESSENTIAL = 2  # columns that are never left out: their evaluations are thinned instead
 OWN_ATTACK = "train_robust_acc"  # under the attack of training, on the batches as trained on
 TITLES = {OWN_ATTACK: "robust, own attack on batches of training"}
-DROP = 0.5  # a learning rate that falls below this share of the one before drops
+DROP = 0.5  # the share of the learning rate before to which, or below which, one that drops falls
 SHARED = 0.5  # the share of trainings whose learning rate must drop at an epoch for a line there
 
 
@@ -26,8 +26,8 @@ def build_curves(rows: Rows) -> dict[str, Any]:
     """Build the curves: `epoch`, that of each evaluation, from 0 as in records, then a text for each accuracy.
 
     A text is base64 of little-endian numbers of 16 bits, trainings by evaluations: accuracy times SCALE, or MISSING.
-    `drops` are the epochs in which the learning rate of most trainings drops, and `titles` name the accuracies. What
-    would exceed MOST_LETTERS is left out, accuracy on training first, on test last.
+    `drops` are the epochs in which the learning rate of most trainings of each setting drops, and `titles` name the
+    accuracies. What would exceed MOST_LETTERS is left out, accuracy on training first, on test last.
     """
     tables = [_number_rows(sweep.epochs, trials) for _, sweep, trials in rows.split()]
     table = pd.concat([part for part in tables if len(part)] or tables[:1], ignore_index=True)
@@ -35,6 +35,7 @@ def build_curves(rows: Rows) -> dict[str, Any]:
     epochs = np.unique(measured["epoch"].to_numpy(int))
     columns = [column for column in _list_columns(rows) if column in measured and measured[column].notna().any()]
     shape = len(rows.trials), len(epochs)
+    settings = table["row"].map(rows.trials["setting"])
     letters = 4 * -(-2 * shape[0] * shape[1] // 3) or 1
     kept = columns[: max(MOST_LETTERS // letters, ESSENTIAL)]
     step = max(1, -(-letters * len(kept) // MOST_LETTERS))
@@ -42,7 +43,7 @@ def build_curves(rows: Rows) -> dict[str, Any]:
     places = measured["row"].to_numpy(int), np.searchsorted(epochs, measured["epoch"].to_numpy(int))
     return {
         "epoch": epochs[chosen].tolist(),
-        "drops": find_drops(table),
+        "drops": {str(setting): find_drops(part) for setting, part in table.groupby(settings)},
         "titles": {column: TITLES.get(column) or shorten_title(column, rows.attacks) for column in kept},
         **{column: _encode(measured[column].to_numpy(float), places, shape, chosen) for column in kept},
     }
@@ -69,11 +70,17 @@ def _encode(values: np.ndarray, places: tuple[np.ndarray, np.ndarray], shape: tu
 
 
 def find_drops(epochs: pd.DataFrame) -> list[int]:
-    """Return the epochs in which the learning rate of most trainings drops at once, as in a piecewise schedule."""
+    """Return the epochs in which the learning rate of most trainings drops, as in a piecewise schedule.
+
+    It falls to half or less there from a rate that stood still, or to one that does; one that falls all along, as a
+    cosine, drops nowhere.
+    """
     if "lr" not in epochs or epochs.empty:
         return []
     table = epochs.sort_values(["row", "epoch"], kind="stable")
     rate, row = table["lr"].to_numpy(float), table["row"].to_numpy(int)
-    falls = (row[1:] == row[:-1]) & (rate[1:] < DROP * rate[:-1])
+    same = row[1:] == row[:-1]
+    still = np.concatenate([[False], same & (rate[1:] == rate[:-1]), [False]])
+    falls = same & (rate[1:] <= DROP * rate[:-1]) & (still[:-2] | still[2:])
     at, counts = np.unique(table["epoch"].to_numpy(int)[1:][falls], return_counts=True)
     return at[counts > SHARED * len(np.unique(row))].tolist()

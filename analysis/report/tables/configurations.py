@@ -9,16 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
+from analysis.measures.front import FrontData, FrontPanel
 from analysis.measures.stats import POINTS, Estimate, estimate
 from analysis.report.data import ReportData
 from analysis.report.html import HYPHEN, escape
 from analysis.report.tables.cells import name_attack
-from analysis.results.metrics import name_bound, parse_attack, shorten_attack, shorten_metric
+from analysis.results.metrics import EPOCH_METRIC, name_bound, parse_attack, shorten_attack, shorten_metric
 from trainers.certificate.words import shorten_verdict
 from trainers.formatting import format_duration
 
 FEW_DIGITS = 1e-3  # below which, and from the inverse of which on, a knob is written with a power of ten
-OVERFITTING, OVERFITTING_TITLE = "robust_overfitting", "best − last"
+OVERFITTING, OVERFITTING_TITLE = "robust_overfitting", "best on test − last"
 TAGS = {
     "on_front": ("front", "on the front of the means"),
     "knee": ("knee", "the knee of the front"),
@@ -42,10 +43,14 @@ class Column(NamedTuple):
     is_text: bool = False
 
 
-def render_configurations(block: Mapping[str, Any], recorded: Sequence[Column] = ()) -> Markup:
-    """Render all configurations of a data block, in its order, at both checkpoints; `recorded` are further columns."""
-    *columns, seeds = _list_columns(block)
-    columns = [*columns, *recorded, seeds]
+def render_configurations(
+    block: Mapping[str, Any], verdicts: Sequence[Column] = (), recorded: Sequence[Column] = ()
+) -> Markup:
+    """Render all configurations of a data block, in its order, at both checkpoints.
+
+    `verdicts` stand beside their names and seeds, in view before the table is scrolled; `recorded` come last.
+    """
+    columns = [*_list_names(block), *verdicts, *_list_numbers(block), *recorded]
     heads = Markup("").join(
         Markup('<th scope="col"{}><button type="button">{}</button></th>').format(
             _kind(column), escape(column.title).replace("-", HYPHEN)
@@ -71,26 +76,32 @@ def _render_cell(column: Column, place: int) -> Markup:
     return Markup('<td{} data-v="{}">{}</td>').format(_kind(column), cell.value, cell.shown)
 
 
-def _list_columns(block: Mapping[str, Any]) -> Iterator[Column]:
-    """List the columns that have anything to show."""
+def _list_names(block: Mapping[str, Any]) -> Iterator[Column]:
+    """List the columns that say what a configuration is, and how many seeds completed."""
     told, names = block["configurations"], block["setting_names"]
     yield Column("configuration", [_name(told, place) for place in range(len(told["choice"]))], is_text=True)
     if len(block["settings"]) > 1:
         yield Column("setting", [_text(names.get(key, key)) for key in told["setting"]], is_text=True)
+    yield Column("n", [_count(n) for n in told["n"]])
+
+
+def _list_numbers(block: Mapping[str, Any]) -> Iterator[Column]:
+    """List the columns of what was drawn and measured that have anything to show."""
+    told = block["configurations"]
     if block["kind"] == "search":
         for knob in block["knobs"]:
             yield Column(knob["short"], [_knob(value) for value in knob["values"]], is_text=knob["scale"] == "category")
     yield from _list_accuracies(block)
     overfitting = _estimate_each(block, block["trials"].get(OVERFITTING) or [])
     if any(number.n for number in overfitting):
-        yield Column(OVERFITTING_TITLE, [_percent(number) for number in overfitting])
+        attack = block["metrics"][EPOCH_METRIC]["short"]  # that of the curves, which need not be that of the y axis
+        yield Column(f"{OVERFITTING_TITLE}, {attack}", [_percent(number) for number in overfitting])
     if worst := _list_worst(block):
         yield Column("worst class", worst)
     if any(status != "completed" for status in told["status"]):
         ended = [_end(status, why) for status, why in zip(told["status"], told["reason"], strict=True)]
         yield Column("ended", ended, is_text=True)
         yield Column("epochs", [_count(epochs) for epochs in told["epochs_done"]])
-    yield Column("n", [_count(n) for n in told["n"]])
 
 
 def _list_accuracies(block: Mapping[str, Any]) -> Iterator[Column]:
@@ -119,7 +130,7 @@ def list_recorded(found: ReportData, block: Mapping[str, Any]) -> list[Column]:
             for name in names
         ]
         columns.append(Column(name_gap(found), [_percent(number) for number in numbers]))
-    columns += _list_certainty(found, names)
+    columns += _list_corrected(found, names)
     costs = found.results.study_trials.groupby("configuration")[["seconds_alone", "seconds_billed"]].mean()
     for column, title in (("seconds_alone", "time alone"), ("seconds_billed", "time billed")):
         if costs[column].notna().any() and (
@@ -129,17 +140,28 @@ def list_recorded(found: ReportData, block: Mapping[str, Any]) -> list[Column]:
     return columns
 
 
-def _list_certainty(found: ReportData, names: Sequence[str]) -> Iterator[Column]:
-    """List the verdict on each configuration, and its accuracies corrected for selection, where seeds tell them."""
+def list_verdicts(found: ReportData, block: Mapping[str, Any]) -> list[Column]:
+    """List the verdict on each configuration, where seeds tell any."""
+    if found.front is None or all(panel.assessment.certificate is None for panel in found.front.panels):
+        return []
+    judged = _place_on_fronts(found.front, block["configurations"]["configuration"])
+    words = ["" if at is None else shorten_verdict(at[0].assessment, at[1]) for at in judged]
+    return [Column("verdict", [_text(word) for word in words], is_text=True)]
+
+
+def _place_on_fronts(front: FrontData, names: Sequence[str]) -> list[tuple[FrontPanel, int] | None]:
+    """Return the panel of each configuration, and its place there; None where it has none."""
+    places = {
+        name: (panel, place) for panel in front.panels for place, name in enumerate(panel.points["configuration"])
+    }
+    return [places.get(name) for name in names]
+
+
+def _list_corrected(found: ReportData, names: Sequence[str]) -> Iterator[Column]:
+    """List the accuracies of each configuration corrected for selection, where seeds tell them."""
     if found.front is None:
         return
-    places = {
-        name: (panel, place) for panel in found.front.panels for place, name in enumerate(panel.points["configuration"])
-    }
-    judged = [places.get(name) for name in names]
-    if any(panel.assessment.certificate is not None for panel in found.front.panels):
-        words = ["" if at is None else shorten_verdict(at[0].assessment, at[1]) for at in judged]
-        yield Column("verdict", [_text(word) for word in words], is_text=True)
+    judged = _place_on_fronts(found.front, names)
     for axis, metric in enumerate((found.front.x, found.front.y)):
         values = [math.nan if at is None else at[0].assessment.corrected[at[1], axis] for at in judged]
         if np.isfinite(values).any():

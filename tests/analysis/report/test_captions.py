@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.report.captions import describe_certainty, describe_curves, describe_front
+from analysis.report.captions import describe_certainty, describe_curves, describe_drops, describe_front
 from analysis.report.data import ReportData, collect_report_data
 from analysis.results.sweep import load_sweep
 
@@ -28,19 +28,18 @@ def collect(folder: Path, made: Made, *removed: str) -> ReportData:
 
 
 def test_curves_of_one_seed_have_neither_error_nor_median(tmp_path: Path) -> None:
-    one, two = (describe_curves(collect(tmp_path / str(n), replace(SMALL, replicates=n))) for n in (1, 2))
+    one, two = (describe_curves(collect(tmp_path / str(n), replace(SMALL, replicates=n)), "") for n in (1, 2))
     assert "±" in two and "(median)" in two and "mean of 2 seeds" in two
     assert "±" not in one and "(median)" not in one and "that validation selected." in one
 
 
-def test_curves_under_a_constant_learning_rate_mark_no_fall(tmp_path: Path) -> None:
-    data = collect(tmp_path / "sweep", SMALL)
-    assert "learning rate falls" in describe_curves(data)
-    assert "learning rate" not in describe_curves(data, falls=False)
+def test_curves_whose_learning_rate_never_drops_announce_no_drop() -> None:
+    assert "learning rate drops" in describe_drops({"curves": {"drops": {"one": [], "two": [4]}}})
+    assert describe_drops({"curves": {"drops": {"one": [], "two": []}}}) == ""
 
 
 def test_curves_of_trainings_that_did_not_complete_are_of_those(tmp_path: Path) -> None:
-    text = describe_curves(collect(tmp_path / "none", SMALL, "*"))
+    text = describe_curves(collect(tmp_path / "none", SMALL, "*"), "")
     assert "mean of its trainings, none of which completed" in text and "0 seeds" not in text
 
 

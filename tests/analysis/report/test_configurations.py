@@ -11,7 +11,7 @@ import pytest
 from analysis.measures.stats import estimate
 from analysis.report.block import build_block
 from analysis.report.data import ReportData, collect_report_data
-from analysis.report.tables.configurations import format_knob, list_recorded, render_configurations
+from analysis.report.tables.configurations import format_knob, list_recorded, list_verdicts, render_configurations
 from analysis.results.sweep import load_sweep
 from trainers.certificate.words import shorten_verdict
 
@@ -48,7 +48,7 @@ def test_numbers_are_those_of_the_trials_at_both_checkpoints(found: ReportData) 
             number = estimate(own[column])
             value, shown = rows[place][heads.index(title.replace("-", "‑"))]
             assert shown == number.text() and float(value) == pytest.approx(100 * number.mean, abs=1e-3)
-        assert rows[place][0][1].startswith(own["choice"].iloc[0]) and rows[place][-1] == ("3", "3")
+        assert rows[place][0][1].startswith(own["choice"].iloc[0]) and rows[place][heads.index("n")] == ("3", "3")
 
 
 def test_members_of_a_front_and_what_validation_selects_are_tagged(found: ReportData) -> None:
@@ -64,8 +64,8 @@ def test_members_of_a_front_and_what_validation_selects_are_tagged(found: Report
 def test_a_search_has_its_knobs_and_how_each_configuration_ended(tmp_path: Path) -> None:
     found = collect_report_data(load_sweep(write_search(tmp_path / "search")))
     block = build_block(found)
-    heads, rows = read_rows(render_configurations(block, list_recorded(found, block)))
-    assert "beta" in heads and "ended" in heads and heads[-1] == "n"
+    heads, rows = read_rows(render_configurations(block, list_verdicts(found, block), list_recorded(found, block)))
+    assert "beta" in heads and "ended" in heads and heads[:2] == ["configuration", "n"]
     betas = [row[heads.index("beta")] for row in rows]
     assert ("", "–") in betas and any(value for value, _ in betas)  # one choice has no such knob
     assert {"stopped", "diverged", "completed"} <= {row[heads.index("ended")][0] for row in rows}
@@ -75,7 +75,7 @@ def test_each_configuration_has_its_verdict_and_its_values_corrected_for_selecti
     made = Made(noise=(0.0,), methods=("AT", "TRADES", "MART"), subsets=("all", "friendly 96"), faults=False)
     found = collect_report_data(load_sweep(write_sweep(tmp_path / "sweep", made)))
     block = build_block(found)
-    heads, rows = read_rows(render_configurations(block, list_recorded(found, block)))
+    heads, rows = read_rows(render_configurations(block, list_verdicts(found, block), list_recorded(found, block)))
     assert found.front is not None
     (panel,) = found.front.panels
     verdicts = [row[heads.index("verdict")][1] for row in rows]

@@ -36,7 +36,7 @@ function readAddress() {
     x: Object.keys(DATA.metrics),
     y: Object.keys(DATA.metrics),
     checkpoint: DATA.checkpoint === "best" ? ["best", "last"] : ["last"],
-    colour: ["", ...knobOf.keys()],
+    colour: listColourings(),
     setting: DATA.settings,
   };
   for (const [name, key] of Object.entries(PLAIN)) {

@@ -1,8 +1,12 @@
-/* Colours: methods by hue and subsets by marker, or the values of one knob on a ramp.
+/* Colours: methods by hue and subsets by marker, or the values of one knob: names by hue, numbers on a ramp.
 
-Kinds of subsets, such as friendly, have hues where there is one method, and more subsets than markers. */
+Kinds of subsets, such as friendly, have hues where there is one method, and more subsets than markers. Of several
+sweeps each may have a hue instead; where none varies its subset, methods have markers. */
 
-const HUES = 6; // from the seventh method on grey, which hovering names
+const HUES = 6; // which a second round repeats, with pierced marks and dashed lines; what comes after it is grey
+const PIERCED = "pierced "; // begins the name of a marker of the second round
+const DASHES = [6, 3]; // px of line and of gap
+const SWEEP = "sweep"; // the colouring that gives each sweep a hue
 const WHOLE = "circle"; // training on all examples
 const MARKERS = [WHOLE, "up", "square", "diamond", "down", "star", "cross"];
 // plasma from .02 to .63 on white and from .36 to .97 on black, so that both ends stand out from the ground
@@ -47,9 +51,24 @@ function isDark() {
   return document.documentElement.dataset.theme === "dark" && !isOnPaper();
 }
 
-/** Name the colour of a method in the style sheet. */
-function hueOf(family) {
-  return `--c${family >= 0 && family < HUES ? family : HUES}`;
+/** Name the colour of a place among the hues in the style sheet; -1 is none, and grey. */
+function hueOf(place) {
+  return `--c${place >= 0 && place < 2 * HUES ? place % HUES : HUES}`;
+}
+
+/** Tell whether a place is in the second round through the hues. */
+function isRepeated(place) {
+  return place >= HUES && place < 2 * HUES;
+}
+
+/** Name a marker as it is at a place among the hues. */
+function pierceMarker(marker, place) {
+  return isRepeated(place) ? PIERCED + marker : marker;
+}
+
+/** Choose the dashes of the line of a configuration: none in the first round through the hues. */
+function dashesOf(i) {
+  return isRepeated(hueIndexOf(i)) ? DASHES : [];
 }
 
 /** Name the marker of a subset. */
@@ -62,9 +81,9 @@ function nameMethod(family) {
   return family.split(" · ").slice(1).join(" · ");
 }
 
-/** Name the marker of a configuration: its subset's, or its method's where sweeps have hues and no subset varies. */
+/** Name the marker of a configuration: its subset's, or its method's where several sweeps vary no subset. */
 function markerOf(i) {
-  return areMethodsMarked ? markerOfMethod(familyOf[i]) : shapeOf(subsetOf[i]);
+  return pierceMarker(areMethodsMarked ? markerOfMethod(familyOf[i]) : shapeOf(subsetOf[i]), hueIndexOf(i));
 }
 
 /** Name the marker of a method, the same in all sweeps; there may be more methods than markers. */
@@ -72,10 +91,17 @@ function markerOfMethod(family) {
   return MARKERS[methodNames.indexOf(nameMethod(DATA.families[family]))] || WHOLE;
 }
 
-/** Place a configuration among the hues: its method's, its sweep's where several are compared, or its subset's. */
+/** Find the knob whose names or numbers have colours, if it is such; the names have hues, the numbers a ramp. */
+function findColoured(isNamed) {
+  const knob = knobOf.get(state.colour);
+  return knob && (knob.scale === "category") === isNamed ? knob : null;
+}
+
+/** Place a configuration among the hues: its sweep's, a name's, its subset's or its method's; -1 is none. */
 function hueIndexOf(i) {
-  if (areKindsHued) return hueIndexOfSubset(subsetOf[i]);
-  return DATA.sweeps.length > 1 ? CONFIGURATIONS.sweep[i] : familyOf[i];
+  if (state.colour === SWEEP) return CONFIGURATIONS.sweep[i];
+  if (knobOf.has(state.colour)) return findColoured(true) ? (valueOn(i, state.colour, state.checkpoint) ?? -1) : -1;
+  return areKindsHued ? hueIndexOfSubset(subsetOf[i]) : familyOf[i];
 }
 
 /** Place a subset among the hues by its kind; training on all examples is grey. */
@@ -85,20 +111,19 @@ function hueIndexOfSubset(subset) {
 
 /** Paint a configuration within SVG: its hue as a variable of the style sheet, or its colour on the ramp. */
 function paintOf(i) {
-  return knobOf.has(state.colour) ? colourOf(i) : `var(${hueOf(hueIndexOf(i))})`;
+  return findColoured(false) ? colourOf(i) : `var(${hueOf(hueIndexOf(i))})`;
 }
 
 /** Colour a configuration for a canvas. */
 function colourOf(i) {
-  const knob = knobOf.get(state.colour);
+  const knob = findColoured(false);
   if (!knob) return readColour(hueOf(hueIndexOf(i)));
   const value = valueOn(i, knob.path, state.checkpoint);
   return value === null ? readColour("--faint") : rampColour(scaleOf(knob).range([0, 1])(value));
 }
 
-/** Scale the values of a knob: by powers of ten, linearly, or by the places of its choices. */
+/** Scale the numbers of a knob: by powers of ten, or linearly. */
 function scaleOf(knob) {
-  if (knob.scale === "category") return d3.scaleLinear().domain([0, Math.max(1, knob.choices.length - 1)]);
   const scale = knob.scale === "log" ? d3.scaleLog() : d3.scaleLinear();
   return scale.domain(knob.low === knob.high ? padDomain(knob.low, knob.high) : [knob.low, knob.high]);
 }

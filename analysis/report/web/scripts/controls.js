@@ -112,11 +112,24 @@ function showSlider(slider) {
   find("output", slider).textContent = low === null ? NOT_SET : texts.join(" to ");
 }
 
-/** Name what colours can show: methods or kinds of subsets by hue, or a knob on the ramp, called method perhaps. */
+/** List what colours can show: methods or kinds of subsets, sweeps, and each knob but one that is methods by name. */
+function listColourings() {
+  const knobs = DATA.knobs.filter((knob) => knob.short !== "method" || areKindsHued || !namesMethods(knob));
+  return ["", ...(DATA.sweeps.length > 1 ? [SWEEP] : []), ...knobs.map((knob) => knob.path)];
+}
+
+/** Tell whether a knob has one value a method, and each of its own. */
+function namesMethods({ values }) {
+  const pairs = new Set(ALL.map((i) => `${familyOf[i]} ${values[i]}`)).size;
+  return pairs === new Set(familyOf).size && pairs === new Set(values).size;
+}
+
+/** Name a colouring; an axis that is called method lacks what else tells methods apart. */
 function nameColouring(path) {
+  if (path === SWEEP) return "sweep";
   if (!path) return areKindsHued ? "kind of subset" : "method";
   const { short } = knobOf.get(path);
-  return short === "method" ? "method, on a ramp" : short;
+  return short === "method" ? "method alone" : short;
 }
 
 /** Make the controls work. */
@@ -126,8 +139,7 @@ function addControls() {
   fillSelect(find("#axis-y"), metrics, shortOf, state.y);
   followSelect("#axis-x", "x");
   followSelect("#axis-y", "y");
-  const paths = ["", ...DATA.knobs.map((knob) => knob.path)];
-  fillSelect(find("#colour"), paths, nameColouring, state.colour);
+  fillSelect(find("#colour"), listColourings(), nameColouring, state.colour);
   followSelect("#colour", "colour");
   addSettingSelect();
   addSliders();

@@ -45,7 +45,8 @@ function drawCurvePanel(box, setting, column, domain) {
   fillStage(
     stage,
     drawFrame(width, height, margins, x, y, options) +
-      drawDrops(x, margins.top, height - margins.bottom) +
+      drawDrops(setting, x, margins.top, height - margins.bottom) +
+      drawLeaving(panel, domain, height) +
       drawClip(clip, width, height, margins) +
       (configurations.some((i) => hasCurve(i, column))
         ? ""
@@ -63,9 +64,16 @@ function hasCurve(i, column) {
   return meanCurveOf(i, column).some(isNumber);
 }
 
-/** Draw dashed lines where the learning rate falls. */
-function drawDrops(x, top, bottom) {
-  const drops = (DATA.curves.drops || []).map((epoch) => `M${round(x(epoch))} ${top}V${bottom}`);
+/** Say how many curves are not in view at every evaluation, in the corner that no axis uses. */
+function drawLeaving({ column, configurations }, [low, high], height) {
+  const leaves = (i) => meanCurveOf(i, column).some((mean) => mean < low || mean > high);
+  const count = configurations.filter(leaves).length;
+  return count ? drawText(`${count} partly not in view`, 0, height - 4) : "";
+}
+
+/** Draw dashed lines where the learning rate of a setting drops. */
+function drawDrops(setting, x, top, bottom) {
+  const drops = (DATA.curves.drops[setting] || []).map((epoch) => `M${round(x(epoch))} ${top}V${bottom}`);
   return `<path d="${drops.join("")}" stroke="var(--line)" stroke-dasharray="3 3"/>`;
 }
 
@@ -91,7 +99,8 @@ function listEvaluations(i, column) {
 
 /** Draw one curve. */
 function drawCurve(panel, i) {
-  return `<path data-i="${i}" d="${lineOver(panel)(listEvaluations(i, panel.column)) || ""}" stroke="${paintOf(i)}"/>`;
+  const course = lineOver(panel)(listEvaluations(i, panel.column)) || "";
+  return `<path data-i="${i}" d="${course}" stroke="${paintOf(i)}" stroke-dasharray="${dashesOf(i)}"/>`;
 }
 
 /** Paint many curves on the canvas, those on the front last and in ink. */
@@ -121,6 +130,7 @@ function paintCurve(panel, i, colour, opacity, wide) {
   context.strokeStyle = colour;
   context.globalAlpha = opacity;
   context.lineWidth = wide;
+  context.setLineDash(dashesOf(i));
   context.beginPath();
   lineOver(panel).context(context)(listEvaluations(i, panel.column));
   context.stroke();
@@ -172,7 +182,8 @@ function drawMarkedCurve(panel, i) {
   const paint = paintOf(i);
   const means = meanCurveOf(i, column);
   const course = lineOver(panel)(listEvaluations(i, column)) || "";
-  const line = `<path d="${course}" fill="none" stroke="${paint}" stroke-width="2.4"/>`;
+  const stroke = `stroke="${paint}" stroke-width="2.4" stroke-dasharray="${dashesOf(i)}"`;
+  const line = `<path d="${course}" fill="none" ${stroke}/>`;
   const mark = drawSelected(i, x, y, means, paint);
   if (!state.kept.includes(i)) return line + mark;
   const area = d3.area(

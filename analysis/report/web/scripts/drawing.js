@@ -73,9 +73,14 @@ function quantileOf(values, share) {
   return sorted.length ? sorted[Math.round(share * (sorted.length - 1))] : NaN;
 }
 
-/** Draw a marker around the origin. */
+/** Draw a marker around the origin; a pierced one has a hole, whose edge runs the other way round. */
 function symbolPath(kind, radius = 5) {
   const r = radius;
+  if (kind.startsWith(PIERCED)) {
+    const hole = round(0.55 * r);
+    const edge = `M${hole} 0A${hole} ${hole} 0 1 0 ${-hole} 0A${hole} ${hole} 0 1 0 ${hole} 0Z`;
+    return symbolPath(kind.slice(PIERCED.length), r) + edge;
+  }
   if (kind === "up") return `M0 ${-r * 1.15}L${r * 1.05} ${r * 0.75}H${-r * 1.05}Z`;
   if (kind === "down") return `M0 ${r * 1.15}L${-r * 1.05} ${-r * 0.75}H${r * 1.05}Z`;
   const types = { square: d3.symbolSquare, diamond: d3.symbolDiamond, star: d3.symbolStar, cross: d3.symbolCross };

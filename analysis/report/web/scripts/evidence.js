@@ -92,7 +92,7 @@ function drawContrast(row, y, x, { narrow, nameLift, width, left, right }) {
     return `<path d="${line}" stroke="${paint}" stroke-width="${wide}" opacity="${opacity}"/>`;
   };
   const mark = `translate(${round(x(row.mean))} ${y})`;
-  const shape = symbolPath(shapeOf(DATA.subsets.indexOf(row.minuend)));
+  const shape = symbolPath(pierceMarker(shapeOf(DATA.subsets.indexOf(row.minuend)), findHue(row)));
   const fill = row.told ? paint : "var(--bg)";
   const place = narrow ? [width - 4, y - 13, "end"] : [right + 12, y + 4, "start"];
   return (

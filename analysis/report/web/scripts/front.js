@@ -57,6 +57,7 @@ function drawFront(box, setting, xDomain, yDomain) {
   const x = d3.scaleLinear(xDomain, [margins.left, width - margins.right]);
   const y = d3.scaleLinear(yDomain, [height - margins.bottom, margins.top]);
   const shownHere = listPanel(setting);
+  const boundaries = findBoundaries(shownHere.filter(isCandidate), x, y);
   const marks = placeMarks(shownHere, x, y);
   const inside = marks.filter((mark) => liesInside(mark, width, height, margins));
   const options = { title: DATA.settings.length > 1 ? name : "", ...titleAxes() };
@@ -64,7 +65,7 @@ function drawFront(box, setting, xDomain, yDomain) {
   fillStage(
     stage,
     drawFrame(width, height, margins, x, y, options) +
-      `<g class="attained">${drawAttained(shownHere, x, y)}</g>` +
+      `<g class="attained">${drawBoundaries(boundaries)}</g>` +
       drawOutside(marks.length - inside.length, marks.length, height, margins) +
       drawClip(clip, width, height, margins) +
       (MANY ? "" : `<g class="marks" clip-path="url(#${clip})">${inside.map(drawMark).join("")}</g>`),
@@ -73,7 +74,7 @@ function drawFront(box, setting, xDomain, yDomain) {
   attachMarks(stage, inside);
   const candidates = marks.filter((mark) => isCandidate(mark.i));
   const members = listFrontOfMeans(candidates.map((mark) => orient(mark.mean, mark.i)));
-  const strokes = traceFront(shownHere, x, y);
+  const strokes = listStrokes(boundaries);
   return { stage, margins, marks: inside, members: members.map((member) => member[2]), strokes, labelled: null };
 }
 
@@ -162,10 +163,18 @@ function smallSymbol(kind) {
   return smallSymbols.get(kind);
 }
 
-/** List the segments of the front of the means. */
-function traceFront(configurations, x, y) {
+/** Find the corners of the front of the means, and of what few, most and all seeds attain, in pixels. */
+function findBoundaries(candidates, x, y) {
   const { clamp, end, foot } = placeCorners(x, y);
-  return listSteps(clamp(listCorners(configurations.filter(isCandidate))), end, foot);
+  const seeds = listSeedPoints(candidates);
+  const counts = seeds.length < 2 ? [] : countAttaining(seeds.length);
+  const attained = counts.map((count) => clamp(listAttained(seeds, count)));
+  return { front: clamp(listCorners(candidates)), attained, end, foot };
+}
+
+/** List the segments that labels avoid: of the front of the means, and of what most seeds attain. */
+function listStrokes({ front, attained, end, foot }) {
+  return [front, ...attained.slice(1, 2)].flatMap((corners) => listSteps(corners, end, foot));
 }
 
 /** List the corners of the front of the means of configurations, more being better on both axes. */
@@ -183,14 +192,11 @@ function placeCorners(x, y) {
 }
 
 /** Draw the front of the means, and the bands of attainment over the seeds. */
-function drawAttained(configurations, x, y) {
-  const candidates = configurations.filter(isCandidate);
-  const { clamp, end, foot } = placeCorners(x, y);
-  const front = drawSteps(clamp(listCorners(candidates)), end, foot);
-  const line = `<path class="front" d="${front}" fill="none" stroke="var(--ink)" stroke-width="1.4"/>`;
-  const seeds = listSeedPoints(candidates);
-  if (seeds.length < 2) return line;
-  const [outer, middle, inner] = countAttaining(seeds.length).map((count) => clamp(listAttained(seeds, count)));
+function drawBoundaries({ front, attained, end, foot }) {
+  const course = drawSteps(front, end, foot);
+  const line = `<path class="front" d="${course}" fill="none" stroke="var(--ink)" stroke-width="1.4"/>`;
+  if (!attained.length) return line;
+  const [outer, middle, inner] = attained;
   const between = drawBetween(outer, inner, end, foot);
   const steps = drawSteps(middle, end, foot);
   const dotted = `<path d="${steps}" fill="none" stroke="var(--soft)" stroke-dasharray="1.5 3"/>`;

@@ -6,8 +6,9 @@ const COSTS = {
   cover: MANY ? 3 : 30, // of a point; among very many no place is free of them
   cross: 30, // the way from a point to its label that of another, drawn or not, or a drawn one another label
   unclear: 2, // another point is as near as its own, so that a line to its own is needed
-  strike: 1.6, // through a label, by the line of the front
+  strike: 1.6, // through a label, by the line of the front or of what most seeds attain
 };
+const GAP = 2; // px between a label and a line, within which the line runs through it
 const TOO_DEAR = 30; // from here on a label is left out, unless it must be there
 const POINT = 6; // px from the middle of a point to its edge
 const LABEL_HEIGHT = 14;
@@ -91,7 +92,7 @@ function ratePlace(place, label, bias, points, width, height, margins, strokes) 
   if (box.x < margins.left || box.x + box.width > width) cost += COSTS.outside;
   if (box.y < margins.top - LABEL_HEIGHT || box.y + LABEL_HEIGHT > height - margins.bottom) cost += COSTS.outside;
   cost += COSTS.cover * points.filter((point) => distanceTo(box, point) < POINT).length;
-  if (strokes.some((stroke) => runsThrough(stroke, box))) cost += COSTS.strike;
+  if (strokes.some((stroke) => runsThrough(stroke, widenBox(box, GAP)))) cost += COSTS.strike;
   if (leader) cost += others.filter((point) => runsThrough(leader, boxAround(point, POINT - 2))).length;
   return { ...place, way, leader, cost };
 }
@@ -124,6 +125,11 @@ function nearestOf(box, x, y) {
 function distanceTo(box, { x, y }) {
   const [nearX, nearY] = nearestOf(box, x, y);
   return Math.hypot(nearX - x, nearY - y);
+}
+
+/** Widen a box to all sides. */
+function widenBox({ x, y, width, height }, by) {
+  return { x: x - by, y: y - by, width: width + 2 * by, height: height + 2 * by };
 }
 
 /** Make the box around a point. */

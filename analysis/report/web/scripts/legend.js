@@ -1,34 +1,38 @@
-/* The legend: sweeps, methods and subsets, which a press hides and shows, or the ramp of a knob. */
+/* The legend: sweeps, methods and subsets, which a press hides and shows, or the names or the ramp of a knob. */
 
 const RAMP_WIDTH = 180;
 const KEYS = 12; // of one kind; more would hide the front below them
 
-/** Draw the legend. */
+/** Draw the legend: what colours show, then what markers show. */
 function drawLegend() {
-  const knob = knobOf.get(state.colour);
-  const swatch = (k) => drawSwatch(`var(${hueOf(k)})`);
-  const several = DATA.sweeps.length > 1;
-  const hues = several ? drawKeys("sweep", DATA.sweeps, swatch) : drawKeys("method", DATA.families, swatch);
-  const methods = several ? drawKeys("method", DATA.families, drawMethod) : "";
-  const subsets = drawKeys("subset", DATA.subsets, (k) => drawGlyph(paintOfSubset(k), shapeOf(k)));
-  const parts = [knob ? drawRamp(knob) : hues, methods, subsets].filter(Boolean);
+  const parts = [...drawColours(), drawMarkers()].filter(Boolean);
   find("#legend").innerHTML = parts.join('<span class="gap"></span>');
 }
 
-/** Draw the key of a method where several sweeps are compared: the hue of its sweep, with its marker if it has one. */
+/** Draw the keys of what colours show: sweeps, the names or the ramp of a knob, or methods with their markers. */
+function drawColours() {
+  if (state.colour === SWEEP) return [drawKeys("sweep", DATA.sweeps, drawSwatch)];
+  if (findColoured(true)) return [drawNames(findColoured(true))];
+  if (findColoured(false)) return [drawRamp(findColoured(false))];
+  return areMethodsMarked ? [] : [drawKeys("method", DATA.families, drawSwatch)];
+}
+
+/** Draw the keys of what markers show: methods where several sweeps vary no subset, or subsets. */
+function drawMarkers() {
+  if (areMethodsMarked) return drawKeys("method", DATA.families, drawMethod);
+  return drawKeys("subset", DATA.subsets, (k) => drawGlyph(paintOfSubset(k), shapeOf(k)));
+}
+
+/** Draw the mark of a method in the colour of its configurations, unless these have several. */
 function drawMethod(k) {
-  const paint = `var(${hueOf(findSweep(k))})`;
-  return areMethodsMarked ? drawGlyph(paint, markerOfMethod(k)) : drawSwatch(paint);
+  const paints = new Set(ALL.filter((i) => familyOf[i] === k).map(paintOf));
+  const marker = markerOf(familyOf.indexOf(k));
+  return paints.size === 1 ? drawGlyph([...paints][0], marker) : drawGlyph("var(--soft)", markerOfMethod(k));
 }
 
 /** Paint the key of a subset: its hue where subsets have hues. */
 function paintOfSubset(k) {
-  return areKindsHued && !knobOf.has(state.colour) ? `var(${hueOf(hueIndexOfSubset(k))})` : "var(--soft)";
-}
-
-/** Find the sweep of a method, whose hue it has where several are compared: its name begins with that of its sweep. */
-function findSweep(family) {
-  return CONFIGURATIONS.sweep[familyOf.indexOf(family)];
+  return areKindsHued && !state.colour ? `var(${hueOf(hueIndexOfSubset(k))})` : "var(--soft)";
 }
 
 /** Draw the keys of one kind; a single one tells nothing, and of very many the query finds the rest. */
@@ -37,7 +41,7 @@ function drawKeys(kind, names, picture) {
   const keys = names.slice(0, KEYS).map((name, k) => {
     const pressed = !state.hidden.has(`${kind} ${name}`);
     const key = `data-kind="${kind}" data-name="${escapeText(name)}" data-place="${k}"`;
-    const content = picture(k) + escapeText(name);
+    const content = picture(k) + escapeText(name || NOT_VARIED);
     return `<button type="button" class="key" ${key} aria-pressed="${pressed}">${content}</button>`;
   });
   const rest = names.length - keys.length;
@@ -45,31 +49,39 @@ function drawKeys(kind, names, picture) {
   return `<span class="cap">${kind}</span>${keys.join("")}${more}`;
 }
 
-/** Draw a swatch of a colour. */
-function drawSwatch(paint) {
-  const bar = `<rect x="-6" y="-2" width="12" height="4" rx="2" fill="${paint}"/>`;
-  return `<svg viewBox="-8 -8 16 16" aria-hidden="true">${bar}</svg>`;
+/** Draw the line of a place among the hues, which a second round dashes. */
+function drawSwatch(place) {
+  const bars = isRepeated(place) ? [-8, 1] : [-6];
+  const wide = isRepeated(place) ? 7 : 12;
+  const bar = (x) => `<rect x="${x}" y="-2" width="${wide}" height="4" rx="2" fill="var(${hueOf(place)})"/>`;
+  return `<svg viewBox="-8 -8 16 16" aria-hidden="true">${bars.map(bar).join("")}</svg>`;
 }
 
-/** Draw the ramp of a knob with its ticks. */
+/** Draw the names of a knob with their hues; those without it are grey. */
+function drawNames(knob) {
+  const names = knob.choices.slice(0, 2 * HUES).map((name, k) => [name, k]);
+  const rest = [knob.choices.length > names.length && "others", knob.values.includes(null) && NOT_SET].filter(Boolean);
+  const keys = [...names, ...(rest.length ? [[rest.join(" or "), -1]] : [])];
+  const key = ([name, place]) => `<span class="key">${drawSwatch(place)}${escapeText(name)}</span>`;
+  return `<span class="cap">${escapeText(knob.short)}</span>${keys.map(key).join("")}`;
+}
+
+/** Draw the ramp of a knob with its ticks, and say what is grey if anything is. */
 function drawRamp(knob) {
   const scale = scaleOf(knob).range([0, RAMP_WIDTH]);
   const steps = Array.from({ length: 60 }, (_, k) => {
     return `<rect x="${k * 3}" y="2" width="3.4" height="9" fill="${rampColour(k / 59)}"/>`;
   });
-  const choices = knob.scale === "category" ? knob.choices : null;
-  const write = (tick) => formatKnob(choices ? choices[tick] : tick);
-  const ticks = listTicks(scale, choices ? choices.length - 1 : 4, (tick) => widthOf(write(tick)) + 8);
-  const texts = ticks
-    .filter((tick) => !choices || Number.isInteger(tick))
-    .map(
-      (tick) =>
-        `<path class="zero" d="M${round(scale(tick))} 11v3"/>${drawText(write(tick), scale(tick), 26, "middle")}`,
-    );
+  const ticks = listTicks(scale, 4, (tick) => widthOf(formatKnob(tick)) + 8);
+  const texts = ticks.map((tick) => {
+    const text = drawText(formatKnob(tick), scale(tick), 26, "middle");
+    return `<path class="zero" d="M${round(scale(tick))} 11v3"/>${text}`;
+  });
+  const grey = knob.values.includes(null) ? `<span class="cap">grey: ${NOT_SET}</span>` : "";
   return (
     `<span class="cap">${escapeText(knob.short)}</span><svg class="ramp" width="${RAMP_WIDTH + 40}" height="32" ` +
     `viewBox="-20 0 ${RAMP_WIDTH + 40} 32" role="img" aria-label="colours of ${escapeText(knob.short)}">` +
-    `${steps.join("")}${texts.join("")}</svg><span class="cap">grey: ${NOT_SET}</span>`
+    `${steps.join("")}${texts.join("")}</svg>${grey}`
   );
 }
 

@@ -75,13 +75,15 @@ function paintLines() {
 function paintLine(context, i, colour, opacity, wide) {
   const line = parallel.lines[i];
   if (!line) return;
+  context.save();
   context.strokeStyle = colour;
   context.globalAlpha = opacity;
   context.lineWidth = wide;
+  context.setLineDash(dashesOf(i));
   context.beginPath();
   for (const [x, y] of line) context.lineTo(x, y);
   context.stroke();
-  context.globalAlpha = 1;
+  context.restore();
 }
 
 /** Draw an axis with its ticks. */

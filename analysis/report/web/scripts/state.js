@@ -14,7 +14,7 @@ const state = {
   kept: [],
   hovered: -1,
   setting: DATA.settings[0], // the one in view where there are too many for panels
-  colour: "", // path of a knob; empty for methods by hue
+  colour: "", // path of a knob, or SWEEP; empty for methods by hue
 };
 
 const views = [];
@@ -172,8 +172,12 @@ function reset() {
   change({ ...start, query: "", hidden: new Set(), ranges: {}, kept: [], hovered: -1 });
 }
 
-/** Choose the colour in which a page opens: a search by its first knob, a study by methods. */
+/**
+ * Choose the colour in which a page opens: a search by its first knob, a study by methods, and several sweeps by sweep
+ * where markers tell their methods apart.
+ */
 function startColour() {
+  if (areMethodsMarked) return SWEEP;
   const knobs = DATA.knobs.filter((knob) => knob.scale !== "category");
   return DATA.kind === "search" && DATA.families.length < 2 && knobs.length ? knobs[0].path : "";
 }

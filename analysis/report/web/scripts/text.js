@@ -3,6 +3,7 @@
 const MINUS = "−";
 const MISSING = "–";
 const NOT_SET = "not set";
+const NOT_VARIED = "not varied"; // the subset of a sweep without such an axis, beside sweeps with one
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 // control characters, separators, and characters that change the direction of writing, as the tables show them

@@ -19,6 +19,7 @@ from analysis.results.table_files import write_table
 from trainers.objectives import non_dominated
 
 from ...measures.test_classes import ONE, with_classes
+from ...synthetic import Made, write_sweep
 
 
 @pytest.fixture(scope="module")
@@ -158,8 +159,28 @@ def test_curves_that_would_be_too_long_keep_the_essential_and_the_last(
         ([[0.1] * 4 + [0.01] * 2 + [0.001] * 2] * 3, [4, 6]),
         ([[0.1] * 4 + [0.01] * 4] * 2 + [[0.1] * 8] * 2, []),
         ([np.linspace(0.1, 0.05, 8)] * 3, []),
+        ([[0.1] * 4 + [0.05] * 4] * 3, [4]),  # by half
+        ([[0.1] + [0.01] * 7] * 3, [1]),
+        ([0.05 * (1 + np.cos(np.pi * np.arange(8) / 8))] * 3, []),  # halves in its last epochs
+        ([0.1 ** np.arange(1, 9)] * 3, []),
     ],
 )
 def test_drops_are_those_of_most_trainings(rates: list[list[float]], drops: list[int]) -> None:
     parts = [pd.DataFrame({"row": row, "epoch": range(8), "lr": rate}) for row, rate in enumerate(rates)]
     assert curves.find_drops(pd.concat(parts).sample(frac=1, random_state=0)) == drops
+
+
+def test_each_setting_has_the_drops_of_its_own_trainings(tmp_path: Path) -> None:
+    """On a page of several sweeps, those of the longer one were drawn in the panels of the other too."""
+    reports = []
+    for noise, drop in ((0.0, 10), (0.1, 20)):
+        made = Made(study=f"at {drop}", noise=(noise,), faults=False, profile=False)
+        folder = write_sweep(tmp_path / str(drop), made)
+        for path in folder.glob("trials/*/epochs.jsonl"):
+            rows = [json.loads(line) for line in path.read_text().splitlines()]
+            lines = [json.dumps(row | {"lr": 0.1 if row["epoch"] < drop else 0.01}) for row in rows]
+            path.write_text("\n".join(lines) + "\n")
+        reports.append(collect_report_data(load_sweep(folder)))
+    block = build_block(*reports)
+    assert [*block["curves"]["drops"]] == block["settings"]
+    assert [*block["curves"]["drops"].values()] == [[10], [20]]

@@ -63,7 +63,7 @@ def encode(curves: list[list[float | None]]) -> str:
 @pytest.fixture(scope="module")
 def kit(chromium: Browser) -> Iterator[Page]:
     """A page with the kit alone, whose names the tests may call."""
-    block = {**BLOCK, "curves": {"epoch": [1, 2, 3], "drops": [2], "test_clean_acc": encode(CURVES)}}
+    block = {**BLOCK, "curves": {"epoch": [1, 2, 3], "drops": {"one": [2]}, "test_clean_acc": encode(CURVES)}}
     page = chromium.new_page()
     page.set_content(f'<div id="tip"></div><script type="application/json" id="data">{json.dumps(block)}</script>')
     scripts = [(WEB / "scripts" / name).read_text(encoding="utf-8") for name in KIT]
@@ -247,6 +247,17 @@ def test_a_label_is_nearest_to_its_own_mark_or_has_a_line_to_it(kit: Page) -> No
     around = [{"x": 150 + dx, "y": 150 + dy} for dx in range(-40, 41, 8) for dy in range(-24, 25, 8)]
     assert 'class="leader" d="M150 150L' in kit.evaluate(place, around)
     assert "leader" not in kit.evaluate(place, [own, own]), "marks at one place share the label"
+
+
+def test_a_label_keeps_off_a_line_that_passes_close_by(kit: Page) -> None:
+    """A line at the very edge of a label reads as part of its text."""
+    place = """(height) => {
+      const html = placeLabels([{x: 150, y: 150, text: 'own'}], [{x: 150, y: 150}], 300, 300,
+        {left: 0, right: 0, top: 0, bottom: 0}, [[[0, height], [300, height]]]);
+      return Number(/<text[^>]* y="([\\d.]+)"/.exec(html)[1]); }"""
+    for height in range(120, 181):
+        foot = kit.evaluate(place, height)
+        assert not foot - 12 <= height <= foot + 4, "letters reach 11 px above their foot and 3 px below it"
 
 
 def test_two_labels_near_an_edge_keep_off_points_and_their_lines_do_not_cross(kit: Page) -> None:

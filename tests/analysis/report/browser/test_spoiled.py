@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -81,14 +82,104 @@ def test_a_page_without_validation_knows_no_selected_epoch(width: int, tmp_path:
     assert opened.count("#front svg[role=application]") == 1
 
 
-def test_each_key_of_a_comparison_has_the_mark_of_its_sweep(compared: Path, open_page: Opener) -> None:
-    opened = open_page(compared)
-    paints = """(kind) => [...document.querySelectorAll(`#legend [data-kind=${kind}]`)].map((key) =>
-      [key.dataset.name, (key.querySelector('svg rect') || { getAttribute: () => null }).getAttribute('fill')])"""
-    sweeps = dict(opened.run(paints, "sweep"))
-    methods = opened.run(paints, "method")
-    assert len(set(sweeps.values())) == 2 and len(methods) == 6
-    assert [paint for _, paint in methods] == [sweeps[name.split()[0]] for name, _ in methods]
+# what the marks of each configuration look like, by the place of the configuration
+LOOKS = """() => Object.fromEntries([...document.querySelectorAll('#front [data-i]')].map((mark) =>
+  [mark.dataset.i, [mark.getAttribute('stroke'), mark.querySelector('.pt').getAttribute('d')]]))"""
+
+# what the figures of the keys of a kind look like, by name
+KEYS = """(kind) => Object.fromEntries([...document.querySelectorAll(`#legend [data-kind=${kind}]`)].map((key) =>
+  [key.dataset.name, key.querySelector('svg').innerHTML]))"""
+
+
+def read_block(page: Path) -> dict[str, Any]:
+    """Return the data of a page."""
+    found = re.search(r'id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    block: dict[str, Any] = json.loads(found[1])
+    return block
+
+
+def test_sweeps_and_their_methods_have_a_colour_each_as_chosen(compared: Path, open_page: Opener) -> None:
+    """All methods of a sweep had its colour, though the page said that colours show methods."""
+    opened, told = open_page(compared), read_block(compared)["configurations"]
+    for chosen, column, count in (("method", "family", 6), ("sweep", "sweep", 2)):
+        opened.page.select_option("#colour", label=chosen)
+        opened.rest()
+        paints: dict[Any, set[str]] = {}
+        for place, (paint, _) in opened.run(LOOKS).items():
+            paints.setdefault(told[column][int(place)], set()).add(paint)
+        assert [len(found) for found in paints.values()] == [1] * count
+        keys = opened.run(KEYS, chosen)
+        assert len(keys) == len(set().union(*paints.values())) == count
+        assert opened.count("#legend [data-kind=sweep]") == (2 if chosen == "sweep" else 0)
+        for name, paint in zip(keys, paints.values(), strict=True):
+            assert paint.pop() in keys[name], name
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with subsets on one page with one of seven methods and a knob, which does not vary its subset."""
+    place = tmp_path_factory.mktemp("browser")
+    made = Made(study="subsets", noise=(0.1,), methods=METHODS[:2], faults=False, profile=False)
+    many = replace(made, study="methods", methods=tuple(f"AT {k}" for k in range(7)), subsets=("all",), examples=90)
+    folders = [write_sweep(place / "subsets", made), write_sweep(place / "methods", many)]
+    plan = read_json(folders[1] / "plan.json")
+    plan["axes"].remove("subset")
+    for trial in plan["trials"]:
+        del trial["axes"]["subset"], trial["values"]["subset"]
+    write_json(folders[1] / "plan.json", plan)
+    return write_page(*folders, output=place / "both.html")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_more_methods_than_hues_look_different(mixed: Path, theme: Any, open_page: Opener) -> None:
+    """From the seventh method on all were alike; now marks are pierced, and lines and keys dashed."""
+    opened, told = open_page(mixed, color_scheme=theme), read_block(mixed)["configurations"]
+    looks = opened.run(LOOKS)
+    assert opened.page.input_value("#colour") == "" and len(looks) == 13
+    assert len({tuple(look) for look in looks.values()}) == 13
+    keys = opened.run(KEYS, "method")
+    assert len(keys) == len(set(keys.values())) == len(set(told["family"])) == 9
+    lines = """() => [...document.querySelectorAll('#curves path[data-i]')].map((line) =>
+      [line.dataset.i, line.getAttribute('stroke') + line.getAttribute('stroke-dasharray')])"""
+    strokes = {(told["family"][int(place)], stroke) for place, stroke in opened.run(lines)}
+    assert len(strokes) == len({stroke for _, stroke in strokes}) == 9
+
+
+def test_each_key_has_a_text_and_names_have_keys_instead_of_a_ramp(mixed: Path, open_page: Opener) -> None:
+    """The subset of a sweep that varies none had a mark alone; names below a ramp overlapped and were cut."""
+    opened = open_page(mixed)
+    for chosen in opened.run("() => [...document.querySelectorAll('#colour option')].map((option) => option.value)"):
+        opened.page.select_option("#colour", chosen)
+        opened.rest()
+        texts = opened.page.locator("#legend .key").all_inner_texts()
+        assert texts and all(text.strip() for text in texts) and "not varied" in texts
+        assert opened.count("#legend .ramp") == 0, "no axis here has numbers"
+
+
+def test_grey_is_explained_where_something_is_grey(search: Path, open_page: Opener) -> None:
+    opened, knobs = open_page(search), read_block(search)["knobs"]
+    numeric = {knob["path"]: None in knob["values"] for knob in knobs if knob["scale"] != "category"}
+    assert set(numeric.values()) == {True, False}
+    for path, has_unset in numeric.items():
+        opened.page.select_option("#colour", path)
+        opened.rest()
+        assert ("grey: not set" in opened.text("#legend")) == has_unset, path
+
+
+def test_curves_that_leave_the_view_are_counted(study: Path, search: Path, open_page: Opener) -> None:
+    leaving = """() => [...document.querySelectorAll('#curves svg[role]')].map((svg) => {
+      const clip = svg.querySelector('clipPath rect').getBBox();
+      const lines = [...svg.querySelectorAll('.all path')].filter((line) => {
+        const box = line.getBBox();
+        return box.height && (box.y < clip.y + 3 || box.y + box.height > clip.y + clip.height + 1);
+      });
+      const text = [...svg.querySelectorAll('text')].map((each) => each.textContent).find((each) => /view/.test(each));
+      return [lines.length, text];
+    })"""
+    found = [one for page in (study, search) for one in open_page(page).run(leaving)]
+    assert [text for _, text in found] == [f"{n} partly not in view" if n else None for n, _ in found]
+    assert any(n for n, _ in found)
 
 
 def test_methods_of_sweeps_that_vary_no_subset_have_a_marker_each(tmp_path: Path, open_page: Opener) -> None:

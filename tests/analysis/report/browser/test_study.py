@@ -152,6 +152,14 @@ def test_verdicts_stand_below_the_front_that_they_are_about_alone(study: Path, o
         assert opened.count("#verdicts") == 1 and opened.count("#no-verdicts") == 0, name
 
 
+def test_seeds_and_verdicts_stand_beside_the_names(study: Path, open_page: Opener) -> None:
+    """They were the last of many columns, out of sight until the table was scrolled."""
+    opened = open_page(study)
+    headers = opened.page.locator("#configurations .tbl.tall thead th").all_inner_texts()
+    assert [header.strip() for header in headers[:4]] == ["configuration", "setting", "n", "verdict"]
+    assert any(header.strip().startswith("best on test − last, PGD") for header in headers)
+
+
 def test_headers_sort(study: Path, open_page: Opener) -> None:
     opened = open_page(study)
     headers = opened.page.locator("#configurations thead th button")
