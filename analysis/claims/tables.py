@@ -112,7 +112,8 @@ def write_verdict(verdict: Verdict) -> str:
 def _write_interval(verdict: Verdict, check: Check, metric: Metric) -> str:
     """Write a mean and its interval: points and epochs to a tenth, other numbers to three decimals."""
     take = check.along.take if check.along else ""
-    is_change = check.statistic == "difference" or check.less is not None or len(metric.summands) > 1 or take == "slope"
+    subtracts = any(summand.sign < 0 for summand in metric.summands)
+    is_change = check.statistic == "difference" or check.less is not None or subtracts or take == "slope"
     digits = 1 if metric.unit and check.statistic != "ratio" and take != "argmax" else 3
 
     def write(value: float) -> str:

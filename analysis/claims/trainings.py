@@ -161,8 +161,6 @@ class Trainings:
         return self._after_burn_in(peak, peak)
 
     def _read_cost(self, which: str) -> pd.Series:
-        if which == "seconds":
-            return self.table["seconds_training"]
         if which not in self.sweep.epochs:
             raise NotRecorded(f"numbers of {which} passes (the records are older than these)")
         return self.sweep.epochs.groupby("id")[which].sum(min_count=1).reindex(self.table.index)

@@ -24,7 +24,7 @@ def test_a_metric_is_a_sum_of_terms_and_quotients() -> None:
         ("step train_pgd_acc", "points"),
         ("epoch of peak - epoch of drop", "epochs"),
         ("step kappa_mean", ""),
-        ("seconds", ""),
+        ("forwards + backwards", ""),
         ("last group 0 loss", ""),
         ("best pgd / best clean", ""),
     ],

@@ -56,7 +56,6 @@ class Raw:
         place = folder / "trials" / f"{name},seed={seed}"
         self.result = json.loads((place / "result.json").read_text())
         self.rows = [json.loads(line) for line in (place / "epochs.jsonl").read_text().splitlines()]
-        self.costs = [json.loads(line) for line in (place / "cost.jsonl").read_text().splitlines()]
         self.arrays = dict(np.load(place / "instances.npz"))
 
     def curve(self, name: str) -> np.ndarray:
@@ -106,8 +105,8 @@ TERMS = {
     "epoch of peak": lambda raw: np.argmax(
         [raw.curve("test_pgd_acc")[max(0, at - 1) : at + 2].mean() for at in range(20)]
     ),
-    "seconds": lambda raw: sum(row.get("seconds", 0) for row in raw.costs),
     "backwards": lambda raw: raw.curve("backwards").sum(),
+    "forwards + backwards": lambda raw: raw.curve("forwards").sum() + raw.curve("backwards").sum(),
     "step kappa_mean": lambda raw: raw.curve("kappa_mean")[10:12].mean() - raw.curve("kappa_mean")[8:10].mean(),
     "slope test_pgd_acc": lambda raw: (
         100 * (raw.curve("test_pgd_acc")[18:].mean() - raw.curve("test_pgd_acc")[10:12].mean())
