@@ -20,6 +20,11 @@ from trainers.fewest_seeds import FEWEST_FREEDOM, count_fewest_seeds
 from trainers.formatting import format_count
 
 FRIENDLY = "friendly"
+MOST_DIGITS = 3  # of a number in points, behind the point
+# what a question holds, and does not ask about: "at either epsilon", "whatever the epsilon"
+HELD = re.compile(
+    r"\b(?:whatever the|regardless of|(?:at|for|with|under) (?:either|each|every|any|all|both))\s+\w+", re.I
+)
 Kind = Literal["all", "higher", "lower", "rest"]
 
 
@@ -31,9 +36,14 @@ class Points(NamedTuple):
     hi: float = math.nan
 
     def text(self) -> str:
-        """Return it in points: "+6.0 [+3.5, +8.4]"."""
-        ends = "" if math.isnan(self.lo) else f" [{_format_points(self.lo)}, {_format_points(self.hi)}]"
-        return f"{_format_points(self.mean)}{ends}"
+        """Return it in points: "+6.0 [+3.5, +8.4]"; with further digits if an interval without 0 read as if it had it."""
+        if math.isnan(self.lo):
+            return _format_points(self.mean)
+        ends = [self.lo, self.hi]
+        digits = 1
+        while self.lo * self.hi > 0 and digits < MOST_DIGITS and any(_is_zero(end, digits) for end in ends):
+            digits += 1
+        return f"{_format_points(self.mean, digits)} [{', '.join(_format_points(end, digits) for end in ends)}]"
 
 
 class Answer(NamedTuple):
@@ -54,18 +64,32 @@ def choose_family(families: Sequence[Family], question: str) -> Family | None:
 
     Where a subset is an axis, it is a family of subsets against random ones of equal size, or against all if there is
     no random control; else it is one of another axis. If there are several, the one that shares most words with the
-    question is chosen, else that of friendly subsets, else the one with the most differences.
+    question is chosen, by the axis and the values compared, else that of friendly subsets, else the one with the most
+    differences. An axis that the question only holds, as in "at either epsilon", is not asked about.
     """
     controlled = [family for family in families if has_control(family)]
     subsets = [family for family in families if family.axis == "subset"]
-    words = {word.lower() for word in re.findall(r"\w+", question)}
+    asked = _list_words(HELD.sub(" ", question))
 
     def fits(family: Family) -> tuple[int, bool, int]:
-        named = family.minuends if family.axis == "subset" else family.axis
-        own = {word.lower() for word in re.findall(r"\w+", named)} - {"method", "name", "subset"}
-        return len(own & words), FRIENDLY in own, len(family.rows) + family.single
+        own = _name_family(family)
+        return len(own & asked), FRIENDLY in own, len(family.rows) + family.single
 
     return max(controlled or subsets or families, key=fits, default=None)
+
+
+def _name_family(family: Family) -> set[str]:
+    """Return the words by which a question may ask for a family."""
+    if family.axis == "subset":
+        return _list_words(family.minuends) - {"subset"}
+    values = [label for side in ("minuend", "subtrahend") for label in family.rows[side]]
+    named = _list_words(" ".join(str(label).partition(SEPARATOR)[0] for label in values))
+    path = _list_words(family.axis) - ({"method", "name"} if "." in family.axis else set())
+    return path | {word for word in named if not word.isdecimal()}
+
+
+def _list_words(text: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"\w+", text)}
 
 
 def answer_question(family: Family | None) -> list[Answer]:
@@ -201,5 +225,9 @@ def _format_seeds(count: float) -> str:
     return f"more than {MOST_SEEDS:,} more seeds" if math.isinf(count) else format_count(int(count), "more seed")
 
 
-def _format_points(value: float) -> str:
-    return f"{round(POINTS * value, 9):+.1f}".replace("-", "−")
+def _is_zero(value: float, digits: int) -> bool:
+    return round(POINTS * value, digits) == 0
+
+
+def _format_points(value: float, digits: int = 1) -> str:
+    return f"{round(POINTS * value, 9):+.{digits}f}".replace("-", "−")

@@ -22,6 +22,7 @@ from analysis.results.trial_table import DIVERGED, mark_constant
 from trainers.fewest_seeds import FEWEST_FREEDOM
 
 ONE_POINT = 0.01
+MOST_NAMED = 3  # values of an axis that are compared with its baseline
 ROWS = ("setting", "family", "minuend", "subtrahend", "mean", "se", "n", "se_used", "lo", "hi", "p", "told", "more")
 
 
@@ -29,7 +30,7 @@ class Family(NamedTuple):
     """Differences that answer one question, in fractions of 1, and what they have in common."""
 
     axis: str  # the path of the axis that they compare values of; "subset" for subsets
-    minuends: str  # what is compared, in words: a kind of subset, or the name of the axis
+    minuends: str  # what is compared, in words: a kind of subset, or values of the axis
     subtrahends: str  # with what: a kind of subset, or the baseline of the axis
     rows: pd.DataFrame  # a row a difference, as `judge_family` makes it
     sd: float  # pooled standard deviation of a difference between seeds; NaN for one seed
@@ -67,7 +68,9 @@ def collect_families(
     for path, effects in axis_effects.items():
         rows = effects[effects["metric"] == metric]
         baselines = dict.fromkeys(rows["subtrahend"].str.split(SEPARATOR).str[0])
-        found.append(judge_family(path, axes.short[path], ", ".join(baselines), rows))
+        values = dict.fromkeys(rows["minuend"].str.split(SEPARATOR).str[0])
+        named = ", ".join(values) if len(values) <= MOST_NAMED else f"other values of {axes.short[path]}"
+        found.append(judge_family(path, named, ", ".join(baselines), rows))
     uncounted = _count_uncounted(results, metric)
     return [family._replace(uncounted=uncounted) for family in found if len(family.rows) or family.single]
 

@@ -63,10 +63,9 @@ def _lay_out(answer: Answer, family: Family | None) -> AnswerCard:
         return AnswerCard(write_parts(lead), detail, text, True, 0.0, -half, half, 0.0)
     number = next(part for part in lead if isinstance(part, Points))
     lo, hi = (number.lo, number.hi) if answer.kind != "all" else (family.rows["lo"].min(), family.rows["hi"].max())
-    detail = write_parts(lead).removeprefix(Points(number.mean).text()).strip()
-    return AnswerCard(
-        Points(number.mean).text(), detail, text, False, POINTS * number.mean, POINTS * lo, POINTS * hi, 0.0
-    )
+    mean = number.text().partition(" [")[0]
+    detail = write_parts(lead).removeprefix(mean).strip()
+    return AnswerCard(mean, detail, text, False, POINTS * number.mean, POINTS * lo, POINTS * hi, 0.0)
 
 
 def describe_terms(data: ReportData) -> str:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 ROWS, LEAST_ROWS = 20, 5  # of the fronts of an overview: in all, and in one of many
 NUMBERS = 54  # columns that an overview takes beside names, with standard errors
-TEST = "_test_"  # in the names of metrics of test images
+TEST = "test_"  # in the names of metrics of test images
 ERRORS = "± is one standard error over n seeds. "
 SELECTS = "selects: no other configuration beats it on validation in all objectives, so that it may be chosen. "
 CORRECTED = "In brackets: corrected for being chosen. "

@@ -34,7 +34,7 @@ def test_two_budgets_do_not_share_a_front(
     other = write_sweep(tmp_path / "wide", Made(study="wide", attacks=wide, faults=False))
     figure = tmp_path / "front.png"
     assert main([str(whole), str(other), "-o", str(figure)]) == 0
-    fronts = " ".join(capsys.readouterr().out.split()).split("Front, ")[1:]
+    fronts = " ".join(capsys.readouterr().out.split()).split("Front on test images, ")[1:]
     assert [shown.split(":")[0] for shown in fronts] == ["whole", "whole", "wide", "wide"]
     for shown in fronts:
         assert ("epsilon 0.2 on 300 images drawn by class." in shown) == shown.startswith("wide")

@@ -171,6 +171,33 @@ def test_without_subsets_the_axis_that_the_question_names_answers_else_the_large
     assert choose_family([epsilon, lam], "Which method is best?") is lam
 
 
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("Does TRADES or MART beat PGD at either epsilon?", "method"),
+        ("Is TRADES better than PGD, whatever the epsilon?", "method"),
+        ("Does trades beat pgd?", "method"),
+        ("Which method is best at each epsilon?", "method"),
+        ("Which epsilon is best?", "method.attack.epsilon"),
+        ("What does epsilon change for every method?", "method.attack.epsilon"),
+    ],
+)
+def test_values_that_a_question_names_count_and_what_it_holds_does_not(question: str, asked: str) -> None:
+    """It answered for epsilon whenever the word stood in a question about methods."""
+
+    def compare(axis: str, *minuends: str, subtrahend: str) -> Family:
+        table = pd.DataFrame({"mean": 0.01, "se": 0.01, "n": 3, "minuend": minuends, "setting": "", "family": ""})
+        return judge_family(axis, axis, subtrahend, table.assign(subtrahend=subtrahend))
+
+    method = compare("method", "trades · epsilon 0.1", "mart · epsilon 0.1", subtrahend="pgd · epsilon 0.1")
+    epsilon = compare("method.attack.epsilon", *["epsilon 0.1"] * 3, subtrahend="epsilon 0.05")
+    found = choose_family([epsilon, method], question)
+    assert found is not None and found.axis == asked
+
+
 def test_numbers_are_points_with_a_true_minus() -> None:
     assert Points(-0.038, -0.063, -0.014).text() == "−3.8 [−6.3, −1.4]"
+    assert Points(0.003, 0.0002, 0.0058).text() == "+0.30 [+0.02, +0.58]", "the interval does not contain 0"
+    assert Points(-0.003, -0.0058, -0.00002).text() == "−0.300 [−0.580, −0.002]"
+    assert Points(0.003, -0.0002, 0.0062).text() == "+0.3 [−0.0, +0.6]", "this one does"
     assert Points(float(np.float64(0.0))).text() == "+0.0"

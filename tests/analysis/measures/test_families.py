@@ -126,7 +126,7 @@ def test_subsets_make_a_family_of_each_pair_of_kinds_and_an_axis_one(whole: Path
     results = load_sweep(whole)
     subsets, methods = compare_subsets(results, [METRIC]), compare_axis(results, "method", [METRIC])
     families = collect_families(results, subsets, {"method": methods}, METRIC)
-    titles = ["friendly against random", "friendly against all", "random against all", "method against AT 0.10"]
+    titles = ["friendly against random", "friendly against all", "random against all", "TRADES 0.10 against AT 0.10"]
     assert [family.title for family in families] == titles
     assert [len(family.rows) for family in families] == [4, 4, 4, 6]
     table = tabulate_families(families)
