@@ -36,7 +36,7 @@ class Points(NamedTuple):
     hi: float = math.nan
 
     def text(self) -> str:
-        """Return it in points: "+6.0 [+3.5, +8.4]"; with further digits if an interval without 0 read as if it had it."""
+        """Return it in points: "+6.0 [+3.5, +8.4]"; with more digits if an interval without 0 would read as with 0."""
         if math.isnan(self.lo):
             return _format_points(self.mean)
         ends = [self.lo, self.hi]

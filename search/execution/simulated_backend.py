@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -119,6 +119,19 @@ def simulate_schedule(plan: Plan, workers: int) -> SimulationResult:
         states=sum(since < epoch <= until for i, since, until, _ in jobs for epoch in tree.forks(i)),
         reads=sum(since > 0 for _, since, _, _ in jobs),
     )
+
+
+def compute_unshared_makespan(plan: Plan, workers: int) -> int:
+    """Return the epochs from start to end if every training starts from scratch.
+
+    Trainings that others need come first, and the longest of each kind.
+    """
+    free = [0] * workers
+    for needs in (False, True):
+        free = [max(free)] * workers
+        for epochs in sorted((t.config.epochs for t in plan.trials if bool(t.requires) == needs), reverse=True):
+            heapreplace(free, free[0] + epochs)
+    return max(free)
 
 
 class _Trainings:

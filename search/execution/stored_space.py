@@ -83,10 +83,14 @@ def compare_spaces(folder: Place, tree: Row) -> list[str]:
 def _compare_keys(old: Row, new: Row) -> list[str]:
     stored, now = (flatten(add_implied_names(tree, IMPLIED_ALL)) for tree in (old, new))
     return [
-        f"  {key}: stored {stored.get(key, 'nothing')!r}, now {now.get(key, 'nothing')!r}"
+        f"  {key}: {_format_leaf(stored, key, 'stored')}, {_format_leaf(now, key, 'now')}"
         for key in sorted((flatten(old).keys() | flatten(new).keys()) - {"question"})  # which changes no training
         if stored.get(key, ...) != now.get(key, ...)
     ]
+
+
+def _format_leaf(leaves: dict[str, Any], key: str, when: str) -> str:
+    return f"{when} {leaves[key]!r}" if key in leaves else f"not set {'before' if when == 'stored' else when}"
 
 
 def flatten(tree: Any, path: str = "") -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from search.execution.budget_tracker import count_affordable
 from search.execution.reuse import RemainingWork
-from search.execution.simulated_backend import simulate_schedule
+from search.execution.simulated_backend import compute_unshared_makespan, simulate_schedule
 from search.monitor.cost_model import TimeLeft
 from search.planning.datasets import DatasetCache
 from search.planning.parting import find_parting_axes
@@ -19,7 +19,6 @@ from search.planning.plan import Plan
 from search.run.attack_costs import list_attack_costs
 from search.run.estimate import (
     DataSizes,
-    compute_unshared_makespan,
     count_examples,
     count_local_slots,
     estimate_remaining_time,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from heapq import heapreplace
 from typing import NamedTuple
 
 import torch
@@ -75,19 +74,6 @@ def count_local_slots(resources: Resources) -> int:
     """Return how many trials run at once on this machine, if memory suffices; `gpus: auto` counts one on each GPU."""
     here = {"CPU": os.cpu_count() or 1, "GPU": torch.cuda.device_count(), "memory": 2.0**60}
     return count_fitting(here, resources)
-
-
-def compute_unshared_makespan(plan: Plan, workers: int) -> int:
-    """Return the epochs from start to end if every training starts from scratch.
-
-    Trainings that others need come first, and the longest of each kind.
-    """
-    free = [0] * workers
-    for needs in (False, True):
-        free = [max(free)] * workers
-        for epochs in sorted((t.config.epochs for t in plan.trials if bool(t.requires) == needs), reverse=True):
-            heapreplace(free, free[0] + epochs)
-    return max(free)
 
 
 class Storage(NamedTuple):

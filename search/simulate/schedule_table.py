@@ -9,10 +9,10 @@ import time
 from rich.table import Table
 
 from search.exceptions import SpaceError
-from search.execution.simulated_backend import SimulationResult, simulate_schedule
+from search.execution.simulated_backend import SimulationResult, compute_unshared_makespan, simulate_schedule
 from search.planning.datasets import DatasetCache
 from search.planning.jobs import choose_slice_seconds
-from search.planning.plan import Plan, PlannedTrial
+from search.planning.plan import Plan
 from search.planning.planner import Planner
 from search.schema.blocks import Search
 from search.schema.space import load_space
@@ -40,25 +40,6 @@ def simulate_sweep(options: argparse.Namespace) -> int:
     return 0
 
 
-def bound_unshared_makespan(plan: Plan, workers: int) -> int:
-    """Return the fewest epochs from start to end in which so many workers train everything from its first epoch.
-
-    The workers train one epoch each at a time, and no training ends before those that it waits for and its own epochs.
-    """
-    makers: dict[str, list[PlannedTrial]] = {}
-    for trial in plan.trials:
-        if trial.produces:
-            makers.setdefault(trial.produces, []).append(trial)
-
-    def find_end(trial: PlannedTrial) -> int:
-        """Return the epochs until a training ends on workers without number."""
-        before = (find_end(maker) for name in trial.requires for maker in makers.get(name, ()))
-        return max(before, default=0) + trial.config.epochs
-
-    longest = max((find_end(trial) for trial in plan.trials), default=0)
-    return max(math.ceil(plan.tree.asked / workers), longest)
-
-
 def _describe_assumptions(options: argparse.Namespace) -> str:
     """Return what the totals below rest on, each with the option that changes it."""
     return (
@@ -74,10 +55,9 @@ def _build_table(plan: Plan, found: SimulationResult, search: Search, options: a
     table.add_row("assumed", _describe_assumptions(options))
     asked, wall = plan.tree.asked, found.makespan * seconds
     table.add_row("trainings", f"{len(plan.trials)}, {asked} epochs asked, {found.trained} trained")
-    unshared = bound_unshared_makespan(plan, workers)
-    table.add_row(
-        "from start to end", f"{found.makespan} epochs, {format_duration(wall)}; without sharing at least {unshared}"
-    )
+    unshared = compute_unshared_makespan(plan, workers)
+    instead = f"; without sharing {unshared}" if found.makespan < unshared else ""
+    table.add_row("from start to end", f"{found.makespan} epochs, {format_duration(wall)}{instead}")
     busy = found.trained / (found.makespan * workers)
     table.add_row("workers", f"{workers}, busy {busy:.1%} of the time")
     reports = found.trained / math.ceil(choose_slice_seconds(workers) / seconds) + found.states + found.tasks

@@ -203,10 +203,10 @@ def test_another_setting_of_a_trial_is_another_sweep(sweep: Path, planned: Plann
     assert caught.value.lines == [
         "another sweep is stored there: 5 of its 5 trainings would not be in it any more. What differs:",
         "  trial.epochs: stored 6, now 7",
-        "  trial.optimizer.lr.drops.0: stored 0.5, now 'nothing'",
-        "  trial.optimizer.lr.name: stored 'piecewise', now 'nothing'",
-        "  trial.optimizer.lr.values.0: stored 0.1, now 'nothing'",
-        "  trial.optimizer.lr.values.1: stored 0.01, now 'nothing'",
+        "  trial.optimizer.lr.drops.0: stored 0.5, not set now",
+        "  trial.optimizer.lr.name: stored 'piecewise', not set now",
+        "  trial.optimizer.lr.values.0: stored 0.1, not set now",
+        "  trial.optimizer.lr.values.1: stored 0.01, not set now",
     ]
 
 
@@ -239,9 +239,9 @@ def test_other_diagnostics_are_another_sweep(sweep: Path, planned: Planned) -> N
         compared(sweep, planned, search__replicates=2, evaluate__diagnostics=flat)
     assert caught.value.lines == [
         "another sweep is stored there: it has other diagnostics. What differs:",
-        "  evaluate.diagnostics.flatness.after.0: stored 'nothing', now 2",
-        "  evaluate.diagnostics.flatness.after.1: stored 'nothing', now '100%'",
-        "  evaluate.diagnostics.flatness.steps: stored 'nothing', now 9",
+        "  evaluate.diagnostics.flatness.after.0: not set before, now 2",
+        "  evaluate.diagnostics.flatness.after.1: not set before, now '100%'",
+        "  evaluate.diagnostics.flatness.steps: not set before, now 9",
         f"--name NEW --reuse {sweep} goes on from the states kept there that precede all diagnostics.",
     ]
 

@@ -489,5 +489,5 @@ def test_another_way_to_average_is_another_sweep(here: Path, planned: Planned) -
         check_compatible(here, changed, yaml.safe_load(texts[1]))
     assert caught.value.lines == [
         "1 of its trainings were cut by another ranking. What differs:",
-        "  profile.average: stored 'nothing', now 'scores'",
+        "  profile.average: not set before, now 'scores'",
     ]

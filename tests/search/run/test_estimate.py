@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from search.execution.reuse import RemainingWork, count_remaining
-from search.execution.simulated_backend import simulate_schedule
+from search.execution.simulated_backend import compute_unshared_makespan, simulate_schedule
 from search.monitor.cost_model import Costs, TimeLeft
 from search.monitor.disk_usage import measure_size
 from search.planning.datasets import DatasetCache
@@ -19,7 +19,7 @@ from search.planning.plan import Plan, PlannedTrial
 from search.planning.planner import Planner
 from search.run.__main__ import main
 from search.run.dry_run import print_plan
-from search.run.estimate import compute_unshared_makespan, estimate_remaining_time, estimate_storage
+from search.run.estimate import estimate_remaining_time, estimate_storage
 from search.schema.space import load_space
 from trainers.record_io import write_json
 from trainers.terminal.console import Console
