@@ -136,7 +136,7 @@ def test_a_dry_run_notes_what_a_run_would_replace(
         assert dry == (2 if name == "all" else 0)
         assert ("note: results/none: no training of the plan there has begun;" in printed.out) == (name == "none")
         assert ("note: results/some: 4 trainings that had not begun are no longer" in printed.out) == (name == "some")
-        assert ("  search.replicates: stored 2, now" in printed.out) == (name != "all")
+        assert ("  search.replicates: stored 2, not set now" in printed.out) == (name != "all")
 
 
 def not_here(*_: object) -> None:
