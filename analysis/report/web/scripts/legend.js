@@ -49,12 +49,13 @@ function drawKeys(kind, names, picture) {
   return `<span class="cap">${kind}</span>${keys.join("")}${more}`;
 }
 
-/** Draw the line of a place among the hues, which a second round dashes. */
+/** Draw the line of a place among the hues; of the second round, the pierced mark on a dashed line. */
 function drawSwatch(place) {
-  const bars = isRepeated(place) ? [-8, 1] : [-6];
-  const wide = isRepeated(place) ? 7 : 12;
-  const bar = (x) => `<rect x="${x}" y="-2" width="${wide}" height="4" rx="2" fill="var(${hueOf(place)})"/>`;
-  return `<svg viewBox="-8 -8 16 16" aria-hidden="true">${bars.map(bar).join("")}</svg>`;
+  const paint = `var(${hueOf(place)})`;
+  const [bars, wide] = isRepeated(place) ? [[-8, 5], 3] : [[-6], 12];
+  const line = bars.map((x) => `<rect x="${x}" y="-2" width="${wide}" height="4" rx="1.5" fill="${paint}"/>`);
+  const mark = isRepeated(place) ? `<path d="${symbolPath(pierceMarker("circle", place), 3.6)}" fill="${paint}"/>` : "";
+  return `<svg viewBox="-8 -8 16 16" aria-hidden="true">${line.join("")}${mark}</svg>`;
 }
 
 /** Draw the names of a knob with their hues; those without it are grey. */
