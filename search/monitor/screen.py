@@ -156,7 +156,8 @@ def _format_time(status: SweepStatus) -> str:
     where = "" if status.is_running else processes
     is_all = status.is_running and not (of or is_short or status.time_left.uncounted)
     follows = ", then the report" if is_all and seconds < REPORT_SECONDS else ""
-    return f"{so_far}, {time_left} left{' by a probe' * probed}{of}{where}{follows}"
+    by = (", by a probe" if of else " by a probe") * probed
+    return f"{so_far}, {time_left} left{of}{by}{where}{follows}"
 
 
 def _describe_uncounted(status: SweepStatus) -> str:

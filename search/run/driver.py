@@ -82,7 +82,7 @@ def run_space(options: argparse.Namespace, began: float, backend: Backend | None
             *note_contents(loaded, plan, sources),
             *location.list_world_writable(folder),
         ):
-            errors.print(f"note: {note}")
+            errors.print_paragraph(f"note: {note}")
         if options.dry_run:
             _print_dry_run(options, loaded, plan, folder, sources, console)
             return DONE

@@ -62,7 +62,7 @@ def print_plan(
     table.add_row("resources", f"{space.resources} for each trial")
     console.print(table)
     for problem in _list_missing(space, sources, all(left.ended)):
-        console.print(f"note: {problem}", soft_wrap=True)
+        console.print_paragraph(f"note: {problem}")
 
 
 def _format_frequency(plan: Plan, name: str) -> str:

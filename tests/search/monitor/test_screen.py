@@ -361,6 +361,14 @@ def test_a_search_says_how_many_trainings_it_is_in_all_and_when_they_end(tmp_pat
     assert said.endswith("about 16 s left of this generation, roughly 1 min 20 s of all"), "four more of 16 s each"
     lines = shown(look(expected=6), 70, 24)
     assert " ".join(" ".join(lines[1:3]).split()).endswith("roughly 1 min 20 s of all"), "where a line is too short"
+    costs = Costs(epochs=4, train=290.0, final=10.0, final_evaluations=1, evaluations=4)
+    probed = Heartbeat(time.time(), 1, probed={made.ids[1]: costs}, expected_trials=6)
+    untouched = MadeUp(tmp_path / "untouched", ["aaaa", "bbbb"])
+    for row in untouched.plan["trials"]:
+        row["generation"] = 0
+    write_json(untouched.folder / "plan.json", untouched.plan)
+    first = format_headline(compute_status(SweepReader(untouched.folder), probed, is_running=True))
+    assert first.endswith("left of this generation, roughly 30 min 00 s of all, by a probe")
     last = format_headline(look(expected=2))
     assert last.endswith("in 2 generations, 0 s so far, about 16 s left")
 
