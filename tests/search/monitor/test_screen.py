@@ -91,6 +91,22 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> SweepStatus:
     return compute_status(reader, now, is_running=True)
 
 
+def plan_generations(made: MadeUp, *generations: int) -> None:
+    """Say in the plan which generation of a search proposed each training."""
+    for row, generation in zip(made.plan["trials"], generations, strict=True):
+        row["generation"] = generation
+    write_json(made.folder / "plan.json", made.plan)
+
+
+def begin_second_generation(folder: Path) -> MadeUp:
+    """Return a search whose only training of the first generation has ended."""
+    made = MadeUp(folder, ["aaaa", "bbbb"])
+    plan_generations(made, 0, 1)
+    made.train(0, 4)
+    made.end(0)
+    return made
+
+
 def shown(status: SweepStatus, width: int, height: int, encoding: str = "utf-8") -> list[str]:
     file = TextIOWrapper(BytesIO(), encoding=encoding)
     console = Console(file=file, width=width, height=height, force_terminal=True, color_system=None)
@@ -198,9 +214,7 @@ def test_the_last_seconds_announce_the_report_which_they_do_not_count(tmp_path: 
     made.train(1, 5)
     assert headline().endswith("about 13 s left, then the report")
     assert headline(is_running=False).endswith("about 13 s left on 1 process")
-    for row in made.plan["trials"]:
-        row["generation"] = 0
-    write_json(made.folder / "plan.json", made.plan)
+    plan_generations(made, 0, 0)
     assert headline().endswith("about 13 s left of this generation"), "others follow"
 
 
@@ -320,12 +334,7 @@ def test_the_names_of_the_axes_stand_over_values_without_them(tmp_path: Path) ->
 def test_totals_of_a_search_in_generations_are_marked_as_so_far(
     tmp_path: Path,
 ) -> None:
-    made = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
-    for row, generation in zip(made.plan["trials"], (0, 1), strict=True):
-        row["generation"] = generation
-    write_json(made.folder / "plan.json", made.plan)
-    made.train(0, 4)
-    made.end(0)
+    made = begin_second_generation(tmp_path / "asks")
     reader = SweepReader(made.folder)
     reader.read_records()
     now = compute_status(reader, Heartbeat(time.time(), 1), is_running=True)
@@ -344,12 +353,7 @@ def test_totals_of_a_search_in_generations_are_marked_as_so_far(
 
 def test_a_search_says_how_many_trainings_it_is_in_all_and_when_they_end(tmp_path: Path) -> None:
     """It told of the newest generation alone, and nobody saw when the search would end."""
-    made = MadeUp(tmp_path / "asks", ["aaaa", "bbbb"])
-    for row, generation in zip(made.plan["trials"], (0, 1), strict=True):
-        row["generation"] = generation
-    write_json(made.folder / "plan.json", made.plan)
-    made.train(0, 4)
-    made.end(0)
+    made = begin_second_generation(tmp_path / "asks")
 
     def look(expected: int) -> SweepStatus:
         reader = SweepReader(made.folder)
@@ -364,9 +368,7 @@ def test_a_search_says_how_many_trainings_it_is_in_all_and_when_they_end(tmp_pat
     costs = Costs(epochs=4, train=290.0, final=10.0, final_evaluations=1, evaluations=4)
     probed = Heartbeat(time.time(), 1, probed={made.ids[1]: costs}, expected_trials=6)
     untouched = MadeUp(tmp_path / "untouched", ["aaaa", "bbbb"])
-    for row in untouched.plan["trials"]:
-        row["generation"] = 0
-    write_json(untouched.folder / "plan.json", untouched.plan)
+    plan_generations(untouched, 0, 0)
     first = format_headline(compute_status(SweepReader(untouched.folder), probed, is_running=True))
     assert first.endswith("left of this generation, roughly 30 min 00 s of all, by a probe")
     last = format_headline(look(expected=2))
