@@ -110,6 +110,7 @@ class RemainingWork(NamedTuple):
 
     ended: list[bool]  # whether the training has its result
     epochs: list[int]  # to train; a shared epoch counts for the first training that lacks it
+    unmeasured: int = 0  # trainings that have their results and lack measurements that the plan asks for
 
 
 def count_remaining(folder: Place | None, plan: Plan, others: Iterable[Place] = ()) -> RemainingWork:
@@ -127,7 +128,13 @@ def count_remaining(folder: Place | None, plan: Plan, others: Iterable[Place] = 
     epochs = np.arange(tree.names.shape[1])
     rows, columns = np.nonzero((epochs > np.array(done)[:, None]) & (epochs <= tree.lengths[:, None]))
     _, first = np.unique(tree.names[rows, columns], return_index=True)
-    return RemainingWork(ended, np.bincount(rows[first], minlength=len(ended)).tolist())
+    remaining = np.bincount(rows[first], minlength=len(ended)).tolist()
+    return RemainingWork(ended, remaining, _count_unmeasured(Store(folder), plan) if folder else 0)
+
+
+def _count_unmeasured(store: Store, plan: Plan) -> int:
+    results = ((trial, store.read_result(trial.id, trial.final)) for trial in plan.trials)
+    return sum(is_unmeasured(store, trial.id, row, plan.evaluation, trial.corrupted) for trial, row in results)
 
 
 def _list_ended(folder: Place, plan: Plan) -> set[str]:

@@ -172,7 +172,8 @@ def _list_costs(plan: Plan, space: Space, results: Place, sources: DatasetCache,
         yield "examples", f"{examples.used:,} to train on, as many as in {epochs} without subsets"
     if any(left.ended) or sum(left.epochs) < distinct:
         stored = f"the results of {sum(left.ended):,} of {format_count(len(plan.trials), 'training')}"
-        yield "already stored", f"{stored}; {sum(left.epochs):,} epochs are left to train"
+        further = f"; {left.unmeasured:,} of them are measured further" if left.unmeasured else ""
+        yield "already stored", f"{stored}{further}; {sum(left.epochs):,} epochs are left to train"
     slots, makespan = simulate_here(plan, space)
     if slots:
         unshared = compute_unshared_makespan(plan, slots)
@@ -220,6 +221,8 @@ def describe_time(
     """
     can_train = bool(slots or os.environ.get("RAY_ADDRESS"))
     time = estimate_remaining_time(plan, results, left, splits if can_train else {})
+    if all(left.ended) and left.unmeasured:
+        return f"no estimate: nothing to train, {format_count(left.unmeasured, 'training')} to measure further"
     if all(left.ended):
         return "none: all is stored"
     if not time.seconds:

@@ -42,8 +42,9 @@ class Study:
         plain = {"profile": None, "search__axes": AXES, "trial__epochs": 2, "evaluate__final": PGD}
         self.file.write_text(smoke(**plain | changes))
 
-    def run(self) -> int:
-        return run([str(self.file), "--name", "study", "--results", str(self.results)], InProcessBackend())
+    def run(self, *options: str) -> int:
+        named = ["--name", "study", "--results", str(self.results)]
+        return run([str(self.file), *named, *options], InProcessBackend())
 
     def measure(self, *arguments: str, attack: Any = AA) -> int:
         return main([str(self.folder), "--attack", f"aa: {attack}", *arguments], InProcessBackend())
@@ -176,6 +177,9 @@ def test_a_space_with_distances_and_diagnostics_trains_nothing(study: Study, tmp
     assert asked.run() == 0
     study.write(**changes)
     capsys.readouterr()
+    assert study.run("--dry-run") == 0
+    planned = " ".join(capsys.readouterr().out.split())
+    assert "2 of them are measured further" in planned and "nothing to train, 2 trainings to measure further" in planned
     assert study.run() == 0 and "2 of them by fewer measurements than are asked for now" in capsys.readouterr().out
     assert study.records() == asked.records()
 

@@ -84,7 +84,7 @@ def test_the_storage_estimate_is_near_the_measured_size(sharing: Tiny) -> None:
 def test_stored_epochs_are_not_in_the_remaining_time(sharing: Tiny, tmp_path: Path) -> None:
     """Burn-ins of 4 and 6 of 8 epochs, two lambdas each: 4 epochs are common to all, 2 more to the latter two."""
     plan, store, elsewhere = sharing.plan, sharing.store, tmp_path / "elsewhere"
-    assert count_remaining(store.folder, plan) == ([False] * 4, [8, 4, 4, 2])
+    assert count_remaining(store.folder, plan) == ([False] * 4, [8, 4, 4, 2], 0)
     order = sorted(range(4), key=lambda i: plan.trials[i].axes["method.weight.burn_in"])
     assert sharing.run(order[0]) == "completed"
     left = count_remaining(store.folder, plan)
@@ -99,7 +99,7 @@ def test_stored_epochs_are_not_in_the_remaining_time(sharing: Tiny, tmp_path: Pa
     assert 0 < estimate_remaining_time(plan, tmp_path, left).seconds < pace.seconds, "without its final evaluation"
     for i in order[1:]:
         assert sharing.run(i) == "completed"
-    assert count_remaining(store.folder, plan) == ([True] * 4, [0] * 4)
+    assert count_remaining(store.folder, plan) == ([True] * 4, [0] * 4, 0)
 
 
 SEARCHED = """
