@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.measures.floor import DROP
 from analysis.report.block.metrics import shorten_title
 from analysis.report.block.rows import Rows
 from analysis.results.gaps import TRAINED
@@ -18,7 +19,6 @@ MOST_LETTERS = 4_000_000  # of base64: two columns of 1,000 configurations, 3 se
 ESSENTIAL = 2  # columns that are never left out: their evaluations are thinned instead
 OWN_ATTACK = "train_robust_acc"  # under the attack of training, on the batches as trained on
 TITLES = {OWN_ATTACK: "robust, own attack on batches of training"}
-DROP = 0.5  # the share of the learning rate before to which, or below which, one that drops falls
 SHARED = 0.5  # the share of trainings whose learning rate must drop at an epoch for a line there
 
 
@@ -43,7 +43,7 @@ def build_curves(rows: Rows) -> dict[str, Any]:
     places = measured["row"].to_numpy(int), np.searchsorted(epochs, measured["epoch"].to_numpy(int))
     return {
         "epoch": epochs[chosen].tolist(),
-        "drops": {str(setting): find_drops(part) for setting, part in table.groupby(settings)},
+        "drops": {str(setting): find_shared_drops(part) for setting, part in table.groupby(settings)},
         "titles": {column: TITLES.get(column) or shorten_title(column, rows.attacks) for column in kept},
         **{column: _encode(measured[column].to_numpy(float), places, shape, chosen) for column in kept},
     }
@@ -69,7 +69,7 @@ def _encode(values: np.ndarray, places: tuple[np.ndarray, np.ndarray], shape: tu
     return b64encode(np.ascontiguousarray(found[:, kept]).tobytes()).decode("ascii")
 
 
-def find_drops(epochs: pd.DataFrame) -> list[int]:
+def find_shared_drops(epochs: pd.DataFrame) -> list[int]:
     """Return the epochs in which the learning rate of most trainings drops, as in a piecewise schedule.
 
     It falls to half or less there from a rate that stood still, or to one that does; one that falls all along, as a

@@ -167,7 +167,7 @@ def test_curves_that_would_be_too_long_keep_the_essential_and_the_last(
 )
 def test_drops_are_those_of_most_trainings(rates: list[list[float]], drops: list[int]) -> None:
     parts = [pd.DataFrame({"row": row, "epoch": range(8), "lr": rate}) for row, rate in enumerate(rates)]
-    assert curves.find_drops(pd.concat(parts).sample(frac=1, random_state=0)) == drops
+    assert curves.find_shared_drops(pd.concat(parts).sample(frac=1, random_state=0)) == drops
 
 
 def test_each_setting_has_the_drops_of_its_own_trainings(tmp_path: Path) -> None:
